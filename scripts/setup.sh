@@ -91,7 +91,7 @@ fep_setup() { # run|test
     local level=$1 python stamp have=""
     fep_debian "$level"
     python=$(fep_python) || fep_give_up "Python 3.11+" "apt-get install -y python3 python3-venv"
-    if ! "$FEP_VENV/bin/python" -m pip --version >/dev/null 2>&1; then
+    if ! "$FEP_VENV/bin/python" -c "import importlib.util as u; u.find_spec('pip') or exit(1)" 2>/dev/null; then
         fep_say "正在建立虚拟环境 / making the virtual environment .venv ($("$python" -V))"
         "$python" -m venv --clear "$FEP_VENV" || fep_give_up "venv" "apt-get install -y python3-venv"
     fi
