@@ -1,13 +1,21 @@
 """What is printed and what became of it.
 
 A slip is a neutral document: devices turn it into bytes. An outcome is one of four, and
-only `NOT_PRINTED` may be tried again without a person. No I/O here.
+only `NOT_PRINTED` may be tried again without a person. A job walks the table `JOB_TABLE`;
+`decide` answers with the next state and with effects that are released after the commit.
+No I/O here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
+
+# Number of the first paper of a receipt; every higher copy is a reprint (补打).
+FIRST_COPY = 1
+RETRY_AFTER_S: tuple[float, ...] = (1.0, 2.0, 5.0, 10.0, 30.0)
 
 
 class Outcome(StrEnum):
@@ -30,12 +38,13 @@ class PrintResult:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One line. `size` 1 is normal, 2 is double width and height."""
+    """One line. `size` 1 is normal, 2 is double width and height; `tall` doubles height only."""
 
     text: str
     align: str = "left"
     bold: bool = False
     size: int = 1
+    tall: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +57,9 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A dashed line over the whole width."""
+    """A line over the whole width, drawn with `char`."""
+
+    char: str = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +86,110 @@ class Slip:
 
     parts: tuple[Part, ...] = field(default_factory=tuple)
     cut: bool = True
+
+
+class JobState(StrEnum):
+    """Where a print job is. `UNCERTAIN` is left by a person's word only."""
+
+    DUE = "due"
+    STREAMING = "streaming"
+    PRINTED = "printed"
+    ACCEPTED = "accepted"
+    UNCERTAIN = "uncertain"
+    CANCELLED = "cancelled"
+
+
+class Step(StrEnum):
+    """What happens to a job, and who says so."""
+
+    # from the spool
+    BEGIN = "begin"
+    RESTART = "restart"
+    # from the driver
+    PRINTED = "printed"
+    ACCEPTED = "accepted"
+    NOT_PRINTED = "not_printed"
+    UNCERTAIN = "uncertain"
+    # from a person
+    SAY_PRINTED = "say_printed"
+    REPRINT = "reprint"
+    CANCEL = "cancel"
+
+
+JOB_TABLE: Mapping[tuple[JobState, Step], JobState] = MappingProxyType(
+    {
+        (JobState.DUE, Step.BEGIN): JobState.STREAMING,
+        (JobState.DUE, Step.CANCEL): JobState.CANCELLED,
+        (JobState.STREAMING, Step.PRINTED): JobState.PRINTED,
+        (JobState.STREAMING, Step.ACCEPTED): JobState.ACCEPTED,
+        (JobState.STREAMING, Step.NOT_PRINTED): JobState.DUE,
+        (JobState.STREAMING, Step.UNCERTAIN): JobState.UNCERTAIN,
+        (JobState.STREAMING, Step.RESTART): JobState.UNCERTAIN,
+        (JobState.UNCERTAIN, Step.SAY_PRINTED): JobState.PRINTED,
+        (JobState.UNCERTAIN, Step.REPRINT): JobState.CANCELLED,
+        (JobState.PRINTED, Step.REPRINT): JobState.PRINTED,
+        (JobState.ACCEPTED, Step.REPRINT): JobState.ACCEPTED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Try the same job again, not earlier than after `after_s` seconds."""
+
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class AskPerson:
+    """Show the job as uncertain until somebody says what the paper looks like."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewCopy:
+    """Make a new job for the same receipt, marked 补打."""
+
+    copy: int
+
+
+Effect = Again | AskPerson | NewCopy
+
+
+@dataclass(frozen=True, slots=True)
+class JobFacts:
+    """What `decide` may look at: attempts begun so far, and the copy number."""
+
+    attempts: int = 0
+    copy: int = FIRST_COPY
+
+
+class IllegalStep(Exception):
+    """The table has no row for this state and step."""
+
+    def __init__(self, state: JobState, step: Step) -> None:
+        super().__init__(f"{state} does not take {step}")
+        self.state = state
+        self.step = step
+
+
+def decide(state: JobState, step: Step, facts: JobFacts) -> tuple[JobState, tuple[Effect, ...]]:
+    """Return the next state and the effects to release after the commit.
+
+    Raises:
+        IllegalStep: The table has no such row.
+    """
+    after = JOB_TABLE.get((state, step))
+    if after is None:
+        raise IllegalStep(state, step)
+    if step is Step.NOT_PRINTED:
+        return after, (Again(retry_after_s(facts.attempts)),)
+    if after is JobState.UNCERTAIN:
+        return after, (AskPerson(),)
+    if step is Step.REPRINT:
+        return after, (NewCopy(facts.copy + 1),)
+    return after, ()
+
+
+def retry_after_s(attempts: int) -> float:
+    """Return the pause before the next attempt, in seconds."""
+    return RETRY_AFTER_S[min(max(attempts, 1), len(RETRY_AFTER_S)) - 1]

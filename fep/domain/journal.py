@@ -1,0 +1,21 @@
+"""The journal: an SM3 chain over everything that changed. The format is fixed for ever.
+
+hash_n = SM3(hash_{n-1} ‖ line_n), hash_0 = 32 zero bytes; a line is canonical JSON in UTF-8
+with the members at, body, op, ref, seq in this order. See docs/en/journal.md.
+"""
+
+from __future__ import annotations
+
+import json
+
+GENESIS = bytes(32)
+
+
+def line(seq: int, at_ms: int, op: str, ref: str, body: dict[str, object]) -> bytes:
+    """Return the canonical bytes of one record."""
+    return json.dumps(
+        {"at": at_ms, "body": body, "op": op, "ref": ref, "seq": seq},
+        ensure_ascii=False,
+        separators=(",", ":"),
+        sort_keys=True,
+    ).encode()

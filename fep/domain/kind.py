@@ -1,0 +1,102 @@
+"""Kinds, units and provinces: what configuration says a receipt must look like.
+
+Values only. Nothing is derived from the digits of a code except where the configured
+template says so: the same four digits mean different kinds in different provinces.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """One member of MainExt: element name and where its text comes from.
+
+    `source` is `key`, `occurred_at`, `occurred_on`, `payer.<field>`, `cashier`, `checker`,
+    `ext.<name>` or empty (the element is written empty).
+    """
+
+    element: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """票据种类: one kind of receipt as configured in conf/kinds."""
+
+    id: str
+    name: str
+    receipt_class: str
+    code_template: str  # placeholders {area2} {yy}; e.g. "{area2}0601{yy}"
+    specimen_template: str  # placeholders {code}
+    main_ext: tuple[Mapped, ...]
+    required_ext: tuple[str, ...] = ()
+    item_limit: int = 12  # face capacity; more go to the detail list
+    item_order: tuple[str, ...] = ()  # item names in the official order; others follow
+    negative_lines: bool = True
+    numbering: str = "block"
+    offline: bool = True
+    slip_template: str = "medical"
+
+    def code(self, area: str, year: int) -> str:
+        """Return the 8-digit 票据代码 of the issue year."""
+        return self.code_template.format(area2=area[:2], yy=f"{year % 100:02d}")
+
+
+@dataclass(frozen=True, slots=True)
+class Province:
+    """How one province wants the document: texts and codecs, never rules of money."""
+
+    id: str
+    name: str  # prefix of EInvoiceName, e.g. 湖北省
+    tag: str  # EInvoiceTag, e.g. CZ-EI-42
+    version: str = "1.1.0"
+    check_code: str = "random"  # random | digest
+    signature_algorithm: str = "1.2.156.10197.1.501"
+    signature_codec: str = "der"  # der | raw
+    signature_reference: str = ""
+    pay_mode: str = ""
+    qr_template: str = "{verify_url}?code={code}&number={number}&random={check}&date={date}&amount={amount}"
+    verify_url: str = "https://pjcy.example.invalid/verify"
+    verify_hint: str = ""  # sentence in the footer of the slip
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """InvoicingPartySeal."""
+
+    id: str
+    name: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """开票点: a window; belongs to a device group, prints by policy."""
+
+    code: str
+    device_group: str = ""
+    print_policy: str = "on_request"  # never | on_request | auto
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """开票单位 as configured in conf/units."""
+
+    code: str  # our short code, used by callers
+    name: str
+    party_code: str  # InvoicingPartyCode (统一社会信用代码)
+    area: str  # SupervisorAreaCode, 6 digits
+    province: str
+    rec_name: str
+    rec_account: str
+    rec_bank: str
+    seal: Seal
+    kinds: tuple[str, ...]
+    points: tuple[Point, ...]
+    signer_key: str  # path, or credential reference
+    signer_cert: str
+    signer_passphrase: str = ""  # "file:PATH" or "credential:NAME"
+    default_checker: str = ""
+    dest: str = "province"

@@ -1,0 +1,70 @@
+"""Number blocks. Every number is in exactly one state; a number is text with its zeros.
+
+A block hands out ascending numbers; `next` is the first one not yet given. No I/O here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+WIDTH = 10
+LARGEST = 10**WIDTH - 1
+
+
+class BlockState(StrEnum):
+    """Durable states of a block in the spine."""
+
+    ACTIVE = "active"
+    EXHAUSTED = "exhausted"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """号段 of one unit and code, as the writer keeps it in memory."""
+
+    id: int
+    unit: str
+    code: str
+    first: int
+    last: int
+    next: int
+
+    @property
+    def left(self) -> int:
+        """Return how many numbers are still to be given."""
+        return self.last - self.next + 1
+
+
+Blocks = tuple[Block, ...]
+
+
+def number_text(number: int) -> str:
+    """Return the 10-digit text: 0022739009 and 22739009 are different papers."""
+    return f"{number:010d}"
+
+
+def parse_number(text: str) -> int | None:
+    """Return the integer of a 10-digit text, None when it is not one or is zero."""
+    if len(text) != WIDTH or not (text.isascii() and text.isdigit()):
+        return None
+    return int(text) or None
+
+
+def take(blocks: Blocks) -> tuple[int, int, Blocks] | None:
+    """Give the next number: (number, block id, blocks after it). None when there is none.
+
+    Blocks are used in the order they were granted; a used-up one leaves the tuple.
+    """
+    if not blocks:
+        return None
+    head = blocks[0]
+    assert head.first <= head.next <= head.last, head
+    number = head.next
+    after = replace(head, next=number + 1)
+    return number, head.id, ((after, *blocks[1:]) if after.left else blocks[1:])
+
+
+def left(blocks: Blocks) -> int:
+    """Return how many numbers are in hand."""
+    return sum(block.left for block in blocks)

@@ -1,0 +1,1 @@
+"""Alembic steps; `fep.store.opening` runs them, there is no alembic.ini."""

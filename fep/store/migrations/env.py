@@ -1,0 +1,1 @@
+"""Alembic wants this file; the environment is set up in fep/store/opening.py."""

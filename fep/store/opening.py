@@ -1,0 +1,92 @@
+"""Bringing a store up: migrate, read the heads, hand out the writer. The way down is
+`Store.close`.
+
+An older build refuses a newer store; a newer build migrates forward, never back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect, select
+from twisted.internet.defer import Deferred, execute
+from twisted.internet.threads import deferToThreadPool
+from twisted.python.threadpool import ThreadPool
+
+from fep.domain.faults import refuse
+from fep.store import schema
+from fep.store.engine import open_reader, open_writer
+from fep.store.tx import load_heads
+from fep.store.writer import Store
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def open_store(
+    reactor: Any,  # IReactorCore with threads in production, a task.Clock in simulation
+    path: Path,
+    *,
+    now_ms: Callable[[], int],
+    on_fatal: Callable[[str], None],
+    pool: ThreadPool | None,
+) -> Store:
+    """Open, migrate and return the store. Raises Refused STORE_NEWER, DBAPIError.
+
+    `pool` is a one-thread pool for commits; None commits inline (simulation).
+    """
+    writer = open_writer(path)
+    migrate(writer)
+    heads = load_heads(writer)
+    writer.rollback()
+    reader = open_reader(path).connect()
+
+    def commits(commit: Callable[[], None]) -> Deferred[None]:
+        if pool is None:
+            return execute(commit)
+        return deferToThreadPool(reactor, pool, commit)
+
+    return Store(
+        reactor, writer, reader, heads, commits, now_ms=now_ms, on_fatal=on_fatal
+    )
+
+
+def stored_version(conn: Connection) -> tuple[int, int] | None:
+    """Return (schema version, oldest build version allowed), None for a new store."""
+    if not inspect(conn).has_table("meta"):
+        return None
+    rows = dict(conn.execute(select(schema.meta.c.name, schema.meta.c.value)).tuples().all())
+    return int(rows["schema_version"]), int(rows["compat_version"])
+
+
+def migrate(conn: Connection) -> None:
+    """Bring the tables to this build's version, one transaction for all steps."""
+    found = stored_version(conn)
+    conn.rollback()
+    if found is not None:
+        if found[1] > schema.SCHEMA_VERSION:
+            raise refuse("STORE_NEWER", found=found[0])
+        if found[0] >= schema.SCHEMA_VERSION:
+            return
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    script = ScriptDirectory.from_config(config)
+
+    def upgrade(revision: Any, _context: object) -> Any:
+        return script._upgrade_revs("head", revision)
+
+    with conn.begin(), EnvironmentContext(config, script, fn=upgrade) as environment:
+        environment.configure(connection=conn, target_metadata=schema.metadata)
+        environment.run_migrations()
+        conn.execute(schema.meta.delete())
+        conn.execute(
+            schema.meta.insert(),
+            [
+                {"name": "schema_version", "value": str(schema.SCHEMA_VERSION)},
+                {"name": "compat_version", "value": str(schema.COMPAT_VERSION)},
+            ],
+        )
