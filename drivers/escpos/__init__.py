@@ -6,10 +6,12 @@ taken from their manuals.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from drivers.escpos.driver import EscposPrinter, Identity, Options
 from drivers.escpos.profile import BadProfile, Profile, load, names
+from drivers.transports import tcp
 from fep.ports import Clock, Rasteriser
 
 API_VERSION = 1
@@ -24,7 +26,23 @@ __all__ = [
     "create",
     "load",
     "names",
+    "parse_options",
 ]
+
+
+def parse_options(raw: Mapping[str, Any]) -> Options:
+    """Return options out of a device's settings: `transport` and `expect_*`.
+
+    Raises:
+        ValueError: The transport is not one this driver can use.
+    """
+    transport = dict(raw["transport"])
+    kind = transport.pop("type", "tcp")
+    if kind != "tcp":
+        raise ValueError(f"transport.type: {kind}")
+    return Options(
+        tcp.Options(**transport), raw.get("expect_model", ""), raw.get("expect_serial", "")
+    )
 
 
 def create(

@@ -1,0 +1,116 @@
+"""The spool: sealed receipts become paper, at most once without a person's word (I10).
+
+Owns one loop a device, a device's settings decide which group of jobs it serves. What was
+streaming when the daemon ended is uncertain, and stays so until somebody looked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from twisted.internet.defer import Deferred, gatherResults
+
+from fep.domain.faults import refuse
+from fep.domain.printing import PrintResult
+from fep.ports import Clock, Entropy, Rasteriser
+from fep.services.spool_devices import SpoolPrinter, make_printer
+from fep.services.spool_loop import DeviceHealth, DeviceLoop, Log, ViewOf
+from fep.settings_device import DeviceSettings
+from fep.store import printing as jobs
+from fep.store.writer import Store
+
+Verdict = Literal["printed", "reprint"]
+MakePrinter = Callable[[Any, Clock, DeviceSettings, Rasteriser], SpoolPrinter]
+
+
+class Spool:
+    """All devices of this machine."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        clock: Clock,
+        entropy: Entropy,
+        store: Store,
+        devices: tuple[DeviceSettings, ...],
+        view_of: ViewOf,
+        rasteriser: Rasteriser,
+        log: Log,
+        *,
+        make: MakePrinter = make_printer,
+    ) -> None:
+        self._store = store
+        self._log = log
+        self._loops = {
+            settings.id: DeviceLoop(
+                reactor, clock, entropy, store, settings,
+                make(reactor, clock, settings, rasteriser), view_of, log,
+            )
+            for settings in devices
+            if settings.enabled
+        }  # fmt: skip
+        self._started = False
+
+    # from the node
+    async def start(self) -> None:
+        """Make what was streaming uncertain, then start the loops."""
+        torn = await self._store.do("print.recover", jobs.recover_txn)
+        for job in torn:
+            self._log.warning("print.uncertain", job=job.id, device=job.device)
+            if job.device in self._loops:
+                self._loops[job.device].printer.distrust()
+        self._started = True
+        for loop in self._loops.values():
+            loop.start()
+
+    async def stop(self) -> None:
+        """Let every device finish its job, then give the devices back."""
+        self._started = False
+        await gatherResults([loop.stop() for loop in self._loops.values()])
+
+    # from the issue service
+    def wake(self) -> None:
+        """Jobs may have been committed: look now."""
+        for loop in self._loops.values():
+            loop.wake()
+
+    # from a person
+    def devices(self) -> list[DeviceHealth]:
+        """Return the health of every device, by id."""
+        return [self._loops[id_].health() for id_ in sorted(self._loops)]
+
+    def groups(self) -> frozenset[str]:
+        """Return the groups that have a device."""
+        return frozenset(loop.settings.group for loop in self._loops.values())
+
+    def test(self, device: str) -> Deferred[PrintResult]:
+        """Print a test page. Raises Refused DEV_UNKNOWN."""
+        if device not in self._loops:
+            raise refuse("DEV_UNKNOWN", device=device)
+        return self._loops[device].test()
+
+    async def resolve(
+        self, job_id: int, verdict: Verdict, reason: str, who: str
+    ) -> jobs.Resolution:
+        """Take a person's word on a job; `reprint` makes a new one, marked 补打.
+
+        Raises Refused: PRN_JOB_NONE, PRN_JOB_STATE.
+        """
+        resolution = await self._store.do(
+            "print.resolve", jobs.resolve_txn, job_id, verdict, reason, who
+        )
+        self.wake()
+        return resolution
+
+    async def request(self, receipt_id: int, group: str, reason: str, who: str) -> jobs.Job:
+        """Print a receipt because a person asks: its first paper, or the next copy."""
+        job = await self._store.do(
+            "print.request", jobs.request_txn, receipt_id, group, reason, who
+        )
+        self.wake()
+        return job
+
+    async def cancel(self, job_id: int, reason: str, who: str) -> jobs.Job:
+        """Give up a job that was not printed. Raises Refused PRN_JOB_STATE."""
+        return await self._store.do("print.cancel", jobs.cancel_txn, job_id, reason, who)
