@@ -1,0 +1,77 @@
+"""Settings of the link and of the offline budget; fep/settings.py embeds them.
+
+Every key has a default that suits a file gate with a shared directory on each side.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from fep.domain.link_budget import OfflineBudget
+from fep.domain.link_window import Timing, Window
+from fep.domain.money import parse_fen
+
+Seconds = Annotated[float, Meta(gt=0)]
+
+
+class LinkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """[link]: one destination. Paths are relative to the directory of fep.toml."""
+
+    enabled: bool = True
+    dest: Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,16}$")] = "province"  # also its party id
+    directory: str = "link"  # holds out, in, tmp, quarantine
+    platform_cert: str = "keys/platform.crt"
+    ext: Annotated[str, Meta(pattern=r"^[a-z0-9]{1,8}$")] = "fpb"
+    cipher: Literal["cbc", "gcm"] = "cbc"
+    poll_s: Seconds = 1.0
+    linger_s: Annotated[float, Meta(ge=0)] = 1.0
+    records_max: Annotated[int, Meta(ge=1, le=1000)] = 250
+    target_bytes: Annotated[int, Meta(ge=4096, le=4194304)] = 262_144
+    window_batches: Annotated[int, Meta(ge=1, le=1024)] = 64
+    window_bytes: Annotated[int, Meta(ge=65536)] = 67_108_864
+    rto_first_s: Seconds = 120.0
+    rto_least_s: Seconds = 3.0
+    rto_most_s: Seconds = 1800.0
+    rto_jitter: Annotated[float, Meta(ge=0, le=0.5)] = 0.2
+    heartbeat_s: Seconds = 30.0
+    silent_after_s: Seconds = 120.0
+    late_after_s: Seconds = 900.0
+    gap_s: Seconds = 60.0
+    part_timeout_s: Seconds = 900.0
+
+    def window(self) -> Window:
+        """Return the bounds of what may be unanswered."""
+        return Window(self.window_batches, self.window_bytes)
+
+    def timing(self) -> Timing:
+        """Return the limits of the time-out; never quicker than three polls."""
+        least_s = max(self.rto_least_s, 3 * self.poll_s)
+        return Timing(self.rto_first_s, least_s, self.rto_most_s, self.rto_jitter)
+
+    def gap_patience_s(self) -> float:
+        """Return how old a hole must be before it is asked for."""
+        return max(3 * self.poll_s, self.gap_s)
+
+
+class OfflineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """[offline]: limits of our own; 0 or "" is no limit. What a platform signed binds too."""
+
+    hours_max: Annotated[int, Meta(ge=0)] = 336
+    count_max: Annotated[int, Meta(ge=0)] = 0
+    amount_max: str = ""  # yuan, like "100000.00"
+
+    def __post_init__(self) -> None:
+        """Refuse an amount that is none; msgspec names the key's place."""
+        if self.amount_max:
+            parse_fen(self.amount_max)
+
+    def budget(self) -> OfflineBudget:
+        """Return the limits as the domain counts them."""
+        return OfflineBudget(
+            self.hours_max or None,
+            self.count_max or None,
+            parse_fen(self.amount_max) if self.amount_max else None,
+        )
