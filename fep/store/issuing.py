@@ -71,6 +71,7 @@ class Draft:
     check_code: str
     code_at: Callable[[int], str]  # issue time in ms -> 票据代码 of that year
     compose: Callable[[str, str, str, int], bytes]  # code, number, check code, ms -> bytes
+    print_wish: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,10 +22,10 @@ MAC_MARK = b',"mac":"'
 
 
 class LineFeed:
-    """Splits a byte stream into lines of at most `limit` bytes."""
+    """Splits a byte stream into lines of at most `limit` bytes; the limit may change."""
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
+        self.limit = limit
         self._rest = bytearray()
         self._skipping = False
 
@@ -46,7 +46,7 @@ class LineFeed:
         return lines
 
     def _take(self, part: bytes) -> None:
-        if self._skipping or len(self._rest) + len(part) > self._limit:
+        if self._skipping or len(self._rest) + len(part) > self.limit:
             self._skipping = True
             self._rest.clear()
         else:

@@ -1,0 +1,232 @@
+"""One connection of the socket API: lines in, answers out, everything bounded.
+
+A client that pipelines is read no further than its outstanding calls allow; one that does
+not read its answers is given no further ones and then cut. Answers go out in the order they are ready.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections import deque
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IPushProducer
+from twisted.internet.protocol import Protocol as TwistedProtocol
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from fep.domain.faults import Refused, refuse
+from fep.services.callers import Caller
+from fep.wire import jsonrpc
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Limits of one connection."""
+
+    line_bytes: int
+    outstanding: int
+    auth_s: float = 10.0
+    auth_line_bytes: int = 65536  # before a key is proved nobody gets a big buffer
+    stall_s: float = 30.0  # a client that reads no answers is cut after this
+
+
+class Door(Protocol):
+    """What a connection needs of the door it came through."""
+
+    bounds: Bounds
+    frame_mac: bool
+    version: str
+
+    def challenge(self) -> str: ...
+    def auth(self, params: Any, challenge: str, peer: str) -> Caller: ...
+    def greet(self, connection: Connection) -> Caller | None: ...
+    def call(self, caller: Caller, request: jsonrpc.Request) -> Any: ...
+    def reference(self) -> str: ...
+    def lost(self, connection: Connection) -> None: ...
+
+
+@implementer(IPushProducer)
+class Connection(TwistedProtocol):
+    """See module."""
+
+    transport: Any
+    noisy = False
+
+    def __init__(self, reactor: Any, door: Door, log: Any) -> None:
+        self._reactor = reactor
+        self._door = door
+        self._log = log
+        self._feed = jsonrpc.LineFeed(door.bounds.auth_line_bytes)
+        self._waiting: deque[bytes | None] = deque()
+        self._outstanding = 0
+        self._read_paused = False
+        self._write_paused = False
+        self._caller: Caller | None = None
+        self._challenge = ""
+        self._seq = 0
+        self._auth_timer: Any = None
+        self._stall_timer: Any = None
+        self.peer = ""
+
+    # from Twisted
+    def connectionMade(self) -> None:
+        peer = self.transport.getPeer()
+        self.peer = str(getattr(peer, "host", "unix"))
+        self.transport.registerProducer(self, True)
+        self._caller = self._door.greet(self)
+        self._challenge = self._door.challenge()
+        if self._caller is not None:
+            self._feed.limit = self._door.bounds.line_bytes
+        else:
+            self._auth_timer = self._reactor.callLater(self._door.bounds.auth_s, self._no_auth)
+        hello = {
+            "version": self._door.version,
+            "challenge": self._challenge,
+            "auth": list(jsonrpc.ALGORITHMS),
+            "frame_mac": self._door.frame_mac,
+        }
+        self.transport.write(jsonrpc.notify("system.hello", hello))
+
+    def dataReceived(self, data: bytes) -> None:
+        self._waiting.extend(self._feed.feed(data))
+        self._work()
+
+    def connectionLost(self, reason: Failure = Failure(ConnectionError())) -> None:
+        self._waiting.clear()
+        for timer in (self._auth_timer, self._stall_timer):
+            if timer is not None:
+                timer.cancel()
+        self._auth_timer = self._stall_timer = None
+        self._door.lost(self)
+
+    def pauseProducing(self) -> None:
+        self._write_paused = True
+        if self._stall_timer is None:
+            self._stall_timer = self._reactor.callLater(self._door.bounds.stall_s, self._stalled)
+        self._throttle()
+
+    def resumeProducing(self) -> None:
+        self._write_paused = False
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
+            self._stall_timer = None
+        self._work()
+
+    def stopProducing(self) -> None:
+        self._write_paused = True
+
+    # from door
+    @property
+    def idle(self) -> bool:
+        """Return whether every call taken has been answered."""
+        return self._outstanding == 0
+
+    def peer_credentials(self) -> tuple[int, int, int]:
+        """Return (pid, uid, gid) of a Unix peer."""
+        raw = self.transport.socket.getsockopt(
+            socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")
+        )
+        pid, uid, gid = struct.unpack("3i", raw)
+        return pid, uid, gid
+
+    # the work
+    def _work(self) -> None:
+        while self._waiting and not self._write_paused:
+            if self._outstanding >= self._door.bounds.outstanding:
+                break
+            self._line(self._waiting.popleft())
+        self._throttle()
+
+    def _throttle(self) -> None:
+        pause = bool(self._waiting) or self._write_paused
+        if pause is not self._read_paused:
+            self._read_paused = pause
+            if pause:
+                self.transport.pauseProducing()
+            else:
+                self.transport.resumeProducing()
+
+    def _line(self, line: bytes | None) -> None:
+        call_id: int | str | None = None
+        try:
+            if line is None:
+                raise refuse("REQ_TOO_BIG", limit=self._door.bounds.line_bytes)
+            encoding = self._caller.encoding if self._caller else "utf-8"
+            request = jsonrpc.parse(line, encoding)
+            call_id = request.id
+            if request.method == "system.auth":
+                result = self._authenticate(request)
+                self._send(jsonrpc.answer(call_id, result))
+                return
+            caller = self._proved(line, request)
+        except Refused as refused:
+            self._send(jsonrpc.refusal(call_id, refused, self._door.reference()))
+            return
+        self._outstanding += 1
+        done: Deferred[Any] = maybeDeferred(self._door.call, caller, request)
+        done.addCallbacks(
+            lambda result: self._answer(request, result),
+            lambda failure: self._refuse(request, failure),
+        )
+
+    def _authenticate(self, request: jsonrpc.Request) -> dict[str, object]:
+        caller = self._door.auth(request.params, self._challenge, self.peer)
+        self._caller = caller
+        self._feed.limit = self._door.bounds.line_bytes
+        if self._auth_timer is not None:
+            self._auth_timer.cancel()
+            self._auth_timer = None
+        return {"appid": caller.appid, "rights": sorted(caller.rights)}
+
+    def _proved(self, line: bytes, request: jsonrpc.Request) -> Caller:
+        caller = self._caller
+        if caller is None:
+            raise refuse("AUTH_NEEDED")
+        if self._door.frame_mac:
+            expected = jsonrpc.frame_mac(
+                caller.auth, caller.key, caller.appid, self._challenge, line
+            )
+            if (
+                expected is None
+                or request.seq != self._seq + 1
+                or not jsonrpc.same(expected, request.mac)
+            ):
+                raise refuse("AUTH_MAC")
+            self._seq += 1
+        return caller
+
+    def _answer(self, request: jsonrpc.Request, result: Any) -> None:
+        self._outstanding -= 1
+        if request.id is not None:
+            self._send(jsonrpc.answer(request.id, result))
+        self._work()
+
+    def _refuse(self, request: jsonrpc.Request, failure: Failure) -> None:
+        self._outstanding -= 1
+        reference = self._door.reference()
+        if failure.check(Refused):
+            refused = failure.value
+        else:
+            self._log.error("call.failed", method=request.method, ref=reference,
+                            failure=failure.getTraceback()[-2000:])  # fmt: skip
+            refused = refuse("INTERNAL", ref=reference)
+        self._send(jsonrpc.refusal(request.id, refused, reference))
+        self._work()
+
+    def _send(self, data: bytes) -> None:
+        if self.connected:
+            self.transport.write(data)
+
+    def _stalled(self) -> None:
+        self._stall_timer = None
+        self._log.warning("connection.not_reading", peer=self.peer)
+        self.transport.abortConnection()
+
+    def _no_auth(self) -> None:
+        self._auth_timer = None
+        self._log.info("connection.no_auth", peer=self.peer)
+        self.transport.abortConnection()

@@ -1,0 +1,115 @@
+"""From a checked event to a draft that only lacks its number: configuration meets content.
+
+Everything that may fail because of the caller's content happens here, before the writer.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from fep.crypto import sm3
+from fep.domain.calendar import local
+from fep.domain.event import BillingEvent
+from fep.domain.faults import refuse
+from fep.domain.kind import Kind, Point, Province, Unit
+from fep.domain.receipt import Receipt, ReceiptState, check_code
+from fep.ports import Entropy
+from fep.services.inflight import Inflight
+from fep.store.issuing import COMPRESSION, Draft
+from fep.store.receipts import EventRow
+from fep.wire import einvoice, issue_params
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Draw:
+    """Draws up documents from the configured units, kinds and provinces."""
+
+    def __init__(
+        self,
+        entropy: Entropy,
+        units: Mapping[str, Unit],
+        kinds: Mapping[str, Kind],
+        provinces: Mapping[str, Province],
+        *,
+        details_max: int,
+    ) -> None:
+        self._entropy = entropy
+        self._units = units
+        self._kinds = kinds
+        self._provinces = provinces
+        self._details_max = details_max
+        self._points = {
+            (unit.code, point.code): point for unit in units.values() for point in unit.points
+        }
+
+    # from doors
+    def event(self, params: Any) -> BillingEvent:
+        """Return the checked event of request params. Raises Refused."""
+        return issue_params.parse(params, details_max=self._details_max)
+
+    def draft(self, event: BillingEvent, params: Any, caller: str) -> Draft:
+        """Return the draft of an event. Raises Refused CFG_*, REQ_FIELD_MISSING."""
+        unit, kind, province = self._bound(event)
+        return Draft(
+            unit=event.unit,
+            key=event.key,
+            caller=caller,
+            kind=event.kind,
+            point=event.point,
+            payer=event.payer.name,
+            amount_fen=event.total_fen,
+            digest=sm3.digest(event.content()),
+            body=zlib.compress(_encode(params), COMPRESSION),
+            check_code=check_code(self._entropy.token(8)),
+            code_at=_code_at(kind, unit),
+            compose=einvoice.prepare(event, kind, unit, province),
+            print_wish=event.print,
+        )
+
+    def _bound(self, event: BillingEvent) -> tuple[Unit, Kind, Province]:
+        unit = self._units.get(event.unit)
+        if unit is None:
+            raise refuse("CFG_UNIT", unit=event.unit)
+        kind = self._kinds.get(event.kind)
+        if kind is None or event.kind not in unit.kinds:
+            raise refuse("CFG_KIND", unit=event.unit, kind=event.kind)
+        if (event.unit, event.point) not in self._points:
+            raise refuse("CFG_POINT", unit=event.unit, point=event.point)
+        for name in kind.required_ext:
+            if not event.ext.get(name):
+                raise refuse("REQ_FIELD_MISSING", field=f"ext.{name}")
+        return unit, kind, self._provinces[unit.province]
+
+    # from issue
+    def effects(self, entry: Inflight) -> tuple[str, str]:
+        """Return (destination, device group) of an event; no group means no print."""
+        unit = self._units[entry.unit]
+        point = self._points.get((entry.unit, entry.point), Point(entry.point))
+        wanted = point.print_policy == "auto" or (
+            point.print_policy == "on_request" and entry.print_wish is True
+        )
+        return unit.dest, point.device_group if wanted else ""
+
+    def wish(self, row: EventRow) -> bool | None:
+        """Return whether a stored event asked for paper."""
+        wanted = msgspec.json.decode(row.params).get("print")
+        return wanted if isinstance(wanted, bool) else None
+
+    def sealed(self, receipt: Receipt, job: int | None) -> Receipt:
+        """Return the receipt as it is after its seal."""
+        return replace(receipt, state=ReceiptState.SEALED, print_job=job)
+
+
+def _code_at(kind: Kind, unit: Unit) -> Callable[[int], str]:
+    """Return the code of an issue time; a code changes every year (facts/standards 2.1)."""
+
+    def code_at(at_ms: int) -> str:
+        return kind.code(unit.area, local(at_ms).year)
+
+    return code_at

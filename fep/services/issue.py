@@ -1,0 +1,299 @@
+"""Issuing: freeze, sign, seal, answer. The heart of the daemon.
+
+Two rules: decide, commit, release: nothing leaves before its commit; and an unanswered event
+is never half known: past its deadline it is closed as refused with its number burned in one
+transaction, after a crash it is signed again with the same number and the same bytes.
+Never: retries of an unknown outcome, waiting for the link.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, cast
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from fep.domain.faults import Refused, refuse
+from fep.domain.receipt import Receipt, ReceiptState
+from fep.ports import Clock
+from fep.services.doubles import Doubles
+from fep.services.drafting import Draw
+from fep.services.inflight import Inflight, Phase, Table
+from fep.services.signing import UnitSigner
+from fep.store import issuing, receipts
+from fep.store.writer import Store
+
+RECOVERED_AT_ONCE = 500
+
+
+class Budget(Protocol):
+    """The offline budget: what may still be issued while the link is away."""
+
+    def reserve(self, amount_fen: int) -> Refused | None:
+        """Take a receipt's share, or say why not."""
+
+    def release(self, amount_fen: int) -> None:
+        """Give a share back: nothing was issued for it."""
+
+
+class Issue:
+    """Issues receipts for all doors of one node."""
+
+    def __init__(
+        self,
+        reactor: Any,  # IReactorTime
+        clock: Clock,
+        store: Store,
+        signers: Mapping[str, UnitSigner],
+        draw: Draw,
+        budget: Budget,
+        log: Any,
+        *,
+        deadline_s: float,
+        events_max: int,
+        bytes_max: int,
+        doubles: Doubles,
+    ) -> None:
+        self._reactor = reactor
+        self._clock = clock
+        self._store = store
+        self._signers = signers
+        self._draw = draw
+        self._budget = budget
+        self._log = log
+        self._deadline_s = deadline_s
+        self._table = Table(events_max, bytes_max)
+        self._doubles = doubles
+        self._sweep: Any = None
+        self._closing: Deferred[None] | None = None
+        self.fenced = ""
+        self.on_sealed: list[Callable[[Receipt], None]] = []
+        self.issued = 0
+        self.refused = 0
+
+    # from doors
+    def issue(self, draft: issuing.Draft, *, queued: bool = False) -> Deferred[tuple[Receipt, bool]]:
+        """Answer (receipt, repeated) once it is signed and durable.
+
+        `queued` events have no deadline: a durable row waits for them. Fails with Refused.
+        """
+        done: Deferred[tuple[Receipt, bool]] = Deferred()
+        entry = self._table.find(draft.unit, draft.key)
+        if entry is not None:
+            if entry.digest != draft.digest:
+                ref = entry.receipt.ref if entry.receipt else ""
+                done.errback(refuse("EVT_CONFLICT", key=draft.key, receipt=ref))
+            else:
+                entry.waiters.append((done, True))
+            return done
+        refused = self._unable(draft)
+        if refused is not None:
+            done.errback(refused)
+            return done
+        entry = self._table.add(draft, queued=queued, at=self._clock.mono())
+        entry.waiters.append((done, False))
+        self._arm()
+        self._freeze(entry, draft)
+        return done
+
+    def stats(self) -> dict[str, int]:
+        """Return counters since start and what is under way."""
+        return {
+            "issued": self.issued,
+            "refused": self.refused,
+            "inflight": len(self._table),
+            "inflight_bytes": self._table.bytes,
+        }
+
+    # from node
+    def recover(self) -> int:
+        """Sign again what a crash left frozen; answers how many were taken up."""
+        found = self._store.read(receipts.frozen_q, RECOVERED_AT_ONCE)
+        for receipt in found:
+            if self._table.find(receipt.unit, receipt.key) is None:
+                self._adopt(receipt)
+        if found:
+            self._log.warning("issue.recovered", frozen=len(found))
+        return len(found)
+
+    def fence(self, why: str) -> None:
+        """Stop issuing until a person has looked; retries still get their receipts."""
+        if not self.fenced:
+            self.fenced = why
+            self._log.critical("issue.fenced", why=why)
+
+    def stop(self) -> Deferred[None]:
+        """Refuse new events, finish those under way, then fire."""
+        self._closing = Deferred()
+        self._settle()
+        return self._closing
+
+    # the path of one event
+    def _unable(self, draft: issuing.Draft) -> Refused | None:
+        if self._closing is not None:
+            return refuse("STOPPING")
+        if self.fenced or self._store.fenced:
+            self.fence(self.fenced or self._store.fenced)
+            known = self._store.read(receipts.by_key_q, draft.unit, draft.key)
+            if known is None:
+                return refuse("FENCED", why=self.fenced)
+        if self._table.full(len(draft.body)):
+            return refuse("BUSY")
+        return self._budget.reserve(draft.amount_fen)
+
+    def _freeze(self, entry: Inflight, draft: issuing.Draft) -> None:
+        work = self._store.group("freeze", issuing.freeze_txn, draft)
+        work.addCallbacks(
+            lambda frozen: self._frozen(entry, frozen),
+            lambda failure: self._failed(entry, failure),
+        )
+
+    def _frozen(self, entry: Inflight, frozen: issuing.Frozen) -> None:
+        receipt = entry.receipt = frozen.receipt
+        if frozen.original is None:
+            self._budget.release(receipt.amount_fen)
+            if receipt.state is ReceiptState.SEALED:
+                self._finish(entry, receipt, repeated=True)
+                return
+            original = self._store.read(receipts.original_q, receipt.id)
+        else:
+            original = frozen.original
+            double = self._doubles.seen(entry.digest, entry.key, receipt.issued_at)
+            if double:
+                self._note_double(receipt, double)
+        if entry.abandoned:
+            self._burn(entry)
+            return
+        self._sign(entry, receipt, original)
+
+    def _sign(self, entry: Inflight, receipt: Receipt, original: bytes) -> None:
+        signer = self._signers.get(receipt.unit)
+        entry.phase = Phase.SIGNING
+        if signer is None:  # a unit that configuration does not name any more
+            self._log.error("issue.no_signer", unit=receipt.unit, ref=receipt.ref)
+            return
+        work = signer.sign(signer.digest_of(original))
+        work.addCallbacks(
+            lambda der: self._seal(entry, signer, der),
+            lambda failure: self._unsigned(entry, failure),
+        )
+
+    def _seal(self, entry: Inflight, signer: UnitSigner, der: bytes) -> None:
+        if entry.phase is not Phase.SIGNING or entry.receipt is None:
+            return  # refused meanwhile: the late signature is discarded
+        entry.phase = Phase.SEALING
+        seal = issuing.Seal(entry.receipt, signer.cert_id, der, *self._draw.effects(entry))
+        work = self._store.group("seal", issuing.seal_txn, seal)
+        work.addCallbacks(
+            lambda job: self._sealed(entry, job),
+            lambda failure: self._failed(entry, failure),
+        )
+
+    def _sealed(self, entry: Inflight, job: int | None) -> None:
+        assert entry.receipt is not None
+        receipt = self._draw.sealed(entry.receipt, job)
+        self.issued += 1
+        self._finish(entry, receipt, repeated=False)
+        for listener in self.on_sealed:
+            listener(receipt)
+
+    # what may go wrong
+    def _unsigned(self, entry: Inflight, failure: Failure) -> None:
+        """No signature now: a caller waits until its deadline, a queued event for ever."""
+        if entry.phase is not Phase.SIGNING:
+            return
+        entry.phase = Phase.UNSIGNED
+        self._log.error("issue.unsigned", why=str(failure.value)[:120])
+        if self._closing is not None:
+            self._drop(entry, refuse("STOPPING"))
+        elif not entry.queued:
+            self._burn(entry)
+        else:
+            self._reactor.callLater(1.0, self._sign_again, entry)
+
+    def _sign_again(self, entry: Inflight) -> None:
+        if entry.phase is Phase.UNSIGNED and entry.receipt is not None and not self._closing:
+            original = self._store.read(receipts.original_q, entry.receipt.id)
+            self._sign(entry, entry.receipt, original)
+
+    def _failed(self, entry: Inflight, failure: Failure) -> None:
+        error = failure.value
+        if entry.phase is Phase.FREEZING:
+            self._budget.release(entry.amount_fen)
+        if isinstance(error, Refused):
+            self._drop(entry, error)
+            return
+        if self._store.fenced:
+            self.fence(self._store.fenced)
+            self._drop(entry, refuse("FENCED", why=self.fenced))
+            return
+        self._log.error("issue.failed", failure=failure.getTraceback()[-2000:])
+        self._drop(entry, refuse("INTERNAL"))
+
+    def _burn(self, entry: Inflight) -> None:
+        """Close the event: nothing was issued, its number is burned with evidence."""
+        assert entry.receipt is not None
+        entry.phase = Phase.REFUSING
+        work = self._store.do("refuse", issuing.refuse_txn, entry.receipt, "SIG_TIMEOUT")
+        self._budget.release(entry.receipt.amount_fen)
+        work.addCallbacks(
+            lambda _: self._drop(entry, refuse("SIG_TIMEOUT")),
+            lambda failure: self._failed(entry, failure),
+        )
+
+    # deadlines
+    def _arm(self) -> None:
+        if self._sweep is None and self._deadline_s > 0:
+            self._sweep = self._reactor.callLater(self._deadline_s / 8, self._expire)
+
+    def _expire(self) -> None:
+        self._sweep = None
+        limit = self._clock.mono() - self._deadline_s
+        for entry in self._table.older_than(limit):
+            if entry.queued:
+                continue
+            if entry.phase in (Phase.SIGNING, Phase.UNSIGNED):
+                self._burn(entry)
+            elif entry.phase is Phase.FREEZING:
+                entry.abandoned = True
+        if len(self._table):
+            self._arm()
+
+    # ends
+    def _finish(self, entry: Inflight, receipt: Receipt, *, repeated: bool) -> None:
+        self._table.remove(entry)
+        for waiter, joined in entry.waiters:
+            waiter.callback((receipt, repeated or joined))
+        self._settle()
+
+    def _drop(self, entry: Inflight, refused: Refused) -> None:
+        self._table.remove(entry)
+        self.refused += 1
+        for waiter, _ in entry.waiters:
+            waiter.errback(refused)
+        self._settle()
+
+    def _settle(self) -> None:
+        if self._closing is not None and not self._closing.called and not len(self._table):
+            if self._sweep is not None:
+                self._sweep.cancel()
+                self._sweep = None
+            self._closing.callback(None)
+
+    # recovery and evidence
+    def _adopt(self, receipt: Receipt) -> None:
+        row = self._store.read(receipts.event_by_id_q, receipt.event_id)
+        assert row is not None, receipt.ref
+        entry = self._table.adopt(receipt, row.digest, self._clock.mono(), self._draw.wish(row))
+        original = self._store.read(receipts.original_q, receipt.id)
+        self._sign(entry, receipt, original)
+
+    def _note_double(self, receipt: Receipt, other: str) -> None:
+        def note_txn(tx: Any) -> None:
+            tx.journal(
+                "event.suspected_double", receipt.ref, {"key": receipt.key, "other": other}
+            )
+
+        work = cast("Deferred[None]", self._store.do("double", note_txn))
+        work.addErrback(lambda failure: self._log.error("issue.note", why=str(failure.value)))

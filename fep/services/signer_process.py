@@ -1,0 +1,86 @@
+"""The signer: a process of its own that holds the unit's key and signs digests.
+
+It reads one JSON line of configuration from stdin, answers with one JSON line, then takes
+40-byte requests (id u64, digest 32) and gives answers (id u64, length u8, DER; length 0 is a
+failure). It imports nothing of the daemon but the crypto door, ignores the signals that stop
+the daemon, and ends when its stdin does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import struct
+import sys
+from pathlib import Path
+
+from fep.crypto import certs, keyfile, sm2
+from fep.env import RealEntropy
+
+REQUEST = struct.Struct(">Q32s")
+ANSWER = struct.Struct(">QB")
+_READ_BYTES = REQUEST.size * 256
+# Answers go up in small bunches: a wake-up of the daemon for each would cost more than it saves.
+_BUNCH = 4
+
+
+def main() -> None:
+    """Serve until stdin closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    line = sys.stdin.buffer.raw.readline()  # type: ignore[attr-defined]  # BufferedReader has .raw
+    try:
+        key = _open(json.loads(line))
+    except Exception as error:  # whatever is wrong with a key file is told, not raised
+        _write(json.dumps({"ok": False, "why": f"{type(error).__name__}: {error}"[:300]}).encode())
+        _write(b"\n")
+        return
+    _write(json.dumps({"ok": True, "backend": key.backend}).encode() + b"\n")
+    _serve(key)
+
+
+def _open(config: dict[str, str]) -> sm2.PrivateKey:
+    passphrase = config["passphrase"].encode() if config["passphrase"] else None
+    key = keyfile.load_private(
+        Path(config["key"]).read_bytes(), passphrase, entropy=RealEntropy()
+    )
+    certificate = certs.parse(Path(config["cert"]).read_bytes())
+    probe = certificate.public_key.digest(b"fep signer probe")
+    if not certificate.public_key.verify_digest(probe, key.sign_digest(probe)):
+        raise ValueError("the key does not belong to the certificate")
+    return key
+
+
+def _serve(key: sm2.PrivateKey) -> None:
+    rest = b""
+    while chunk := os.read(0, _READ_BYTES):
+        rest += chunk
+        whole = len(rest) - len(rest) % REQUEST.size
+        answers: list[bytes] = []
+        for offset in range(0, whole, REQUEST.size):
+            answers.append(_sign(key, *REQUEST.unpack_from(rest, offset)))
+            if len(answers) == _BUNCH:
+                _write(b"".join(answers))
+                answers.clear()
+        if answers:
+            _write(b"".join(answers))
+        rest = rest[whole:]
+
+
+def _sign(key: sm2.PrivateKey, call_id: int, digest: bytes) -> bytes:
+    try:
+        der = key.sign_digest(digest)
+    except Exception:  # a failing device or library is an answer, not the end of the signer
+        der = b""
+    return ANSWER.pack(call_id, len(der)) + der
+
+
+def _write(data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(1, view) :]
+
+
+if __name__ == "__main__":
+    main()

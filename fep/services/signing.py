@@ -1,0 +1,202 @@
+"""The daemon's side of the signer process: digests down, signatures up.
+
+One child a unit. Requests that were under way when the child died are sent again to the
+next one: a signature over frozen bytes may be made twice, a number never. Bounded: more
+than `PENDING_MAX` waiting digests are refused as BUSY.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessDone
+from twisted.internet.protocol import ProcessProtocol
+from twisted.python.failure import Failure
+
+from fep.crypto import certs
+from fep.domain.faults import Refused, refuse
+from fep.services.signer_process import ANSWER, REQUEST
+
+PENDING_MAX = 4096
+RESTART_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+
+
+@dataclass(frozen=True, slots=True)
+class SignerFiles:
+    """Where a unit's key lives; the passphrase is in memory only while handed over."""
+
+    unit: str
+    key: Path
+    cert: Path
+    passphrase: str
+
+
+class UnitSigner:
+    """A unit's signer: `digest_of` and `sign`, whatever happens to the child."""
+
+    def __init__(self, reactor: Any, files: SignerFiles, log: Any) -> None:
+        self._reactor = reactor
+        self._files = files
+        self._log = log
+        self.certificate = certs.parse(files.cert.read_bytes())
+        self.cert_serial = self.certificate.serial_hex
+        self.cert_id = 0
+        self.state = "stopped"
+        self.why = ""
+        self.backend = ""
+        self._pending: dict[int, tuple[bytes, Deferred[bytes]]] = {}
+        self._next = 1
+        self._child: _Child | None = None
+        self._failures = 0
+        self._restart: Any = None
+        self._stopping: Deferred[None] | None = None
+
+    # from node
+    def start(self) -> None:
+        """Start the child; `state` becomes ready or failed with `why`."""
+        self.state = "starting"
+        self._restart = None
+        self._child = _Child(self)
+        # PYTHON* variables of the daemon's own start must not steer the key holder.
+        self._reactor.spawnProcess(
+            self._child,
+            sys.executable,
+            [sys.executable, "-P", "-m", "fep.services.signer_process"],
+            env=None,
+            childFDs={0: "w", 1: "r", 2: 2},
+        )
+        config = {
+            "key": str(self._files.key),
+            "cert": str(self._files.cert),
+            "passphrase": self._files.passphrase,
+        }
+        self._child.send(json.dumps(config).encode() + b"\n")
+
+    def stop(self) -> Deferred[None]:
+        """End the child; waiting digests fail with SIG_DOWN."""
+        done: Deferred[None] = Deferred()
+        if self._restart is not None:
+            self._restart.cancel()
+            self._restart = None
+        if self._child is None:
+            done.callback(None)
+            return done
+        self._stopping = done
+        self._child.close()
+        return done
+
+    # from issue
+    def digest_of(self, message: bytes) -> bytes:
+        """Return SM3(Z ‖ message), what the child signs."""
+        return self.certificate.public_key.digest(message)
+
+    def sign(self, digest: bytes) -> Deferred[bytes]:
+        """Return the DER signature of a 32-byte digest. Fails with SIG_FAIL, BUSY, SIG_DOWN."""
+        done: Deferred[bytes] = Deferred()
+        if len(self._pending) >= PENDING_MAX:
+            done.errback(refuse("BUSY"))
+            return done
+        if self._stopping is not None:
+            done.errback(refuse("SIG_DOWN"))
+            return done
+        call_id = self._next
+        self._next += 1
+        self._pending[call_id] = (digest, done)
+        if self._child is not None and self.state == "ready":
+            self._child.send(REQUEST.pack(call_id, digest))
+        return done
+
+    # from child
+    def opened(self, told: dict[str, Any]) -> None:
+        """Take the child's first line; send what has been waiting."""
+        if not told["ok"]:
+            self.state, self.why = "failed", str(told["why"])
+            self._log.error("signer.failed", unit=self._files.unit, why=self.why)
+            return
+        self.state, self.why, self._failures = "ready", "", 0
+        self.backend = str(told["backend"])
+        self._log.info("signer.ready", unit=self._files.unit, backend=self.backend)
+        assert self._child is not None
+        for call_id, (digest, _) in self._pending.items():
+            self._child.send(REQUEST.pack(call_id, digest))
+
+    def signed(self, call_id: int, der: bytes) -> None:
+        """Hand a signature to who waits for it; one that nobody waits for is dropped."""
+        entry = self._pending.pop(call_id, None)
+        if entry is None:
+            return
+        if der:
+            entry[1].callback(der)
+        else:
+            entry[1].errback(refuse("SIG_DOWN", why="sign"))
+
+    def ended(self, why: str) -> None:
+        """The child is gone: start another one after a pause, or finish the stop."""
+        self._child = None
+        if self._stopping is not None:
+            self.state = "stopped"
+            self._fail_all()
+            self._stopping.callback(None)
+            return
+        if self.state != "failed":
+            self.state, self.why = "down", why
+        pause = RESTART_S[min(self._failures, len(RESTART_S) - 1)]
+        self._failures += 1
+        self._log.error("signer.down", unit=self._files.unit, why=why, retry_s=pause)
+        self._restart = self._reactor.callLater(pause, self.start)
+
+    def _fail_all(self) -> None:
+        waiting, self._pending = self._pending, {}
+        for _, done in waiting.values():
+            done.errback(refuse("SIG_DOWN"))
+
+
+class _Child(ProcessProtocol):
+    """The pipe to one child: a JSON line first, then binary answers."""
+
+    def __init__(self, owner: UnitSigner) -> None:
+        self._owner = owner
+        self._rest = b""
+        self._open = False
+
+    def send(self, data: bytes) -> None:
+        transport: Any = self.transport
+        transport.write(data)
+
+    def close(self) -> None:
+        transport: Any = self.transport
+        transport.closeStdin()
+
+    def outReceived(self, data: bytes) -> None:
+        data = self._rest + data
+        if not self._open:
+            line, end, data = data.partition(b"\n")
+            if not end:
+                self._rest = line
+                return
+            self._open = True
+            self._owner.opened(json.loads(line))
+        offset, head = 0, ANSWER.size
+        while len(data) - offset >= head:
+            call_id, length = ANSWER.unpack_from(data, offset)
+            if len(data) - offset < head + length:
+                break
+            self._owner.signed(call_id, data[offset + head : offset + head + length])
+            offset += head + length
+        self._rest = data[offset:]
+
+    def processEnded(self, reason: Failure) -> None:
+        why = "exit" if reason.check(ProcessDone) else str(reason.value)[:200]
+        self._owner.ended(why)
+
+
+def signer_fault(signer: UnitSigner) -> Refused | None:
+    """Return why a unit cannot sign now, None when it can or soon will."""
+    if signer.state == "failed":
+        return refuse("SIG_KEY", why=signer.why)
+    return None
