@@ -1,0 +1,65 @@
+"""I6: each receipt takes effect at the platform exactly once, or is refused with a reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from tests.harness.world import Violation, World
+
+
+def check_delivered(world: World) -> Iterator[Violation]:
+    """I6, from both sides: the upload rows and the province's own ledger."""
+    yield from _queue(world)
+    if world.province is None:
+        return
+    if world.province.conflicts:
+        yield Violation("I6", f"{world.province.conflicts} conflicts at the province")
+    for effect in world.province.receipts:
+        row = world.books.by_ref.get(effect.ref)
+        if row is None or row.state != "sealed":
+            yield Violation("I6", f"the province holds {effect.ref}, the store does not")
+            continue
+        event = world.books.events.get(row.event_id)
+        told = (effect.amount_fen, effect.event_key, effect.kind)
+        if event is None or told != (row.amount_fen, event.key, row.kind):
+            yield Violation("I6", f"{effect.ref} at the province differs: {told}")
+    if world.quiescent:
+        yield from _all_arrived(world)
+
+
+def _queue(world: World) -> Iterator[Violation]:
+    """Every sealed receipt has one upload row; records are numbered in order of release."""
+    uploads = Counter(row.receipt_id for row in world.books["upload"] if row.op == "ISSUE")
+    for row in world.books["receipt"]:
+        expected = 1 if row.state == "sealed" else 0
+        if uploads[row.id] != expected:
+            yield Violation("I6", f"{row.ref} ({row.state}) has {uploads[row.id]} upload rows")
+    last: dict[str, int] = {}
+    for row in sorted(world.books["upload"], key=lambda row: row.id):
+        if not row.rec_seq:
+            continue
+        if row.rec_seq != last.get(row.dest, 0) + 1:
+            yield Violation(
+                "I6", f"record {row.rec_seq} to {row.dest} follows {last.get(row.dest, 0)}"
+            )
+        last[row.dest] = row.rec_seq
+
+
+def _all_arrived(world: World) -> Iterator[Violation]:
+    assert world.province is not None
+    there = {effect.ref for effect in world.province.receipts}
+    rejected = dict(world.province.rejected)
+    uploads: dict[int, Any] = {row.receipt_id: row for row in world.books["upload"]}
+    for row in world.books.sealed():
+        upload = uploads.get(row.id)
+        state = upload.state if upload else "missing"
+        if row.ref in there:
+            if state != "applied":
+                yield Violation("I6", f"{row.ref} took effect, the store says {state}")
+        elif row.ref in rejected:
+            if state != "rejected" or not (upload and upload.result):
+                yield Violation("I6", f"{row.ref} was refused, the store says {state}")
+        else:
+            yield Violation("I6", f"{row.ref} never reached the province ({state})")
