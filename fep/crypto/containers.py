@@ -1,8 +1,7 @@
-"""Key containers that libcrypto opens and seals for us: encrypted PKCS#8, PEM, PKCS#12.
+"""Key containers that libcrypto opens and seals for us: encrypted PKCS#8 and PKCS#12.
 
-Rules: nothing here knows SM2 except PFX and old-style encrypted PEM; a passphrase is never
-asked on a terminal; a container that does not open is `WrongPassphrase` when libcrypto says
-so, `BadKeyFile` otherwise.
+Rules: encrypted PKCS#8 works even where SM2 was left out of the build, PKCS#12 does not; a
+container that does not open is `WrongPassphrase` when libcrypto says so, else `BadKeyFile`.
 """
 
 from __future__ import annotations
@@ -23,8 +22,6 @@ _SALT_BYTES: Final = 16
 _CHAIN_MAX: Final = 16
 
 _QUICK: Final[dict[str, tuple[Any, list[Any]]]] = {
-    "BIO_new_mem_buf": (c_void_p, [c_char_p, c_int]),
-    "BIO_free_all": (None, [c_void_p]),
     "d2i_PKCS12": (c_void_p, [c_void_p, POINTER(c_char_p), c_long]),
     "PKCS12_free": (None, [c_void_p]),
     "X509_free": (None, [c_void_p]),
@@ -43,7 +40,6 @@ _QUICK: Final[dict[str, tuple[Any, list[Any]]]] = {
     "OSSL_PROVIDER_try_load": (c_void_p, [c_void_p, c_char_p, c_int]),
 }
 _LONG: Final[dict[str, tuple[Any, list[Any]]]] = {
-    "PEM_read_bio_PrivateKey": (c_void_p, [c_void_p, c_void_p, c_void_p, c_char_p]),
     "PKCS12_parse": (
         c_int,
         [c_void_p, c_char_p, POINTER(c_void_p), POINTER(c_void_p), POINTER(c_void_p)],
@@ -71,18 +67,6 @@ class Containers:
     def __init__(self, library: Library) -> None:
         self._library = library
         library.declare(_QUICK, _LONG)
-
-    def open_pem(self, pem: bytes, passphrase: bytes) -> bytes:
-        """Return the SEC 1 key (DER) of any private-key PEM libcrypto reads."""
-        library = self._library
-        # The bytes must outlive the BIO, which only points at them.
-        source = library.BIO_new_mem_buf(pem, len(pem))
-        bio = Owned(library, "BIO_new_mem_buf", source, "BIO_free_all")
-        with _read_faults():
-            # An empty passphrase, not NULL: with NULL libcrypto would ask on the terminal.
-            address = library.PEM_read_bio_PrivateKey(bio.address, None, None, passphrase)
-            key = Owned(library, "PEM_read_bio_PrivateKey", address, "EVP_PKEY_free")
-            return exported(library, key)
 
     def open_pkcs8(self, encoded: bytes, passphrase: bytes) -> bytes:
         """Return the PrivateKeyInfo (DER) inside an EncryptedPrivateKeyInfo (DER)."""
@@ -162,8 +146,7 @@ class Containers:
 
 
 # Reasons by which libcrypto 3 says that the passphrase does not fit.
-_WRONG: Final = ("mac verify failure", "bad decrypt", "cipherfinal error", "bad password read",
-                 "password", "final error", "pkcs12 cipherfinal")  # fmt: skip
+_WRONG: Final = ("mac verify failure", "bad decrypt", "cipherfinal error", "bad password read")
 
 
 @contextmanager
@@ -172,6 +155,12 @@ def _read_faults() -> Iterator[None]:
         yield
     except LibcryptoFault as fault:
         said = " ".join(fault.reasons).lower()
-        if any(word in said for word in _WRONG):
+        if "mac absent" in said:
+            raise BadKeyFile("the PFX file has no integrity check") from fault
+        # One wrong passphrase in 256 leaves good padding, and then the ASN.1 inside is broken.
+        garbled = (
+            fault.call == "PKCS8_decrypt" and "unsupported" not in said and "unknown" not in said
+        )
+        if garbled or any(word in said for word in _WRONG):
             raise WrongPassphrase("the passphrase does not open the key file") from fault
         raise BadKeyFile(f"libcrypto cannot read the key file: {fault}") from fault

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from asn1crypto import core, keys, pem
 
-from fep.crypto import gm, libcrypto, pbes2
+from fep.crypto import gm, libcrypto, sealed
 from fep.crypto.containers import CIPHERS, Containers
 from fep.crypto.curve import CURVE_OID, N
 from fep.crypto.errors import BackendMissing, BadKey, BadKeyFile, WrongPassphrase
@@ -141,7 +141,7 @@ def _from_pem(data: bytes, passphrase: bytes | None) -> int:
             return _from_sealed(body, passphrase)
         if kind in _SEC1:
             if headers:
-                return _from_sec1(_containers().open_pem(data, _needed(passphrase)))
+                return _from_sec1(sealed.open_old(headers, body, _needed(passphrase)))
             return _from_sec1(body)
     raise BadKeyFile("the PEM file holds no private key")
 
@@ -153,11 +153,11 @@ def _needed(passphrase: bytes | None) -> bytes:
 
 
 def _from_sealed(encoded: bytes, passphrase: bytes | None) -> int:
-    sealed = pbes2.read(encoded)
+    box = sealed.read(encoded)
     secret = _needed(passphrase)
-    if sealed is None:
+    if box is None:
         return _from_pkcs8(_containers().open_pkcs8(encoded, secret))
-    return _from_pkcs8(pbes2.open_sealed(sealed, secret))
+    return _from_pkcs8(sealed.open_sealed(box, secret))
 
 
 def _from_pkcs8(encoded: bytes) -> int:

@@ -1,17 +1,20 @@
-"""Passphrase-encrypted PKCS#8 opened by ourselves: PBES2 with PBKDF2 and a CBC cipher.
+"""Passphrase-encrypted keys opened by ourselves: PBES2, and the old PEM headers.
 
-Why: key files made by GmSSL use the PRF HMAC-SM3, which OpenSSL 3.0 refuses, and a machine
-whose libcrypto lacks SM4 must still open its key. Anything else than the listed algorithms
-answers None, and libcrypto is asked instead. Opens only, never seals.
+Why: key files made by GmSSL use the PRF HMAC-SM3, which OpenSSL 3.0 refuses; old-style
+encrypted `EC PRIVATE KEY` files hold a curve it no longer takes there; and a machine whose
+libcrypto lacks SM4 must still open its key. For PBES2 with algorithms that are not listed
+the answer is None, and libcrypto is asked instead. Opens only, never seals.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from asn1crypto import core, keys
+from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from fep.crypto import sm3
@@ -30,6 +33,15 @@ _PRFS: Final = {
     "1.2.156.10197.1.401.2": "sm3",
     "1.2.156.10197.1.401.3.1": "sm3",
 }
+# The MD5 of the old PEM headers is their definition, not a choice.
+_OLD_CIPHERS: Final = {
+    "AES-128-CBC": (algorithms.AES, 16),
+    "AES-192-CBC": (algorithms.AES, 24),
+    "AES-256-CBC": (algorithms.AES, 32),
+    "SM4-CBC": (algorithms.SM4, 16),
+    "DES-EDE3-CBC": (TripleDES, 24),
+}
+_OLD_SALT_BYTES: Final = 8
 _CIPHERS: Final = {
     "2.16.840.1.101.3.4.1.2": ("aes", 16),
     "2.16.840.1.101.3.4.1.22": ("aes", 24),
@@ -122,3 +134,32 @@ def open_sealed(sealed: Sealed, passphrase: bytes) -> bytes:
     except (BadCipher, ValueError, TypeError) as wrong:
         raise WrongPassphrase("the passphrase does not open the key file") from wrong
     return plain
+
+
+def open_old(headers: Mapping[str, str], body: bytes, passphrase: bytes) -> bytes:
+    """Return the SEC 1 key (DER) under Proc-Type and DEK-Info headers (RFC 1421 by name)."""
+    name, _, iv_hex = headers.get("DEK-Info", "").partition(",")
+    if name not in _OLD_CIPHERS:
+        raise BadKeyFile(f"the key file is encrypted by {name[:32]!r}, which is not read")
+    algorithm, key_bytes = _OLD_CIPHERS[name]
+    try:
+        iv = bytes.fromhex(iv_hex.strip())
+        method = algorithm(_old_key(passphrase, iv[:_OLD_SALT_BYTES], key_bytes))
+        context = Cipher(method, modes.CBC(iv)).decryptor()
+        padded = context.update(body) + context.finalize()
+    except ValueError as strange:
+        raise BadKeyFile("the encryption headers of the key file are broken") from strange
+    try:
+        plain = unpad(padded)
+        keys.ECPrivateKey.load(plain, strict=True).native  # noqa: B018  # parses all of it
+    except (BadCipher, ValueError, TypeError) as wrong:
+        raise WrongPassphrase("the passphrase does not open the key file") from wrong
+    return plain
+
+
+def _old_key(passphrase: bytes, salt: bytes, size: int) -> bytes:
+    out = block = b""
+    while len(out) < size:
+        block = hashlib.md5(block + passphrase + salt, usedforsecurity=False).digest()
+        out += block
+    return out[:size]
