@@ -1,1 +1,1 @@
-"""See the design: one room of the house."""
+"""Simulators in the box: they share no code with what they test."""

@@ -1,0 +1,167 @@
+"""fepsim province: the platform that grants numbers and takes receipts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from fep.cli.sim_loop import Loop
+from fep.env import RealClock, RealEntropy
+from fep.sim import province_desk as desk
+from fep.sim import sm
+from fep.sim.ports import wall_ms
+from fep.sim.province import Knobs, Province
+from fep.sim.province_book import Book
+
+T = TypeVar("T")
+
+STATE = click.option("--state", type=click.Path(path_type=Path), required=True)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.group()
+def command() -> None:
+    """模拟财政平台。The provincial platform."""
+
+
+@command.command()
+@STATE
+@click.option("--id", "party_id", default="province", show_default=True)
+def init(state: Path, party_id: str) -> None:
+    """Create the platform's key, certificate and books."""
+    serial = int.from_bytes(RealEntropy().token(15), "big") | 1 << 112
+    click.echo(_said(lambda: desk.initialise(state, party_id, serial)))
+
+
+@command.command()
+@STATE
+@click.option("--node-id", required=True)
+@click.option("--node-cert", type=FILE, required=True)
+@click.option("--unit", required=True)
+@click.option("--unit-cert", type=FILE, required=True)
+def register(state: Path, node_id: str, node_cert: Path, unit: str, unit_cert: Path) -> None:
+    """Bind a node and one of its units to their certificates."""
+    book = _book(state)
+    fingerprint = _said(
+        lambda: desk.register(book, node_id, node_cert.read_bytes(), unit, unit_cert.read_bytes())
+    )
+    click.echo(f"{node_id} {unit} {fingerprint}")
+
+
+@command.command()
+@STATE
+@click.option("--unit", required=True)
+@click.option("--code", required=True)
+@click.option("--count", type=click.IntRange(min=1), required=True)
+@click.option("--first", type=int, default=None, help="default: after the highest granted")
+@click.option("--not-after", default=None, help="ISO date-time with offset")
+@click.option("--quota-count", type=int, default=None)
+@click.option("--quota-amount-fen", type=int, default=None)
+@click.option("--quota-hours", type=int, default=None)
+def grant(
+    state: Path,
+    unit: str,
+    code: str,
+    count: int,
+    first: int | None,
+    not_after: str | None,
+    quota_count: int | None,
+    quota_amount_fen: int | None,
+    quota_hours: int | None,
+) -> None:
+    """Grant a block of numbers; the running platform sends it."""
+    book = _book(state)
+    quota = {"amount_fen": quota_amount_fen, "count": quota_count, "hours": quota_hours}
+    until = _said(lambda: desk.parse_not_after(not_after)) if not_after else None
+    block = _said(
+        lambda: desk.grant(
+            book, unit, code, count, first=first, not_after=until,
+            quota=json.dumps(quota), now_ms=wall_ms(RealClock()),
+        )
+    )  # fmt: skip
+    click.echo(f"{unit} {code} {block[0]}-{block[1]}")
+
+
+@command.command()
+@STATE
+@click.option("--in", "incoming", type=click.Path(path_type=Path), required=True)
+@click.option("--out", "outgoing", type=click.Path(path_type=Path), required=True)
+@click.option("--poll", type=float, default=0.2, show_default=True, help="seconds")
+@click.option("--heartbeat", type=float, default=5.0, show_default=True, help="seconds")
+@click.option("--gap", type=float, default=60.0, show_default=True, help="seconds")
+@click.option("--resend", type=float, default=5.0, show_default=True, help="seconds")
+@click.option("--part-timeout", type=float, default=900.0, show_default=True, help="seconds")
+@click.option("--latency-ms", type=int, default=0, show_default=True)
+@click.option("--refuse-rate", type=float, default=0.0, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True)
+def run(
+    state: Path,
+    incoming: Path,
+    outgoing: Path,
+    poll: float,
+    heartbeat: float,
+    gap: float,
+    resend: float,
+    part_timeout: float,
+    latency_ms: int,
+    refuse_rate: float,
+    seed: int,
+) -> None:
+    """Run the platform until SIGTERM."""
+    knobs = Knobs(heartbeat, latency_ms / 1000, gap, poll, resend, part_timeout, refuse_rate, seed)
+    with Loop(state / "run.lock") as loop:
+        province = Province(
+            _book(state), incoming, outgoing, RealClock(), RealEntropy().token, knobs
+        )
+        click.echo(f"province ready {incoming} {outgoing}")
+        try:
+            loop.run(province.step, poll)
+        finally:
+            province.close()
+
+
+@command.command()
+@STATE
+@click.option("--json", "as_json", is_flag=True)
+def report(state: Path, as_json: bool) -> None:
+    """Show the platform's own ledger."""
+    found = desk.report(_book(state))
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False))
+        return
+    money = found["money_fen"]
+    for block in found["granted"]:
+        click.echo(
+            f"发放 {block['unit']} {block['code']} {block['first']}-{block['last']}"
+            f" 回执 {block['answered'] or '-'}"
+        )
+    click.echo(
+        f"入账 {found['applied']} 张, {money // 100}.{money % 100:02d} 元;"
+        f" 重复 {found['duplicate_records']}, 冲突 {found['conflicts']},"
+        f" 拒收 {len(found['rejected'])}, 缺号 {len(found['gaps'])},"
+        f" 验签失败 {found['bad_signatures']}"
+    )
+    for row in found["rejected"][:20]:
+        click.echo(f"拒收 {row['code']} {row['number']} {row['reason']} {row['detail']}")
+    for row in found["channels"]:
+        click.echo(
+            f"通道 {row['node']} 纪元 {row['epoch']} 批次 {row['batch_seq']}"
+            f" 记录 {row['rec_seq']} {row['stopped'] or '正常'}"
+        )
+
+
+def _said(action: Callable[[], T]) -> T:
+    try:
+        return action()
+    except (desk.Refusal, LookupError, sm.CryptoFault) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _book(state: Path) -> Book:
+    if not (state / "province.db").exists():
+        raise click.ClickException(f"{state}: run `fepsim province init` first")
+    return Book(state)

@@ -1,0 +1,171 @@
+"""Channel 2: grants on their way to a node, written again until the node has applied them.
+
+Two rules: a batch is made once and repeated byte for byte; only an ACK whose head agrees
+frees it.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from fep.sim import fpb, sm
+from fep.sim.dropbox import Outbox
+from fep.sim.ports import Clock, wall_ms
+from fep.sim.province_book import Book
+
+GRANTS_A_BATCH = 100
+RESEND_MAX_S = 60.0
+EPOCH = 1
+
+
+@dataclass(slots=True)
+class _Resend:
+    due: float = 0.0
+    wait: float = 0.0
+    name: str = ""
+
+
+class Control:
+    """Builds, sends and frees control batches."""
+
+    def __init__(
+        self,
+        book: Book,
+        me: fpb.Self,
+        outbox: Outbox,
+        clock: Clock,
+        token: Callable[[int], bytes],
+    ) -> None:
+        self._book = book
+        self._me = me
+        self._outbox = outbox
+        self._clock = clock
+        self._token = token
+        self._resend: dict[tuple[str, int], _Resend] = {}
+
+    def step(self, now: float, resend_s: float) -> None:
+        """Make batches of queued grants and write what is due."""
+        for row in self._book.rows("SELECT DISTINCT node FROM block WHERE rec_seq IS NULL"):
+            self._make(row["node"])
+        for row in self._book.rows("SELECT * FROM batch_out WHERE freed=0 ORDER BY node, seq"):
+            self._write(row, now, resend_s)
+
+    def answered(self, node: str, kind: int, record: dict[str, Any]) -> None:
+        """Take an ACK or NACK of the node; whatever is not about channel 2 is ignored."""
+        if record.get("channel") != 2 or record.get("epoch") != EPOCH:
+            return
+        if kind == fpb.NACK:
+            self._book.count("nacks_in")
+            self._hurry(node, record)
+            return
+        self._acked(node, int(record["applied_upto"]), str(record["head"]))
+        with self._book.transaction() as conn:
+            for result in record.get("results", []):
+                conn.execute(
+                    "UPDATE block SET result=? WHERE node=? AND rec_seq=?",
+                    (f"{result['result']} {result['code']}".strip(), node, result["rec_seq"]),
+                )
+
+    def _acked(self, node: str, upto: int, head: str) -> None:
+        with self._book.transaction() as conn:
+            row = self._book.row(
+                "SELECT head FROM record_out WHERE node=? AND rec_seq=?", node, upto
+            )
+            if row is None:
+                return
+            if row["head"] != head:
+                self._book.count("control_forks")
+                return
+            conn.execute(
+                "UPDATE batch_out SET freed=1 WHERE node=? AND first_rec+n_rec-1<=?", (node, upto)
+            )
+
+    def _hurry(self, node: str, record: dict[str, Any]) -> None:
+        for first, last in record.get("missing", []):
+            for (owner, seq), resend in self._resend.items():
+                if owner == node and first <= seq <= last:
+                    resend.due, resend.name = 0.0, ""
+        if not record.get("missing"):
+            for (owner, _), resend in self._resend.items():
+                resend.due = 0.0 if owner == node else resend.due
+
+    def _write(self, row: sqlite3.Row, now: float, resend_s: float) -> None:
+        """Write one batch if due; not while the writing before still waits for the gate."""
+        resend = self._resend.setdefault((row["node"], row["seq"]), _Resend(wait=resend_s))
+        if now < resend.due or (resend.name and self._outbox.holds(resend.name)):
+            return
+        resend.due, resend.wait = now + resend.wait, min(resend.wait * 2, RESEND_MAX_S)
+        attempt = row["tries"] + 1
+        self._book.conn.execute(
+            "UPDATE batch_out SET tries=? WHERE node=? AND seq=?",
+            (attempt, row["node"], row["seq"]),
+        )
+        header = fpb.Header(fpb.CTRL, self._me.id, row["node"], EPOCH, 2, row["seq"], 0, 0, 0)
+        resend.name = fpb.name_of(header, attempt)
+        self._outbox.put(resend.name, row["content"])
+
+    def _make(self, node: str) -> None:
+        party = self._book.party(node)
+        assert party is not None, node
+        with self._book.transaction() as conn:
+            grants = self._book.rows(
+                "SELECT * FROM block WHERE node=? AND rec_seq IS NULL ORDER BY grant_id LIMIT ?",
+                node, GRANTS_A_BATCH,
+            )  # fmt: skip
+            conn.execute(
+                "INSERT OR IGNORE INTO stream_out VALUES(?,0,0,?,?)", (node, bytes(32), "0" * 64)
+            )
+            stream = self._book.rows("SELECT * FROM stream_out WHERE node=?", node)[0]
+            rec_seq, head, lines = stream["rec_seq"], stream["head"], []
+            now_ms = wall_ms(self._clock)
+            for grant in grants:
+                rec_seq += 1
+                record = _record(grant, rec_seq, head, now_ms)
+                head = record["hash"]
+                lines.append(fpb.canonical(record))
+                conn.execute(
+                    "UPDATE block SET rec_seq=? WHERE grant_id=?", (rec_seq, grant["grant_id"])
+                )
+                conn.execute("INSERT INTO record_out VALUES(?,?,?)", (node, rec_seq, head))
+            upto, applied_head = self._book.applied(node)
+            header = fpb.Header(
+                fpb.CTRL, self._me.id, node, EPOCH, 2, stream["seq"] + 1, now_ms,
+                stream["rec_seq"] + 1, len(lines), prev_batch_sm3=stream["batch_sm3"],
+                cum_ack=upto, ack_head_sm3=applied_head,
+            )  # fmt: skip
+            content = fpb.write(header, lines, self._me, party, self._token)
+            conn.execute(
+                "UPDATE stream_out SET seq=?, rec_seq=?, batch_sm3=?, head=? WHERE node=?",
+                (header.seq, rec_seq, sm.sm3(content), head, node),
+            )
+            conn.execute(
+                "INSERT INTO batch_out(node, seq, first_rec, n_rec, content) VALUES(?,?,?,?,?)",
+                (node, header.seq, header.first_rec, header.n_rec, content),
+            )
+
+
+def _record(grant: sqlite3.Row, rec_seq: int, prev: str, now_ms: int) -> dict[str, Any]:
+    first, last = f"{grant['first']:010d}", f"{grant['last']:010d}"
+    record: dict[str, Any] = {
+        "at": now_ms,
+        "body": {
+            "code": grant["code"],
+            "first": first,
+            "last": last,
+            "not_after": grant["not_after"],
+            "unit": grant["unit"],
+            "grant_id": grant["grant_id"],
+            "quota": json.loads(grant["quota"]),
+        },
+        "idem": sm.sm3(f"{grant['code']}|{first}|GRANT|{last}".encode()).hex(),
+        "journal": {"hash": "", "seq": 0},
+        "op": "GRANT",
+        "prev": prev,
+        "rec_seq": rec_seq,
+    }
+    record["hash"] = fpb.record_hash(record)
+    return record
