@@ -246,6 +246,24 @@ def test_gmssl_without_entropy_decrypts_but_does_not_sign() -> None:
     assert key.decrypt(key.public.encrypt(b"secret", Dice())) == b"secret"
 
 
+def test_user_id_and_plain_text_have_bounds(name: str) -> None:
+    key = key_on(name)
+
+    with pytest.raises(ValueError):
+        key.sign(b"x", bytes(8192))
+    for size in (0, 65537):
+        with pytest.raises(ValueError):
+            key.public.encrypt(bytes(size), Dice())
+
+
+def test_equal_points_are_equal_keys_whoever_computes() -> None:
+    keys = {key_on(one).public for one in BOTH}
+
+    assert len(keys) == 1
+    assert key_on("gmssl").public != key_on("gmssl", 5).public
+    assert key_on("gmssl").public != "a key"
+
+
 def test_unknown_backend_is_named() -> None:
     with pytest.raises(BackendMissing, match="tongsuo"):
         sm2.PublicKey(selftest.POINT, backend_name="tongsuo")

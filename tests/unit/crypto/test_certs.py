@@ -68,7 +68,7 @@ def test_own_certificate_says_what_was_asked() -> None:
     assert (made.not_before, made.not_after) == (BEGIN, END)
     assert made.public_key == KEY.public
     assert made.algorithm == "1.2.156.10197.1.501"
-    assert made.key_usage == {"digital_signature"}
+    assert made.key_usage == frozenset({"digital_signature"})
     assert made.authority is False
     assert made.fingerprint == sm3.digest(encoded)
     assert certs.verify_link(made, made) is True
@@ -115,6 +115,21 @@ def test_certificate_with_any_flipped_bit_is_refused_or_unlinked() -> None:
         except BadCertificate:
             continue
         assert certs.verify_link(read_back, read_back) is False
+
+
+def test_certificate_of_two_minds_about_its_algorithm_is_refused() -> None:
+    read_back = x509.Certificate.load(own())
+    read_back["signature_algorithm"] = {"algorithm": "sha256_ecdsa"}
+
+    with pytest.raises(BadCertificate, match="differ"):
+        certs.parse(read_back.dump(force=True))
+
+
+def test_negative_serial_is_refused() -> None:
+    encoded = own(serial=0x7234)
+
+    with pytest.raises(BadCertificate, match="negative"):
+        certs.parse(encoded.replace(b"\x02\x02\x72\x34", b"\x02\x02\xf2\x34"))
 
 
 @needs_openssl

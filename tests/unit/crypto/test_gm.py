@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from fep.crypto import gm, selftest
+from fep.crypto import der, gm, selftest
 from fep.crypto.curve import N
 from fep.crypto.errors import BadCipher, CryptoError
 
@@ -32,7 +32,7 @@ def test_nonce_is_ours_and_covers_1_to_n_minus_1() -> None:
 
     signature = secret.sign_digest(selftest.DIGEST)
 
-    assert gm.der.der_to_raw(signature) == selftest.SIGNATURE
+    assert der.der_to_raw(signature) == selftest.SIGNATURE
     assert entropy.asked == [N - 1]
 
 
@@ -74,14 +74,14 @@ def test_point_at_infinity_during_verification_is_false() -> None:
     # P = d*G, t = r+s: s + (r+s)*d = 0 mod n, solved for r with s = 5.
     s = 5
     r = (-s * pow(selftest.SCALAR, -1, N) - s) % N
-    signature = gm.der.write_signature(r, s)
+    signature = der.write_signature(r, s)
 
     assert gm.GmPublic(selftest.POINT).verify_digest(selftest.DIGEST, signature) is False
 
 
 def test_c3_is_compared() -> None:
     broken = bytes((selftest.CIPHER_MAC[0] ^ 1,)) + selftest.CIPHER_MAC[1:]
-    sealed = gm.der.write_cipher(selftest.CIPHER_POINT, broken, selftest.CIPHER_MASKED)
+    sealed = der.write_cipher(selftest.CIPHER_POINT, broken, selftest.CIPHER_MASKED)
 
     with pytest.raises(BadCipher):
         gm.GmSecret(selftest.SCALAR, selftest.POINT, None).decrypt(sealed)

@@ -14,6 +14,7 @@ from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from fep.crypto import certs, der, keyfile, sealed, selftest, sm2, sm3, sm4
+from fep.crypto.curve import N
 from fep.crypto.errors import BackendMissing, BadKeyFile, WrongPassphrase
 
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl command")
@@ -40,7 +41,7 @@ def made(tmp_path: Path) -> Path:
 def gmssl_file(passphrase: bytes, rounds: int = 65536, prf: str = "1.2.156.10197.1.401.2") -> bytes:
     """Build what GmSSL 3 writes: PBES2, PBKDF2 with HMAC-SM3, SM4-CBC."""
     salt, iv = bytes(range(8)), bytes(range(16))
-    secret = sm3.pbkdf2(passphrase, salt, rounds, 16)
+    secret = sm3.pbkdf2(passphrase, salt, min(rounds, 65536), 16)
     algorithm = der.element(der.SEQUENCE, core.ObjectIdentifier(prf).dump())
     parameters = der.element(
         der.SEQUENCE,
@@ -205,14 +206,10 @@ def test_key_file_of_gmssl_that_openssl_refuses_opens(prf: str) -> None:
 
 
 def test_key_file_that_would_hang_the_start_is_refused() -> None:
-    file = gmssl_file(b"x", rounds=1)
-    body = base64.b64decode(b"".join(file.splitlines()[1:-1]))
-    rounds = core.Integer(sealed.ROUNDS_MAX + 1).dump()
-    grown = body.replace(core.Integer(1).dump() + core.Integer(16).dump(),
-                         rounds + core.Integer(16).dump())  # fmt: skip
+    file = gmssl_file(b"x", rounds=sealed.ROUNDS_MAX + 1)
 
-    with pytest.raises(BadKeyFile):
-        keyfile.load_private(grown, "x")
+    with pytest.raises(BadKeyFile, match="senseless"):
+        keyfile.load_private(file, "x")
 
 
 @pytest.mark.parametrize("kind", ["EC PRIVATE KEY", "SM2 PRIVATE KEY"])
@@ -336,7 +333,7 @@ def test_generated_key_is_drawn_from_the_given_entropy() -> None:
 
     key = keyfile.generate(Fixed())
 
-    assert key.scalar == keyfile.N - 2
+    assert key.scalar == N - 2
 
 
 def test_loaded_key_signs_on_the_backend_that_was_asked() -> None:

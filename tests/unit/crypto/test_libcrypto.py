@@ -100,3 +100,17 @@ def test_active_backend_is_libcrypto_where_it_has_sm2() -> None:
     assert sm2.active() == "libcrypto"
     assert sm2.backend().version.startswith("OpenSSL 3")
     assert sm2.backend(gm.NAME).version.startswith("gmssl 3")
+
+
+def test_machine_without_libcrypto_3_is_a_missing_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(libcrypto, "_SONAMES", ("libnone.so.3", "libc.so.6"))
+    monkeypatch.setattr(libcrypto, "_VERSION_MIN", 0xFFFFFFFF)
+
+    with pytest.raises(BackendMissing, match="OpenSSL 3"):
+        libcrypto.open_library()
+
+
+def test_library_under_another_name_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(libcrypto, "_SONAMES", ("libnone.so.3",))
+
+    assert libcrypto.open_library().version().startswith("OpenSSL 3")
