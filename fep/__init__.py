@@ -1,1 +1,3 @@
-"""See the design: one room of the house."""
+"""fep: an on-premises front-end processor for Chinese fiscal e-receipts."""
+
+__version__ = "0.1.0"

@@ -14,11 +14,14 @@ class Mapped:
     """One member of MainExt: element name and where its text comes from.
 
     `source` is `key`, `occurred_at`, `occurred_on`, `payer.<field>`, `cashier`, `checker`,
-    `ext.<name>` or empty (the element is written empty).
+    `ext.<name>` or empty (the element is written empty). `label` is its caption on the face
+    (none: it is not shown); `money` members are amounts in yuan.
     """
 
     element: str
     source: str
+    label: str = ""
+    money: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,135 @@
+"""The face of a receipt: what a person reads, put together from the stored event and the
+configuration it was issued under. Personal numbers are masked as the official samples are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+from sqlalchemy import Connection
+
+from fep.domain.calendar import local
+from fep.domain.event import BillingEvent, Item
+from fep.domain.kind import Kind, Province, Unit
+from fep.domain.money import NotMoney, format_fen, parse_fen
+from fep.domain.receipt import Receipt
+from fep.domain.text import mask
+from fep.render.slip import ItemView, ReceiptView
+from fep.store import receipts
+from fep.wire import issue_params
+
+# facts/standards 9: payChannelCode.
+CHANNEL_NAMES = {
+    "02": "现金", "04": "支付宝", "05": "微信", "07": "银行卡", "11": "医保支付",
+}  # fmt: skip
+
+
+class Faces:
+    """Reads receipts back as views."""
+
+    def __init__(
+        self,
+        units: Mapping[str, Unit],
+        kinds: Mapping[str, Kind],
+        provinces: Mapping[str, Province],
+    ) -> None:
+        self._units = units
+        self._kinds = kinds
+        self._provinces = provinces
+
+    def view_q(self, conn: Connection, receipt_id: int, copy: int = 1) -> ReceiptView:
+        """Return the view of a receipt. Raises KeyError when it or its unit is unknown."""
+        receipt = receipts.by_id_q(conn, receipt_id)
+        row = receipts.event_by_id_q(conn, receipt.event_id) if receipt else None
+        if receipt is None or row is None:
+            raise KeyError(receipt_id)
+        event = issue_params.parse(msgspec.json.decode(row.params))
+        unit = self._units[receipt.unit]
+        return face(receipt, event, self._kinds[receipt.kind], unit,
+                    self._provinces[unit.province], copy)  # fmt: skip
+
+
+def face(receipt: Receipt, event: BillingEvent, kind: Kind, unit: Unit, province: Province,
+         copy: int) -> ReceiptView:  # fmt: skip
+    """Return what is on the face."""
+    order = {name: place for place, name in enumerate(kind.item_order)}
+    items = sorted(event.items, key=lambda item: order.get(item.name, len(order)))
+    author = event.author or event.cashier
+    return ReceiptView(
+        title=f"{province.name}{kind.name}",
+        code=receipt.code,
+        number=receipt.number,
+        check_code=receipt.check_code,
+        unit=unit.name,
+        payer=event.payer.name,
+        payer_code=mask(event.payer.code) if event.payer.code else "",
+        issued_on=receipt.issued_on,
+        total_fen=receipt.amount_fen,
+        items=_lines(items, kind.item_limit),
+        other=_others(event, kind),
+        money=_moneys(event, kind),
+        channels=tuple(
+            (CHANNEL_NAMES.get(channel.code, channel.code), channel.amount_fen)
+            for channel in event.channels
+        ),
+        cashier=event.cashier or author,
+        checker=event.checker or unit.default_checker or author,
+        remark=event.remark,
+        qr=qr_content(receipt, province),
+        hint=province.verify_hint,
+        copy=copy,
+    )
+
+
+def qr_content(receipt: Receipt, province: Province) -> str:
+    """Return the text of the QR code, from the province's template."""
+    return province.qr_template.format(
+        verify_url=province.verify_url,
+        code=receipt.code,
+        number=receipt.number,
+        check=receipt.check_code,
+        date=f"{local(receipt.issued_at):%Y%m%d}",
+        amount=format_fen(receipt.amount_fen),
+    )
+
+
+def _lines(items: list[Item], limit: int) -> tuple[ItemView, ...]:
+    shown = items if len(items) <= limit else items[: limit - 1]
+    lines = [
+        ItemView(item.name, item.amount_fen, quantity=item.number, unit=item.unit)
+        for item in shown
+    ]
+    if len(shown) < len(items):
+        rest = items[len(shown) :]
+        lines.append(
+            ItemView(f"其余{len(rest)}项见明细", sum(item.amount_fen for item in rest))
+        )
+    return tuple(lines)
+
+
+def _value(event: BillingEvent, source: str) -> str:
+    if source.startswith("ext."):
+        return event.ext.get(source[4:], "")
+    if source == "occurred_on":
+        return event.occurred_at[:8]
+    return str(getattr(event, source, ""))
+
+
+def _others(event: BillingEvent, kind: Kind) -> tuple[tuple[str, str], ...]:
+    found = [
+        (member.label, _value(event, member.source))
+        for member in kind.main_ext
+        if member.label and not member.money
+    ]
+    return tuple((label, value) for label, value in found if value)
+
+
+def _moneys(event: BillingEvent, kind: Kind) -> tuple[tuple[str, int], ...]:
+    found = []
+    for member in kind.main_ext:
+        if member.label and member.money:
+            try:
+                found.append((member.label, parse_fen(_value(event, member.source) or "0")))
+            except NotMoney:
+                continue  # the caller's free text is no amount: it stays in the document
+    return tuple(found)

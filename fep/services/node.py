@@ -1,0 +1,245 @@
+"""The node: builds everything from settings, starts it in order, stops it in order.
+
+Start: lock, store, signers, issue (recover what was frozen), spool, link, doors last.
+Stop: doors first, then events under way, their answers, devices, link, signers, and the store
+last of all. A stop leaves a note why; a missing note means a crash.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.threads import deferToThread
+from twisted.python.threadpool import ThreadPool
+
+from fep import __version__
+from fep.crypto import selftest
+from fep.domain.calendar import to_ms
+from fep.domain.faults import refuse
+from fep.env import write_durably
+from fep.ports import Clock, Entropy
+from fep.services import selfcheck
+from fep.services.budget import RunningBudget, unanswered_q
+from fep.services.callers import Caller, Callers
+from fep.services.connection import Bounds
+from fep.services.desk import methods as desk_methods
+from fep.services.desk_context import DeskContext
+from fep.services.doubles import Doubles
+from fep.services.drafting import Draw
+from fep.services.face import Faces
+from fep.services.intake import DoorSettings, Intake
+from fep.services.issue import Issue
+from fep.services.linking import Linking
+from fep.services.methods import Methods
+from fep.services.queue import Queue
+from fep.services.signing import SignerFiles, UnitSigner
+from fep.services.spool import Spool
+from fep.services.window import Window
+from fep.settings import Settings, read_secret
+from fep.store.certificates import certificate_txn
+from fep.store.lock import DataLock, Locked
+from fep.store.opening import open_store
+
+STOP_NOTE = "last-stop.json"
+
+
+class Node:
+    """One running front-end."""
+
+    def __init__(self, settings: Settings, reactor: Any, clock: Clock, entropy: Entropy,
+                 log: Any, rasteriser: Any, *, threads: bool = True) -> None:  # fmt: skip
+        self.settings = settings
+        self._reactor = reactor
+        self._clock = clock
+        self._entropy = entropy
+        self._log = log
+        self._rasteriser = rasteriser
+        self._pool = ThreadPool(1, 1, "commit") if threads else None
+        self._threads = threads
+        self._lock = DataLock(settings.node.data / "fep.lock")
+        self.checks: list[selfcheck.Finding] = []
+        self.on_fatal: Callable[[str], None] = lambda why: None
+        self.started_at = 0
+
+    def now_ms(self) -> int:
+        """Return the wall clock in milliseconds."""
+        return to_ms(self._clock.wall())
+
+    # start
+    async def start(self) -> None:
+        """Come up. Raises Refused STORE_LOCKED, STORE_NEWER, SIG_KEY and what OS and SQLite say."""
+        data = self.settings.node.data
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.started_at = self.now_ms()
+        try:
+            self._lock.acquire("fepd", self.started_at)
+        except Locked as locked:
+            raise refuse("STORE_LOCKED", pid=locked.holder.get("pid", "?")) from locked
+        bad = [check for check in selftest.run() if not check.ok]
+        if bad:
+            raise refuse("SIG_KEY", why=f"self-test {bad[0].name}: {bad[0].detail}")
+        if self._pool is not None:
+            self._pool.start()
+        self.store = open_store(
+            self._reactor, data / "fep.db", now_ms=self.now_ms, on_fatal=self._fatal,
+            pool=self._pool,
+        )  # fmt: skip
+        self._build()
+        await self._open_signers()
+        self.store.do("node.start", _note_txn, "node.started", __version__)
+        self.issue.recover()
+        await self.spool.start()
+        await self.linking.start()
+        self.queue.wake()
+        await self.intake.open(self._doors())
+        self._log.info("node.ready", version=__version__, data=str(data))
+
+    def _build(self) -> None:
+        s = self.settings
+        self.signers = {
+            unit.code: UnitSigner(
+                self._reactor,
+                SignerFiles(unit.code, s.root / unit.signer_key, s.root / unit.signer_cert,
+                            _passphrase(unit.signer_passphrase, s.root)),
+                self._log,
+            )
+            for unit in s.units.values()
+        }  # fmt: skip
+        draw = Draw(self._entropy, s.units, s.kinds, s.provinces, details_max=s.api.max_details)
+        count, amount = self.store.read(unanswered_q)
+        self.linking = Linking(self)
+        self.budget = RunningBudget(
+            s.offline.budget(), self.linking.offline_ms, count, amount, self._log
+        )
+        self.issue = Issue(
+            self._reactor, self._clock, self.store, self.signers, draw, self.budget, self._log,
+            deadline_s=s.api.deadline_s, events_max=s.api.queue_events,
+            bytes_max=s.api.queue_bytes, doubles=Doubles(s.issue.suspected_double_s),
+        )  # fmt: skip
+        self.queue = Queue(self._reactor, self.store, self.issue, draw, self._log)
+        self.faces = Faces(s.units, s.kinds, s.provinces)
+        self.spool = Spool(
+            self._reactor, self._clock, self._entropy, self.store, s.devices,
+            self.faces.view_q, self._rasteriser, self._log,
+        )  # fmt: skip
+        self.issue.on_sealed += [self._sealed]
+        window = Window(self.store, self.issue, self.queue, draw, self._clock, __version__)
+        self.intake = Intake(
+            self._reactor, self._entropy, Callers(self._clock, _callers(s)),
+            Methods(window.methods(), desk_methods(self._desk())),
+            Bounds(s.api.max_line_bytes, s.api.max_outstanding), self._log,
+            version=__version__, connections_max=s.api.max_connections,
+            control_group=s.api.control_group,
+        )  # fmt: skip
+
+    def _desk(self) -> DeskContext:
+        return DeskContext(node=self)
+
+    async def _open_signers(self) -> None:
+        for signer in self.signers.values():
+            signer.cert_id = await self.store.do(
+                "certificate", certificate_txn, signer.certificate.der,
+                signer.certificate.serial_hex, signer.certificate.subject,
+            )  # fmt: skip
+            signer.start()
+
+    def _doors(self) -> list[DoorSettings]:
+        api = self.settings.api
+        doors = [DoorSettings(str(api.control), control=True, frame_mac=False, token_ok=False)]
+        for endpoint in api.listen:
+            local = "interface=127." in endpoint or "interface=\\:\\:1" in endpoint
+            mac = api.frame_mac == "always" or (api.frame_mac == "auto" and not local)
+            doors.append(DoorSettings(endpoint, control=False, frame_mac=mac, token_ok=local))
+        return doors
+
+    # while it runs
+    def _sealed(self, receipt: Any) -> None:
+        if receipt.print_job is not None:
+            self.spool.wake()
+        self.linking.wake()
+
+    def self_check(self) -> Deferred[None]:
+        """Look at ourselves; a signature that does not verify fences issuing."""
+        done: Deferred[Any] = deferToThread(selfcheck.run, self.settings.node.data / "fep.db")
+        return done.addCallbacks(
+            self._checked, lambda f: self._log.error("selfcheck", why=str(f.value))
+        )
+
+    def _checked(self, findings: list[selfcheck.Finding]) -> None:
+        self.checks = findings
+        for finding in findings:
+            if finding.state != "OK":
+                self._log.error("selfcheck.finding", name=finding.name, state=finding.state,
+                                detail=finding.detail)  # fmt: skip
+            if finding.state == "FAIL" and finding.name.startswith(("crypto.", "signatures")):
+                self.issue.fence(f"self-check: {finding.name}")
+
+    def new_day(self) -> None:
+        """The +08:00 day has changed: note it, so that the journal shows quiet days too."""
+        work = self.store.do("day", _note_txn, "day.changed", "")
+        work.addErrback(lambda failure: self._log.error("day", why=str(failure.value)))
+
+    def _fatal(self, why: str) -> None:
+        self._log.critical("store.dead", why=why)
+        self._note_stop(f"store: {why}")
+        self.on_fatal(why)
+
+    # stop
+    async def stop(self, why: str) -> None:
+        """Drain, then close: nothing that was taken stays unanswered."""
+        self._log.info("node.stopping", why=why)
+        await self.intake.close_doors()
+        self.queue.stop()
+        await self.issue.stop()
+        await self.intake.close_connections()
+        await self.spool.stop()
+        await self.linking.stop()
+        await gatherResults([signer.stop() for signer in self.signers.values()])
+        self._rasteriser.close()
+        if not self.store.dead:
+            self.store.do("node.stop", _note_txn, "node.stopped", why)
+            await self.store.drained()
+        self.close(why)
+
+    def close(self, why: str) -> None:
+        """Let go of the store and the lock; the note comes before the lock goes."""
+        dead = self.store.dead
+        if self._pool is not None:
+            self._pool.stop()
+        self.store.close()
+        if not dead:
+            self._note_stop(why)
+        self._lock.release()
+        self._log.info("node.stopped", why=why)
+
+    def _note_stop(self, why: str) -> None:
+        note = json.dumps({"at": self.now_ms(), "why": why}).encode()
+        write_durably(self.settings.node.data / STOP_NOTE, note)
+
+
+def _note_txn(tx: Any, op: str, detail: str) -> None:
+    tx.journal(op, "", {"detail": detail})
+
+
+def _passphrase(reference: str, root: Path) -> str:
+    return read_secret(reference, root) if reference else ""
+
+
+def _callers(settings: Settings) -> list[Caller]:
+    return [
+        Caller(
+            appid=caller.appid,
+            rights=frozenset(caller.rights),
+            units=frozenset(caller.units),
+            points=frozenset(caller.points),
+            auth=caller.auth,
+            key=caller.key_file.read_text("ascii").strip().encode(),
+            encoding=caller.encoding,
+            queue=caller.queue,
+        )
+        for caller in settings.callers
+    ]
