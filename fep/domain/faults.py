@@ -79,7 +79,7 @@ def fault(code: str) -> Fault:
     return CATALOGUE.faults[code]
 
 
-def refuse(code: str, **details: object) -> Refused:
+def refuse(code: str, /, **details: object) -> Refused:
     """Return the refusal to raise; `details` fill the sentences and travel to the caller."""
     return Refused(fault(code), details)
 

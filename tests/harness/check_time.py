@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 from tests.harness.world import Violation, World
@@ -21,7 +22,7 @@ def check_order(world: World) -> Iterator[Violation]:
             if row.code == block.code and block.first <= int(row.number) <= block.last
         ]
         rows.sort(key=lambda row: row.number)
-        for before, after in zip(rows, rows[1:], strict=False):
+        for before, after in itertools.pairwise(rows):
             if after.issued_at < before.issued_at or after.id < before.id:
                 yield Violation("I13", f"{after.ref} is older than {before.ref}")
 

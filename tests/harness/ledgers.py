@@ -109,7 +109,7 @@ def province(report: dict[str, Any]) -> Province:
         conflicts=int(report["conflicts"]),
         duplicate_records=int(report["duplicate_records"]),
         bad_signatures=int(report["bad_signatures"]),
-        gaps=tuple(str(gap) for gap in report["gaps"]),
+        gaps=tuple(f"{gap['code']}-{gap['number']}" for gap in report["gaps"]),
         money_fen=int(report["money_fen"]),
     )
 
