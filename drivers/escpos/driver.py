@@ -71,6 +71,7 @@ class EscposPrinter:
         self._stale = True
         self._torn = False
         self._owed = 0
+        self._syncs = 0
 
     # from the spool
     async def print(self, slip: Slip, fence_id: str) -> PrintResult:
@@ -223,8 +224,10 @@ class EscposPrinter:
             flush = codec.FLUSH_RASTER if self._profile.flush_raster else b""
             talk.write(flush + codec.RESET + codec.cut(self._profile))
         if self._proof == "process_id":
-            talk.write(codec.process_id("sync"))
-            await self._synced(talk, "sync")
+            self._syncs = (self._syncs + 1) % 1000
+            mark = f"~{self._syncs:03d}"
+            talk.write(codec.process_id(mark))
+            await self._synced(talk, mark)
         elif self._proof == "fence":
             self._owed += 1
             talk.write(codec.FENCE_PAPER)
