@@ -1,0 +1,97 @@
+"""fepsim his: a hospital's business system that keeps its own ledger."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from fep.sim import his_events
+from fep.sim.his_content import Call
+from fep.sim.his_load import METHODS, Denied, Plan, run_load
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.group()
+def command() -> None:
+    """模拟业务系统。The hospital's business system."""
+
+
+@command.command()
+@click.option("--connect", "connect_to", required=True, help="tcp:HOST:PORT or unix:PATH")
+@click.option("--appid", default="his", show_default=True)
+@click.option("--key-file", type=FILE, default=None, help="not needed over unix:")
+@click.option("--count", type=click.IntRange(min=1), default=None)
+@click.option("--seconds", type=float, default=None, help="instead of --count")
+@click.option("--concurrency", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("--rate", type=float, default=0.0, help="calls a second, 0: as fast as answered")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--start", type=int, default=0, help="number of the first call of this seed")
+@click.option("--ledger", type=click.Path(path_type=Path), default=None)
+@click.option("--phase", default="")
+@click.option("--events", type=FILE, default=None, help="medical-web or receipt.issue JSON")
+@click.option("--unit", default="")
+@click.option("--point", default="001", show_default=True)
+@click.option("--kind", default="outpatient", show_default=True)
+@click.option("--print", "wants_print", is_flag=True)
+@click.option("--mode", type=click.Choice(list(METHODS)), default="issue", show_default=True)
+@click.option("--retry", is_flag=True, help="repeat unanswered calls with the same key")
+@click.option("--give-up", type=float, default=120.0, show_default=True, help="seconds")
+@click.option("--timeout", type=float, default=30.0, show_default=True, help="seconds")
+@click.option("--json", "as_json", is_flag=True)
+def run(
+    connect_to: str,
+    appid: str,
+    key_file: Path | None,
+    count: int | None,
+    seconds: float | None,
+    concurrency: int,
+    rate: float,
+    seed: int,
+    start: int,
+    ledger: Path | None,
+    phase: str,
+    events: Path | None,
+    unit: str,
+    point: str,
+    kind: str,
+    wants_print: bool,
+    mode: str,
+    retry: bool,
+    give_up: float,
+    timeout: float,
+    as_json: bool,
+) -> None:
+    """Make calls and write down every answer. Exit code 1 when a call was refused or lost."""
+    calls: tuple[Call, ...] = ()
+    if events is not None:
+        try:
+            calls = tuple(
+                his_events.load(
+                    events.read_text(), unit=unit, point=point, kind=kind, wants_print=wants_print
+                )
+            )
+        except (ValueError, KeyError) as error:
+            raise click.ClickException(f"{events}: {error!r}") from error
+    elif count is None and seconds is None:
+        raise click.UsageError("give --count, --seconds or --events")
+    plan = Plan(
+        unit, point, kind, mode, phase, rate, retry, give_up, timeout, wants_print, start, calls
+    )
+    key = key_file.read_bytes().strip() if key_file else b""
+    try:
+        report = run_load(
+            connect_to, appid, key, count=count, seconds=seconds, concurrency=concurrency,
+            seed=seed, ledger=ledger, plan=plan,
+        )  # fmt: skip
+    except Denied as error:
+        raise click.ClickException(f"登录被拒 login denied: {error}") from error
+    summary = report.summary()
+    if as_json:
+        click.echo(json.dumps(summary, ensure_ascii=False))
+    else:
+        click.echo("  ".join(f"{name} {value}" for name, value in summary.items()))
+    if report.refused or report.unanswered:
+        raise SystemExit(1)
