@@ -205,7 +205,10 @@ def _line(line: _Line, profile: Profile, rasters: Mapping[RasterWish, Raster]) -
         if profile.han_size_by_fs:
             han = (0x04 if line.wide == 2 else 0) | (0x08 if line.high == 2 else 0)
             on, off = on + FS + b"!" + bytes((han,)), FS + b"!\x00" + off
-    return on + encoded + LINE + off
+    # Line feed is the larger of spacing and glyph: a high line needs its leading added.
+    leading = max(0, profile.line_dots - HAN_DOTS) if line.high == 2 else 0
+    rest = ESC + b"J" + bytes((leading,)) if leading else b""
+    return on + encoded + LINE + rest + off
 
 
 def _drawn(line: _Line, profile: Profile, raster: Raster) -> bytes:
@@ -218,7 +221,7 @@ def _drawn(line: _Line, profile: Profile, raster: Raster) -> bytes:
         bytes(left) + dots.rows[at : at + dots.width_bytes]
         for at in range(0, len(dots.rows), dots.width_bytes)
     )
-    gap = max(0, profile.line_dots - len(rows) // width)
+    gap = max(0, profile.line_dots - HAN_DOTS)
     rest = ESC + b"J" + bytes((gap,)) if gap else b""
     return raster_bytes(Raster(width, rows), profile.raster_rows) + rest
 

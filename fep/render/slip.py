@@ -71,7 +71,7 @@ def slip(view: ReceiptView) -> Slip:
     return Slip(tuple(parts))
 
 
-def test_slip(device: str, at: str, proof: str) -> Slip:
+def trial_slip(device: str, at: str, proof: str) -> Slip:
     """Return the technician's test page: characters, columns, a rare one, QR, cut."""
     return Slip(
         (
@@ -131,7 +131,7 @@ def _items(view: ReceiptView) -> list[Part]:
         ),
     ]
     for item in view.items:
-        count = "/".join(filter(None, (_quantity(item.quantity), _shown(item.unit))))
+        count = "/".join(filter(None, (_quantity(_shown(item.quantity)), _shown(item.unit))))
         money = format_fen(item.amount_fen)
         name = _shown(item.name)
         if columns(count) > _COUNT - 1 or columns(money) > _MONEY - 1:
@@ -156,15 +156,16 @@ def _total(view: ReceiptView) -> list[Part]:
 
 def _more(view: ReceiptView) -> list[Part]:
     parts: list[Part] = []
-    for label, value in view.other:
-        if value:
-            parts += _pair(label, value)
-    if view.money:
-        parts.append(Rule(LIGHT))
+    shown = tuple((label, value) for label, value in view.other if _shown(value))
+    if shown or view.money:
+        parts.append(Text("其他信息", bold=True))
+        parts += _packed(shown)
         parts += _amounts(view.money)
-    if view.channels:
         parts.append(Rule(LIGHT))
+    if view.channels:
+        parts.append(Text("收款方式", bold=True))
         parts += _amounts(view.channels)
+        parts.append(Rule(LIGHT))
     if view.remark:
         parts += _pair("备注", view.remark)
     return parts
@@ -172,12 +173,11 @@ def _more(view: ReceiptView) -> list[Part]:
 
 def _foot(view: ReceiptView) -> list[Part]:
     parts: list[Part] = [
-        Rule(LIGHT),
         *_pair("收款单位（章）", view.unit),
         *_row(("复核人", view.checker), ("收款人", view.cashier)),
     ]
     if view.qr:
-        parts += [Feed(1), Qr(view.qr), Text("扫描二维码查验票据真伪", "center")]
+        parts += [Feed(1), Qr(clean(view.qr)), Text("扫描二维码查验票据真伪", "center")]
     if view.hint:
         parts.append(Text(_shown(view.hint), "center"))
     if view.offline:
@@ -187,7 +187,7 @@ def _foot(view: ReceiptView) -> list[Part]:
 
 def _pair(label: str, value: str, *, bold: bool = False) -> tuple[Part, ...]:
     """Put `label：value` on a line; a long value goes on below itself, not below the label."""
-    head = f"{label}："
+    head = f"{_shown(label)}："
     wide = columns(head)
     shown = _shown(value)
     if wide >= HALF:
@@ -201,20 +201,40 @@ def _pair(label: str, value: str, *, bold: bool = False) -> tuple[Part, ...]:
 
 def _row(left: tuple[str, str], right: tuple[str, str]) -> tuple[Part, ...]:
     """Put two pairs side by side where both fit in half a line."""
-    texts = [f"{label}：{_shown(value)}" for label, value in (left, right) if value]
+    texts = [f"{_shown(label)}：{_shown(value)}" for label, value in (left, right) if value]
     if len(texts) == 2 and all(columns(text) <= HALF for text in texts):
         return (Columns(tuple((text, HALF, "left") for text in texts)),)
     return tuple(part for label, value in (left, right) if value for part in _pair(label, value))
 
 
+def _packed(pairs: tuple[tuple[str, str], ...]) -> tuple[Part, ...]:
+    """Put neighbours that are both short on one line."""
+    parts: list[Part] = []
+    at = 0
+    while at < len(pairs):
+        two = pairs[at : at + 2]
+        if len(two) == 2 and all(_narrow(pair) for pair in two):
+            parts += _row(two[0], two[1])
+            at += 2
+        else:
+            parts += _pair(*two[0])
+            at += 1
+    return tuple(parts)
+
+
+def _narrow(pair: tuple[str, str]) -> bool:
+    return columns(_shown(pair[0])) + 2 + columns(_shown(pair[1])) <= HALF
+
+
 def _amounts(entries: tuple[tuple[str, Fen], ...]) -> tuple[Part, ...]:
     """Put amounts in two columns, each label left and its money right."""
     gap = 2
-    half = (WIDTH - gap) // 2
     parts: list[Part] = []
     waiting: list[tuple[str, int, str]] = []
     for label, fen in entries:
         name, money = _shown(label), format_fen(fen)
+        # The right half begins where the right half of pairs does.
+        half = HALF if waiting else HALF - gap
         if columns(name) + 1 + columns(money) > half:
             if waiting:
                 parts.append(Columns(tuple(waiting)))

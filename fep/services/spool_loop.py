@@ -14,10 +14,11 @@ from typing import Any, Protocol
 from sqlalchemy import Connection
 from twisted.internet.defer import Deferred, ensureDeferred
 
+from fep.domain.calendar import CST, to_ms
 from fep.domain.faults import Refused
 from fep.domain.printing import JobState, Outcome, PrintResult, Slip, retry_after_s
 from fep.ports import Clock, Entropy
-from fep.render.slip import ReceiptView, slip, test_slip
+from fep.render.slip import ReceiptView, slip, trial_slip
 from fep.services.spool_devices import SpoolPrinter
 from fep.settings_device import DeviceSettings
 from fep.store import printing as jobs
@@ -228,7 +229,8 @@ class DeviceLoop:
     async def _test(self) -> None:
         done = self._tests.pop(0)
         mark = jobs.fence_id(self._entropy.below(36**4))
-        page = test_slip(self.settings.id, self._clock.wall().isoformat(" ", "seconds"), mark)
+        at = f"{self._clock.wall().astimezone(CST):%Y-%m-%d %H:%M:%S}"
+        page = trial_slip(self.settings.id, at, mark)
         try:
             result = await self.printer.print(page, mark)
         except Exception as error:
@@ -283,4 +285,4 @@ class DeviceLoop:
             waiter.callback(None)
 
     def _now_ms(self) -> int:
-        return int(self._clock.wall().timestamp() * 1000)
+        return to_ms(self._clock.wall())

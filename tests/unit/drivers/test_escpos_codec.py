@@ -34,7 +34,7 @@ def test_han_text_is_gbk_pairs_and_ascii_single_bytes():
 
 def test_style_is_switched_on_before_a_line_and_off_after_it():
     expected = bytes.fromhex("1b6101 1b4501 1d2111") + "合计".encode("gbk")
-    expected += bytes.fromhex("0a 1d2100 1b4500 1b6100")
+    expected += bytes.fromhex("0a 1b4a08 1d2100 1b4500 1b6100")
 
     assert expected in _body(Text("合计", "center", bold=True, size=2))
 
