@@ -1,0 +1,110 @@
+"""`fepctl doctor`: one line a check, each with the exact command to run next."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from fep.cli.common import COLOURS, CliFault, emit, paint, say, sentence
+from fep.cli.common_reach import Desk, Site, find_site, of, reached, version
+from fep.cli.common_verbs import Verb, option
+from fep.domain.faults_desk import desk_refuse
+
+_START = "systemctl start fep"
+
+
+@click.command("doctor", cls=Verb, zh="逐项体检，每项给出下一步命令",
+               en="check everything; each line names the next command")  # fmt: skip
+@option("--full", is_flag=True, zh="不论大小，检查整个数据库", en="read the whole store")
+def command(full: bool) -> None:
+    """Run every check; exit 1 when one fails."""
+    found = [_config_file(site := find_site())]
+    try:
+        with reached() as desk:
+            found += _daemon(desk, site)
+            found += desk.call("system.doctor", full=full)["checks"]
+    except CliFault as fault:
+        found.append(line(fault.code, "FAIL", fault.zh, fault.en, _START))
+    emit({"checks": found}, lambda: show(found))
+    if any(check["state"] == "FAIL" for check in found):
+        sys.exit(1)
+
+
+def line(code: str, state: str, zh: str, en: str, next_: str = "") -> dict[str, str]:
+    """Return a check of the command line's own, in the desk's shape."""
+    return {"code": code, "state": state, "zh": zh, "en": en, "next": next_}
+
+
+def _config_file(site: Site) -> dict[str, str]:
+    """Read the files as they are now: a running daemon still has those of its start."""
+    from fep import settings
+
+    check = f"fepctl -c {site.config} config check"
+    try:
+        settings.load(site.config)
+    except settings.SettingsError as error:
+        first = error.problems[0]
+        return line("CONFIG_FILE", "FAIL", f"{first.file}:{first.line} {first.zh}",
+                    f"{first.file}:{first.line} {first.en}", check)  # fmt: skip
+    except OSError as error:
+        bad = of(desk_refuse("CTL_CONFIG_BAD", path=site.config, why=error))
+        return line("CONFIG_FILE", "FAIL", bad.zh, bad.en, check)
+    return line("CONFIG_FILE", "OK", str(site.config), str(site.config))
+
+
+def _daemon(desk: Desk, site: Site) -> list[dict[str, str]]:
+    if not desk.live:
+        from fep.cli.common import when
+
+        since = when(desk.stopped.get("stopped_at"))
+        why = desk.stopped.get("why") or say("异常中断", "no clean stop")
+        return [
+            line("DAEMON", "FAIL", f"没有运行，自 {since}（{why}）",
+                 f"not running since {since} ({why})", _START),
+            line("LOCK", "OK", "数据目录未被占用", "the data directory is free"),
+        ]  # fmt: skip
+    ping = desk.call("system.ping")
+    running = str(ping.get("version", "")) if isinstance(ping, dict) else ""
+    if running and running != version():
+        return [line("DAEMON", "WARN", f"运行的是 {running}，已安装 {version()}",
+                     f"{running} is running, {version()} is installed",
+                     "systemctl restart fep")]  # fmt: skip
+    return [line("DAEMON", "OK", f"应答正常 {site.control}", f"answers at {site.control}"),
+            _lock(site)]  # fmt: skip
+
+
+def _lock(site: Site) -> dict[str, str]:
+    """See the daemon's lock from outside: nobody else can have the directory then."""
+    from fep.store.lock import DataLock, Locked
+
+    lock = DataLock(site.data / "fep.lock")
+    try:
+        lock.acquire("fepctl", 0)
+    except Locked as held:
+        pid = held.holder.get("pid", "?")
+        return line("LOCK", "OK", f"数据目录由进程 {pid} 持有", f"held by process {pid}")
+    except OSError as error:
+        return line("LOCK", "WARN", f"看不到锁：{error}", f"cannot see the lock: {error}",
+                    "sudo fepctl doctor")  # fmt: skip
+    lock.release()
+    return line("LOCK", "FAIL", "前置机在运行但没有锁住数据目录",
+                "the daemon runs without holding its data directory",
+                "systemctl restart fep")  # fmt: skip
+
+
+def show(found: list[dict[str, Any]]) -> None:
+    """Print one line a check, the next command below those that need one."""
+    room = max(len(check["code"]) for check in found)
+    for check in found:
+        state = paint(f"{check['state']:<4}", COLOURS[check["state"]])
+        click.echo(f"{state}  {check['code']:<{room}}  {sentence(check['zh'], check['en'])}")
+        if check["next"]:
+            click.echo(f"      → {check['next']}")
+    bad = sum(check["state"] == "FAIL" for check in found)
+    warn = sum(check["state"] == "WARN" for check in found)
+    colour = "red" if bad else "yellow" if warn else "green"
+    total = len(found)
+    click.echo(paint(say(f"共 {total} 项：{bad} 项失败，{warn} 项警告",
+                         f"{total} checks: {bad} failed, {warn} warnings"), colour))  # fmt: skip

@@ -1,0 +1,138 @@
+"""`fepctl devices` and `fepctl resolve`: printers, and outcomes that wait for a person."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from fep.cli.common import CliFault, Column, emit, heading, paint, say, table, when
+from fep.cli.common_reach import reached
+from fep.cli.common_verbs import Verbs, option, reason
+from fep.domain.faults import fault
+
+_OUTCOMES = {"printed": "已打印（打印机已证实）", "accepted": "已送出（打印机不能证实）",
+             "not_printed": "没有打印", "uncertain": "不确定，请看纸"}  # fmt: skip
+
+
+@click.group("devices", cls=Verbs, zh="设备：列出、试打", en="devices: list, test")
+def devices() -> None:
+    """Group the verbs."""
+
+
+@devices.command("list", zh="列出设备及故障", en="list the devices and their faults")
+def list_() -> None:
+    """List devices."""
+    with reached() as desk:
+        told = desk.call("devices.list")
+    emit(told, lambda: _devices(told))
+
+
+def _devices(told: dict[str, Any]) -> None:
+    table(
+        (Column("设备", "device"), Column("组", "group"), Column("型号", "profile"),
+         Column("地址", "address"), Column("状态", "state"), Column("故障", "faults"),
+         Column("自", "since"), Column("待打", "queue", right=True),
+         Column("最近结果", "last outcome")),
+        [(row["id"], row["group"], row["profile"], row["address"], str(row["state"]),
+          _faults(row.get("faults") or ()), when(row.get("since")), str(row.get("queue", "-")),
+          f"{row.get('last_outcome', '')} {row.get('last_fault', '')}".strip() or "-")
+         for row in told["devices"]],
+        empty=say("没有配置设备", "no device is configured"),
+    )  # fmt: skip
+
+
+def _faults(codes: Sequence[str]) -> str:
+    """Return codes with their sentences: the code is what is read out over the phone."""
+    shown: list[str] = []
+    for code in codes:
+        try:
+            entry = fault(code)
+        except KeyError:
+            shown.append(paint(code, "red"))
+            continue
+        shown.append(f"{paint(code, 'red')} {say(entry.zh, entry.en)}")
+    return "\n".join(shown) or "-"
+
+
+@devices.command("test", zh="试打一张，不占票据号码", en="print a test slip; takes no number")
+@click.argument("device")
+@reason()
+def test(device: str, reason: str) -> None:
+    """Print a test slip."""
+    with reached("devices test") as desk:
+        told = desk.call("devices.test", device=device, reason=reason)
+    result = told["result"]
+    outcome = str(result["outcome"])
+    words = [say(_OUTCOMES.get(outcome, outcome), outcome),
+             _faults([result["fault"]]) if result["fault"] else "", result["detail"]]  # fmt: skip
+    emit(told, lambda: click.echo("  ".join(word for word in words if word)))
+    if outcome not in ("printed", "accepted"):
+        sys.exit(1)
+
+
+@click.group("resolve", cls=Verbs, invoke_without_command=True,
+             zh="结果不明的事项；print 说明某张纸的结果",
+             en="unknown outcomes; print tells what became of a sheet")  # fmt: skip
+@click.pass_context
+def resolve(ctx: click.Context) -> None:
+    """List unknown outcomes."""
+    if ctx.invoked_subcommand is not None:
+        return
+    with reached() as desk:
+        told = desk.call("resolve.list")
+    emit(told, lambda: _unknown(told))
+
+
+def _unknown(told: dict[str, Any]) -> None:
+    prints, uploads = told["prints"], told["uploads"]
+    heading(say(f"打印结果不确定 {len(prints)} 张", f"{len(prints)} uncertain prints"))
+    table(
+        (Column("编号", "id", right=True), Column("票据", "receipt", fold=False),
+         Column("设备", "device"), Column("份", "copy", right=True), Column("时间", "at"),
+         Column("原因", "reason")),
+        [(str(row["id"]), row["ref"], row["device"] or row["device_group"], str(row["copy"]),
+          when(row["updated_at"]), row["reason"] or "-") for row in prints],
+        empty=say("没有", "none"),
+    )  # fmt: skip
+    if prints:
+        one = prints[0]["id"]
+        click.echo(say("  请看纸再说明：", "  Look at the paper, then say:"))
+        click.echo(f"    → fepctl resolve print {one} --printed --reason TEXT")
+        click.echo(f"    → fepctl resolve print {one} --reprint --reason TEXT")
+    heading(say(f"平台拒收 {len(uploads)} 张", f"{len(uploads)} refused by the platform"))
+    table(
+        (Column("编号", "id", right=True), Column("票据", "receipt", fold=False),
+         Column("平台", "destination"), Column("状态", "state"), Column("结果", "result"),
+         Column("说明", "detail"), Column("时间", "at")),
+        [(str(row["id"]), row["ref"], row["dest"], row["state"], row["result"], row["detail"],
+          when(row["updated_at"])) for row in uploads],
+        empty=say("没有", "none"),
+    )  # fmt: skip
+    if told["frozen"]:
+        click.echo(say(f"另有 {told['frozen']} 张待签名（自动补签）",
+                       f"{told['frozen']} receipts wait for their signature"))  # fmt: skip
+
+
+@resolve.command("print", zh="说明一张纸是否已打出", en="say whether a sheet came out")
+@click.argument("job", type=int, metavar="ID")
+@option("--printed", is_flag=True, zh="已打印：不再打", en="it came out")
+@option("--reprint", is_flag=True, zh="未打出：补打一张（有补打标记）",
+        en="it did not: print a marked copy")  # fmt: skip
+@reason()
+def print_(job: int, printed: bool, reprint: bool, reason: str) -> None:
+    """Resolve a print."""
+    if printed == reprint:
+        raise CliFault("CTL_USAGE", "请在 --printed 与 --reprint 中选一个",
+                       "Choose one of --printed and --reprint")  # fmt: skip
+    with reached("resolve print") as desk:
+        told = desk.call("print.resolve", job=job, reason=reason,
+                         verdict="printed" if printed else "reprint")  # fmt: skip
+    again = (told["resolution"] or {}).get("reprint")
+    done = say("已记录", "noted")
+    if again:
+        done = say(f"已安排补打，打印任务 {again['id']}",
+                   f"a copy will be printed, job {again['id']}")  # fmt: skip
+    emit(told, lambda: click.echo(done))

@@ -1,0 +1,185 @@
+"""`fepctl receipts`: list, show, find, export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fep.cli.common import Column, emit, facts, heading, note, paint, say, table
+from fep.cli.common_reach import reached
+from fep.cli.common_verbs import Verbs, option, unmask
+
+_STATES = {"frozen": "待签名", "sealed": "已签名", "burned": "已作废"}
+_UPLOADS = {"": "-", "due": "待报", "sent": "已发", "applied": "已入库", "rejected": "被拒",
+            "conflict": "冲突"}  # fmt: skip
+_PRINTS = {"": "-", "due": "待打", "streaming": "正在打", "printed": "已打印",
+           "accepted": "已送出", "uncertain": "不确定", "cancelled": "已取消"}  # fmt: skip
+_COLUMNS = (
+    Column("票据", "receipt", fold=False), Column("开票时间", "issued at"),
+    Column("金额", "amount", right=True), Column("交款人", "payer"),
+    Column("状态", "state", fold=False), Column("上报", "delivery", fold=False),
+    Column("打印", "paper", fold=False), Column("流水号", "key"),
+)  # fmt: skip
+
+
+@click.group("receipts", cls=Verbs, zh="票据：列出、查看、查找、导出",
+             en="receipts: list, show, find, export")  # fmt: skip
+def group() -> None:
+    """Group the verbs."""
+
+
+@group.command("list", zh="列出票据，新的在前", en="list receipts, newest first")
+@option("--unit", default="", zh="开票单位", en="unit")
+@option("--on", "day", default="", metavar="YYYY-MM-DD", zh="某一天", en="one business day")
+@option("--from", "from_on", default="", metavar="YYYY-MM-DD", zh="起始日期", en="first day")
+@option("--to", "to_on", default="", metavar="YYYY-MM-DD", zh="截止日期", en="last day")
+@option("--state", type=click.Choice(["frozen", "sealed", "burned"]), default=None,
+        zh="状态", en="state")  # fmt: skip
+@option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True,
+        zh="行数", en="rows")  # fmt: skip
+@option("--before", type=int, default=0, metavar="N", zh="翻页游标", en="cursor of the next page")
+@unmask()
+def list_(unit: str, day: str, from_on: str, to_on: str, state: str | None, limit: int,
+          before: int, unmask: str) -> None:  # fmt: skip
+    """List receipts."""
+    with reached() as desk:
+        told = desk.call(
+            "receipts.list", unit=unit, from_on=day or from_on, to_on=day or to_on,
+            state=state or "", limit=limit, before=before,
+            unmask=desk.grant(unmask, "receipts list"),
+        )  # fmt: skip
+    emit(told, lambda: _page(told))
+
+
+def _page(told: dict[str, Any]) -> None:
+    _rows(told["receipts"])
+    if told["next"]:
+        note(say(f"下一页：--before {told['next']}", f"next page: --before {told['next']}"))
+
+
+def _rows(receipts: list[dict[str, Any]]) -> None:
+    table(_COLUMNS, [
+        (f"{row['code']}-{row['number']}", _short(row["issued_at"]), row["amount"],
+         row["payer"], _state(row["state"]), _word(_UPLOADS, row["upload"]),
+         _word(_PRINTS, row["prints"]), row["key"])
+        for row in receipts
+    ], empty=say("没有票据", "no receipts"))  # fmt: skip
+
+
+def _short(iso: str) -> str:
+    """Shorten 2026-11-21T09:30:00+08:00: every time shown here is of +08:00."""
+    return iso[:19].replace("T", " ")
+
+
+def _word(words: dict[str, str], value: str) -> str:
+    return say(words.get(value, value), value or "-")
+
+
+def _state(value: str) -> str:
+    word = _word(_STATES, value)
+    return word if value == "sealed" else paint(word, "yellow")
+
+
+@group.command("find", zh="按流水号、号码、票据编号或姓名开头查找",
+               en="find by event key, number, code-number or beginning of the name")  # fmt: skip
+@click.argument("text")
+@option("--unit", default="", zh="开票单位", en="unit")
+@option("--limit", type=click.IntRange(1, 1000), default=20, zh="行数", en="rows")
+@unmask()
+def find(text: str, unit: str, limit: int, unmask: str) -> None:
+    """Find receipts."""
+    with reached() as desk:
+        told = desk.call("receipts.find", text=text, unit=unit, limit=limit,
+                         unmask=desk.grant(unmask, "receipts find"))  # fmt: skip
+    emit(told, lambda: _rows(told["receipts"]))
+
+
+@group.command("show", zh="查看一张票据的全部情况", en="show everything about one receipt")
+@click.argument("name", metavar="CODE-NUMBER")
+@unmask()
+def show(name: str, unmask: str) -> None:
+    """Show a receipt."""
+    with reached() as desk:
+        told = desk.call("receipts.show", name=name, unmask=desk.grant(unmask, "receipts show"))
+    emit(told, lambda: _story(told))
+
+
+def _story(told: dict[str, Any]) -> None:
+    face = told["face"]
+    heading(f"{told['code']}-{told['number']}  {face['name']}")
+    signed, supervised = told["signature"], told["supervision"]
+    facts([
+        (say("状态", "state"), _state(told["state"])),
+        (say("校验码", "check code"), told["check_code"]),
+        (say("开票时间", "issued at"), _short(told["issued_at"])),
+        (say("金额", "amount"), told["amount"]),
+        (say("交款人", "payer"), f"{told['payer']}  {face['payer_code']}".strip()),
+        (say("开票单位", "unit"), f"{told['unit']}  {face['party']}  {told['point']}"),
+        (say("开票人/复核人", "author/checker"), f"{face['cashier']} / {face['checker']}"),
+        (say("流水号", "event key"), f"{told['key']}  ({told['caller']})"),
+        (say("单位签名", "unit signature"), _signed(signed)),
+        (say("财政监制签名", "supervision"), _signed(supervised)),
+    ])  # fmt: skip
+    if "burned" in told:
+        gone = told["burned"]
+        words = (_short(gone["at"]), gone["reason"], gone["evidence"])
+        facts([(say("空号核销", "burned"), "  ".join(words))])
+    _items(face)
+    _effects(told)
+
+
+def _signed(signed: dict[str, Any] | None) -> str:
+    if signed is None:
+        return say("尚无", "not yet")
+    return f"{_short(signed['signed_at'])}  {say('证书', 'certificate')} {signed['cert_serial']}"
+
+
+def _items(face: dict[str, Any]) -> None:
+    table(
+        (Column("编码", "code"), Column("项目", "item"), Column("数量", "quantity", right=True),
+         Column("单位", "unit"), Column("金额", "amount", right=True)),
+        [(item["code"], item["name"], item["number"], item["unit"], item["amount"])
+         for item in face["items"]],
+        empty=say("没有项目", "no items"),
+    )  # fmt: skip
+    if face["details"]:
+        note(say(f"另有明细 {face['details']} 行", f"and {face['details']} detail lines"))
+
+
+def _effects(told: dict[str, Any]) -> None:
+    from fep.cli.common import when
+
+    for row in told["uploads"]:
+        words = [_word(_UPLOADS, row["state"]), row["dest"], when(row["updated_at"]),
+                 row["result"], row["detail"]]  # fmt: skip
+        facts([(say("上报", "delivery"), "  ".join(word for word in words if word))])
+    for job in told["prints"]:
+        words = [f"print {job['id']}", _word(_PRINTS, job["state"]), job["device"],
+                 say(f"第 {job['copy']} 份", f"copy {job['copy']}"), when(job["updated_at"]),
+                 job["reason"]]  # fmt: skip
+        facts([(say("打印", "paper"), "  ".join(word for word in words if word))])
+
+
+@group.command("export", zh="导出签名原文、签名、证书和完整 XML",
+               en="export the signed original, signature, certificate and XML")  # fmt: skip
+@click.argument("name", metavar="CODE-NUMBER")
+@option("--dir", "directory", required=True, type=click.Path(path_type=Path, file_okay=False),
+        zh="目标目录", en="where to write")  # fmt: skip
+def export(name: str, directory: Path) -> None:
+    """Write the files of one receipt."""
+    from fep.cli.ctl_export import write
+
+    with reached() as desk:
+        told = desk.call("receipts.export", name=name)
+    written = write(told, directory)
+    answer = {"name": told["name"], "dir": str(directory), "files": written}
+    emit(answer, lambda: _exported(directory, written))
+
+
+def _exported(directory: Path, written: list[str]) -> None:
+    for file in written:
+        click.echo(directory / file)
+    how = directory / "VERIFY.txt"
+    note(say(f"核对方法见 {how}", f"how to verify: {how}"))

@@ -1,0 +1,97 @@
+"""`fepctl numbers` and `fepctl queue`: what is in hand, what waits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from fep.cli.common import Column, emit, heading, paint, say, table, when
+from fep.cli.common_reach import reached
+from fep.cli.common_verbs import Verb, Verbs, option, reason
+
+_BLOCK_STATES = {"active": "在用", "exhausted": "用完"}
+_SOURCES = {"platform": "平台", "person": "人工", "relay": "转发机"}
+
+
+@click.group("numbers", cls=Verbs, invoke_without_command=True,
+             zh="票据号码：库存与号段；import 导入",
+             en="numbers: stock and blocks; import")  # fmt: skip
+@click.pass_context
+def numbers(ctx: click.Context) -> None:
+    """List stock and blocks."""
+    if ctx.invoked_subcommand is not None:
+        return
+    with reached() as desk:
+        told = desk.call("numbers.list")
+    emit(told, lambda: _numbers(told))
+
+
+def _numbers(told: dict[str, Any]) -> None:
+    table(
+        (Column("单位", "unit"), Column("票据代码", "code"), Column("剩余", "left", right=True),
+         Column("总数", "total", right=True), Column("空号核销", "burned", right=True)),
+        [(row["unit"], row["code"],
+          str(row["left"]) if row["left"] else paint("0", "red"),
+          str(row["total"]), str(row["burned"])) for row in told["stock"]],
+        empty=say("没有号段；导入：fepctl numbers import --help",
+                  "no block; import one: fepctl numbers import --help"),
+    )  # fmt: skip
+    if not told["blocks"]:
+        return
+    heading(say("号段", "blocks"))
+    table(
+        (Column("单位", "unit"), Column("票据代码", "code"), Column("起", "first"),
+         Column("止", "last"), Column("下一个", "next"), Column("剩余", "left", right=True),
+         Column("状态", "state"), Column("来源", "source"), Column("发放时间", "granted at")),
+        [(row["unit"], row["code"], row["first"], row["last"], row["next"], str(row["left"]),
+          say(_BLOCK_STATES.get(row["state"], row["state"]), row["state"]),
+          say(_SOURCES.get(row["source"], row["source"]), row["source"]),
+          when(row["granted_at"])) for row in told["blocks"]],
+        empty="",
+    )  # fmt: skip
+
+
+@numbers.command("import", zh="按批准文件导入一个号段", en="import a block by an approval")
+@option("--unit", required=True, zh="开票单位", en="unit")
+@option("--code", required=True, metavar="8 digits", zh="票据代码（8 位）", en="code")
+@option("--first", required=True, metavar="10 digits", zh="起始号码（10 位）", en="first number")
+@option("--last", required=True, metavar="10 digits", zh="终止号码（10 位）", en="last number")
+@option("--approval", required=True, metavar="NO", zh="批准文号", en="approval number")
+@reason()
+def import_(unit: str, code: str, first: str, last: str, approval: str, reason: str) -> None:
+    """Import a block."""
+    with reached("numbers import") as desk:
+        told = desk.call("numbers.import", unit=unit, code=code, first=first, last=last,
+                         approval=approval, reason=reason)  # fmt: skip
+    done = say(f"已导入 {told['count']} 个号码", f"{told['count']} numbers imported")
+    known = say("该号段早已导入，没有变化", "this block was imported before; nothing changed")
+    emit(told, lambda: click.echo(done if told["new"] else known))
+
+
+@click.command("queue", cls=Verb, zh="等待开票和被拒绝的业务单",
+               en="events that wait, and refused ones")  # fmt: skip
+@option("--limit", type=click.IntRange(1, 500), default=50, zh="行数", en="rows")
+def queue(limit: int) -> None:
+    """List the queue."""
+    with reached() as desk:
+        told = desk.call("queue.list", limit=limit)
+    emit(told, lambda: _queue(told))
+
+
+def _queue(told: dict[str, Any]) -> None:
+    columns = (
+        Column("编号", "id", right=True), Column("单位", "unit"), Column("流水号", "key"),
+        Column("业务系统", "caller"), Column("收到时间", "received at"), Column("原因", "reason"),
+    )  # fmt: skip
+
+    def rows(events: list[dict[str, Any]]) -> list[tuple[str, ...]]:
+        return [(str(row["id"]), row["unit"], row["key"], row["caller"],
+                 when(row["received_at"]), row["reason"] or "-") for row in events]  # fmt: skip
+
+    heading(say(f"等待开票 {told['queued']}，待签名 {told['frozen']}",
+                f"{told['queued']} waiting, {told['frozen']} unsigned"))  # fmt: skip
+    table(columns, rows(told["waiting"]), empty=say("没有等待的业务单", "nothing waits"))
+    heading(say("最近被拒绝（同一流水号可再次开票）",
+                "refused lately (the same key may come again)"))  # fmt: skip
+    table(columns, rows(told["refused"]), empty=say("没有被拒绝的业务单", "nothing was refused"))

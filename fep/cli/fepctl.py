@@ -1,0 +1,101 @@
+"""fepctl: the command line of technician and accountant.
+
+Owns the list of verbs and how refusals leave. A verb's module is imported when it is called,
+so that `fepctl --help` costs no more than click itself.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NoReturn
+
+import click
+
+from fep.cli.common import CliFault, paint, print_json, refuse_with, say
+from fep.cli.common_lang import LANG, choose
+from fep.cli.common_verbs import JSON, Lazy, Verbs
+
+USAGE_EXIT = 2
+_LAZY = {
+    "status": Lazy("fep.cli.ctl_status", "command", "一屏看清现状",
+                   "the state of everything on one screen"),
+    "doctor": Lazy("fep.cli.ctl_doctor", "command", "逐项体检，每项给出下一步命令",
+                   "check everything; each line names the next command"),
+    "receipts": Lazy("fep.cli.ctl_receipts", "group", "票据：列出、查看、查找、导出",
+                     "receipts: list, show, find, export"),
+    "numbers": Lazy("fep.cli.ctl_stock", "numbers", "票据号码：库存与号段；导入",
+                    "numbers: stock and blocks; import"),
+    "queue": Lazy("fep.cli.ctl_stock", "queue", "等待开票和被拒绝的业务单",
+                  "events that wait, and refused ones"),
+    "link": Lazy("fep.cli.ctl_link", "group", "上报通道：状态、暂停、恢复",
+                 "the link: state, pause, resume"),
+    "devices": Lazy("fep.cli.ctl_paper", "devices", "设备：列出、试打", "devices: list, test"),
+    "verify": Lazy("fep.cli.ctl_verify", "command", "核对一张票据的签名",
+                   "verify the signature of a receipt"),
+    "journal": Lazy("fep.cli.ctl_journal", "group", "日志账：核对链、导出",
+                    "the journal: verify, export"),
+    "resolve": Lazy("fep.cli.ctl_paper", "resolve", "结果不明的事项", "unknown outcomes"),
+    "init": Lazy("fep.cli.ctl_init", "command", "新建一个站点目录", "make a new site directory"),
+    "config": Lazy("fep.cli.ctl_config", "group", "配置：检查", "configuration: check"),
+    "help": Lazy("fep.cli.ctl_help", "command", "手册", "the manual"),
+}  # fmt: skip
+
+
+@click.group("fepctl", cls=Verbs, lazy=_LAZY,
+             zh="财政电子票据前置机的命令行。先看 fepctl status，再看 fepctl doctor。",
+             en="Command line of the fiscal e-receipt front-end."
+                " Look at fepctl status first, then at fepctl doctor.")  # fmt: skip
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False,
+              callback=lambda ctx, _param, asked: _version(ctx) if asked else None)  # fmt: skip
+def cli() -> None:
+    """Group the verbs."""
+
+
+def _version(ctx: click.Context) -> None:
+    from fep.cli.common_reach import version
+
+    click.echo(f"fepctl {version()}")
+    ctx.exit()
+
+
+def main() -> NoReturn:
+    """Run the command line; every refusal leaves with its code first."""
+    LANG.set(choose(sys.argv[1:], os.environ, sys.stdout.encoding))
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command; return the exit code."""
+    try:
+        answer = cli.main(arguments, prog_name="fepctl", standalone_mode=False)
+    except click.UsageError as error:
+        return _usage(error)
+    except click.ClickException as error:
+        click.echo(error.format_message(), err=True)
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return 130
+    except BrokenPipeError:
+        # The reader (head, less) has gone; what it wanted it has.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return answer if isinstance(answer, int) else 0
+
+
+def _usage(error: click.UsageError) -> int:
+    why = error.format_message()
+    fault = CliFault("CTL_USAGE", f"命令用法不对：{why}", f"Wrong usage: {why}")
+    if error.ctx is not None and error.ctx.meta.get(JSON):
+        print_json({"error": {"fault": fault.code, "zh": fault.zh, "en": fault.en}})
+        return USAGE_EXIT
+    click.echo(f"{paint(fault.code, 'red')}  {say(fault.zh, fault.en)}", err=True)
+    if error.ctx is not None:
+        click.echo(f"  → {error.ctx.command_path} --help", err=True)
+    return USAGE_EXIT
+
+
+__all__ = ["cli", "main", "refuse_with", "run"]
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""The desk: what technician and accountant ask over the control socket.
+
+Owns the table METHODS (name, right, params, function) and its way into the daemon's method
+table. A method is a coroutine `call(context, params)`; it answers JSON members or raises
+Refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from fep.domain.faults import Refused, refuse
+from fep.services import desk_journal, desk_receipts, desk_status, desk_stock
+from fep.services.desk_context import DeskContext, Grants, Method
+
+__all__ = ["METHODS", "DeskContext", "Method", "answer", "bound"]
+
+METHODS: dict[str, Method] = {
+    **desk_status.METHODS,
+    **desk_receipts.METHODS,
+    **desk_stock.METHODS,
+    **desk_journal.METHODS,
+}
+
+_FIELD = re.compile(r"`([^`]+)`")
+
+
+async def answer(ctx: DeskContext, name: str, params: Mapping[str, Any]) -> Any:
+    """Run a method. Raises Refused: REQ_METHOD, REQ_FIELD_*, and what the method raises."""
+    method = METHODS.get(name)
+    if method is None:
+        raise refuse("REQ_METHOD", method=name[:64])
+    if method.changes:
+        ctx.writer(name)
+    asked = _converted(method, params)
+    return await method.call(ctx, asked)
+
+
+def _converted(method: Method, params: Mapping[str, Any]) -> msgspec.Struct | None:
+    if method.params is None:
+        if params:
+            raise refuse("REQ_FIELD_UNKNOWN", field=min(params)[:80])
+        return None
+    try:
+        return msgspec.convert(dict(params), method.params)
+    except msgspec.ValidationError as error:
+        raise _shape(str(error)) from error
+
+
+def _shape(why: str) -> Refused:
+    """Say in our own codes what msgspec found."""
+    match = _FIELD.search(why)
+    field = match[1] if match else ""
+    if "missing required field" in why:
+        return refuse("REQ_FIELD_MISSING", field=field)
+    if "unknown field" in why:
+        return refuse("REQ_FIELD_UNKNOWN", field=field)
+    return refuse("REQ_FIELD_TYPE", field=field.removeprefix("$."), why=why[:120])
+
+
+def bound(ctx: DeskContext) -> dict[str, Any]:
+    """Return the desk as a table of the socket API (fep.services.methods.Method)."""
+    from fep.services.methods import Method as ApiMethod
+
+    if ctx.grants is None:
+        ctx = replace(ctx, grants=Grants(ctx.clock))
+
+    def entry(name: str, method: Method) -> ApiMethod:
+        def call(caller: Any, params: Any) -> Any:
+            # A coroutine: the connection makes a Deferred of it.
+            return answer(replace(ctx, peer=caller.who or caller.appid), name, params or {})
+
+        return ApiMethod(method.right, call, _about(method))
+
+    return {name: entry(name, method) for name, method in METHODS.items()}
+
+
+def _about(method: Method) -> str:
+    return (method.call.__doc__ or "").strip().split("\n", 1)[0]

@@ -1,0 +1,201 @@
+"""Checks of a site, each a plain function that answers with one line.
+
+A check says what was found and the exact command to run next; it changes nothing. Order is
+that of the doctor's list. Checks of services take what the services told.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from fep.domain.calendar import iso
+from fep.store.queries_stock import LinkRow, Stock
+
+NUMBERS_LOW = 500
+NUMBERS_LOW_DAYS = 14
+DISK_LOW_BYTES = 2 * 1024**3
+DISK_OUT_BYTES = 200 * 1024**2
+CERT_SOON = timedelta(days=30)
+CLOCK_BACK_MS = 60_000
+CLOCK_FIRST_YEAR = 2024
+PLATFORM_OFFSET_MS = 120_000
+WAL_RESET_FIXED = (3, 51, 3)
+
+
+class State(StrEnum):
+    """How a check came out."""
+
+    OK = "OK"
+    WARN = "WARN"
+    FAIL = "FAIL"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the doctor. `next` is a command to be typed, empty when all is well."""
+
+    code: str
+    state: State
+    zh: str
+    en: str
+    next: str = ""
+
+    def told(self) -> dict[str, str]:
+        """Return the JSON members."""
+        return {"code": self.code, "state": self.state.value, "zh": self.zh, "en": self.en,
+                "next": self.next}  # fmt: skip
+
+
+def attempt(code: str, check: Callable[[], Check]) -> Check:
+    """Run a check; one that breaks is itself a finding."""
+    try:
+        return check()
+    except Exception as error:
+        # Whatever the site's state did to the check, the other lines must still be shown.
+        why = f"{type(error).__name__}: {error}"[:200]
+        return Check(code, State.FAIL, f"检查失败：{why}", f"the check failed: {why}",
+                     "journalctl -u fep -n 50")  # fmt: skip
+
+
+def sqlite_version() -> Check:
+    """Name SQLite's version and whether the WAL-reset bug is in it."""
+    found = sqlite3.sqlite_version
+    if sqlite3.sqlite_version_info >= WAL_RESET_FIXED:
+        return Check("SQLITE", State.OK, f"SQLite {found}", f"SQLite {found}")
+    return Check(
+        "SQLITE", State.OK,
+        f"SQLite {found}（有 WAL 重置缺陷；本程序只用一个连接写入和检查点，不受影响）",
+        f"SQLite {found} (has the WAL-reset bug; one connection alone writes and checkpoints)",
+    )  # fmt: skip
+
+
+def disk(data: Path) -> Check:
+    """Look at the room on the data directory's file system."""
+    usage = shutil.disk_usage(data)
+    free = f"{usage.free / 1024**3:.1f} GiB"
+    zh, en = f"{data} 剩余 {free}", f"{data} has {free} free"
+    if usage.free < DISK_OUT_BYTES:
+        return Check("DISK", State.FAIL, zh, en, f"du -sh {data}/*")
+    if usage.free < DISK_LOW_BYTES or usage.free * 20 < usage.total:
+        return Check("DISK", State.WARN, zh, en, f"du -sh {data}/*")
+    return Check("DISK", State.OK, zh, en)
+
+
+def clock(now: datetime, journal_at: int, offsets_ms: Sequence[int]) -> Check:
+    """Compare the clock with the journal and with what platforms said of theirs."""
+    now_ms = int(now.timestamp() * 1000)
+    shown = iso(now_ms)
+    fix = "timedatectl"
+    if now.year < CLOCK_FIRST_YEAR:
+        return Check("CLOCK", State.FAIL, f"时钟明显不对：{shown}", f"the clock is wrong: {shown}",
+                     fix)  # fmt: skip
+    if journal_at - now_ms > CLOCK_BACK_MS:
+        return Check("CLOCK", State.FAIL,
+                     f"时钟 {shown} 早于最后一条记账 {iso(journal_at)}：时钟被拨回",
+                     f"the clock {shown} is behind the last journal record {iso(journal_at)}",
+                     fix)  # fmt: skip
+    worst = max(offsets_ms, key=abs, default=0)
+    if abs(worst) > PLATFORM_OFFSET_MS:
+        return Check("CLOCK", State.WARN, f"{shown}，与平台相差 {worst / 1000:.0f} 秒",
+                     f"{shown}, {worst / 1000:.0f} s away from the platform's", fix)  # fmt: skip
+    return Check("CLOCK", State.OK, shown, shown)
+
+
+def numbers(stocks: Sequence[Stock], wanted: Sequence[tuple[str, str]],
+            used_14d: Mapping[tuple[str, str], int]) -> list[Check]:  # fmt: skip
+    """Look at the stock of every unit and code in use; `wanted` are this year's."""
+    found = {(row.unit, row.code): row for row in stocks}
+    checks: list[Check] = []
+    for unit, code in wanted or sorted(found):
+        row = found.get((unit, code))
+        left = row.left if row else 0
+        used = used_14d.get((unit, code), 0)
+        zh = f"{unit} {code} 剩余 {left} 个号码（近 {NUMBERS_LOW_DAYS} 天用 {used}）"
+        en = f"{unit} {code} has {left} numbers left ({used} used in {NUMBERS_LOW_DAYS} days)"
+        fix = (f"fepctl numbers import --unit {unit} --code {code} --first N --last N"
+               " --approval NO --reason TEXT")  # fmt: skip
+        if left == 0:
+            checks.append(Check("NUMBERS", State.FAIL, zh, en, fix))
+        elif left < max(used, NUMBERS_LOW):
+            checks.append(Check("NUMBERS", State.WARN, zh, en, fix))
+        else:
+            checks.append(Check("NUMBERS", State.OK, zh, en))
+    if not checks:
+        checks.append(Check("NUMBERS", State.FAIL, "没有任何号段", "there is no block at all",
+                            "fepctl numbers import --help"))  # fmt: skip
+    return checks
+
+
+def links(rows: Sequence[LinkRow], now_ms: int) -> list[Check]:
+    """Look at every destination."""
+    checks: list[Check] = []
+    for row in rows:
+        since = f"，自 {iso(row.since_at)}" if row.since_at else ""
+        since_en = f" since {iso(row.since_at)}" if row.since_at else ""
+        zh = f"{row.dest} {row.state}（{row.reason or '-'}）{since}，待报 {row.backlog}"
+        en = f"{row.dest} {row.state} ({row.reason or '-'}){since_en}, backlog {row.backlog}"
+        if row.rejected:
+            checks.append(Check("LINK", State.WARN, f"{zh}，被拒 {row.rejected}",
+                                f"{en}, {row.rejected} refused", "fepctl resolve"))  # fmt: skip
+        elif row.state != "online":
+            checks.append(Check("LINK", State.WARN, zh, en, "fepctl link"))
+        else:
+            checks.append(Check("LINK", State.OK, zh, en))
+    return checks or [Check("LINK", State.OK, "没有配置上报通道", "no destination is configured")]
+
+
+def printers(devices: Sequence[Mapping[str, Any]]) -> list[Check]:
+    """Look at every device that the spool drives."""
+    checks: list[Check] = []
+    for device in devices:
+        faults = " ".join(device.get("faults", ()))
+        text = f"{device['id']} {device.get('state', '')} {faults} {device.get('address', '')}"
+        text = " ".join(text.split())
+        if faults:
+            checks.append(Check("PRINTER", State.WARN, text, text,
+                                f"fepctl devices test {device['id']} --reason TEXT"))  # fmt: skip
+        else:
+            checks.append(Check("PRINTER", State.OK, text, text))
+    return checks or [Check("PRINTER", State.OK, "没有配置打印机", "no printer is configured")]
+
+
+def queue(queued: int, frozen: int, refused_reason: str) -> Check:
+    """Look at events that wait and receipts without a signature."""
+    why = f"，最近拒绝 {refused_reason}" if refused_reason else ""
+    why_en = f", last refusal {refused_reason}" if refused_reason else ""
+    zh = f"待开 {queued}，待签 {frozen}{why}"
+    en = f"{queued} waiting, {frozen} unsigned{why_en}"
+    if queued or frozen:
+        return Check("QUEUE", State.WARN, zh, en, "fepctl queue")
+    return Check("QUEUE", State.OK, zh, en)
+
+
+def uncertain(prints: int) -> Check:
+    """Look for sheets that nobody knows of whether they came out."""
+    zh, en = f"打印结果不确定 {prints} 张", f"{prints} prints with an unknown outcome"
+    if prints:
+        return Check("PRINTS", State.WARN, zh, en, "fepctl resolve")
+    return Check("PRINTS", State.OK, zh, en)
+
+
+def fence(fenced: str) -> Check:
+    """Say whether issuing is fenced."""
+    if fenced:
+        return Check("FENCE", State.FAIL, f"已停止开票：{fenced}", f"issuing is fenced: {fenced}",
+                     "fepctl journal verify")  # fmt: skip
+    return Check("FENCE", State.OK, "开票未被停止", "issuing is not fenced")
+
+
+def signer(unit: str, state: str, why: str, backend: str) -> Check:
+    """Say whether a unit can sign now."""
+    zh = en = " ".join(f"{unit} {state} {backend} {why}".split())
+    good = state == "ready"
+    return Check("SIGNER", State.OK if good else State.FAIL, zh, en,
+                 "" if good else "fepctl config check")  # fmt: skip

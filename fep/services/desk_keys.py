@@ -1,0 +1,124 @@
+"""Checks of keys, certificates, cryptography and the store: the slow half of the doctor.
+
+They run in a thread (or in the command line when the daemon is stopped), read files and the
+store, and change nothing. A key file that this user may not read is said so, not guessed.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from fep.crypto import certs, keyfile, selftest
+from fep.crypto.errors import CryptoError
+from fep.domain.journal import GENESIS
+from fep.services.desk_checks import CERT_SOON, Check, State
+from fep.store import queries_journal as chain
+
+QUICK_STORE_BYTES = 512 * 1024**2
+RECENT_ROWS = 2000
+
+
+def pair(code: str, key: Path, cert: Path, passphrase: str, now: datetime) -> Check:
+    """Check that a key can be opened, fits its certificate, and that this one is valid."""
+    try:
+        certificate = certs.parse(cert.read_bytes())
+    except (OSError, CryptoError) as error:
+        return Check(code, State.FAIL, f"证书 {cert} 不可用：{error}",
+                     f"certificate {cert} cannot be used: {error}", f"ls -l {cert}")  # fmt: skip
+    until = certificate.not_after.date().isoformat()
+    name = f"{certificate.subject} {certificate.serial_hex}"
+    if not certificate.not_before <= now <= certificate.not_after:
+        return Check(code, State.FAIL, f"{name} 不在有效期内（至 {until}）",
+                     f"{name} is not valid now (until {until})", "fepctl help keys")  # fmt: skip
+    mismatch = _mismatch(certificate, key, passphrase)
+    if mismatch is not None:
+        return Check(code, State.FAIL, f"{key} 与证书不符或打不开：{mismatch}",
+                     f"{key} cannot be opened or does not fit: {mismatch}",
+                     f"ls -l {key}")  # fmt: skip
+    if certificate.not_after - now < CERT_SOON:
+        return Check(code, State.WARN, f"{name} 即将到期（{until}）",
+                     f"{name} expires soon ({until})", "fepctl help keys")  # fmt: skip
+    return Check(code, State.OK, f"{name} 有效至 {until}", f"{name} valid until {until}")
+
+
+def _mismatch(certificate: certs.Certificate, key: Path, passphrase: str) -> str | None:
+    try:
+        private = keyfile.load_private(key.read_bytes(), secret(passphrase) or None)
+    except (OSError, CryptoError) as error:
+        return str(error)
+    same = private.public.point == certificate.public_key.point
+    return None if same else "public key"
+
+
+def secret(reference: str) -> str:
+    """Return what a reference stands for: `file:PATH`, `credential:NAME`, or empty.
+
+    Raises OSError when it cannot be read.
+    """
+    scheme, _, name = reference.partition(":")
+    if scheme == "file":
+        return Path(name).read_text("utf-8").strip()
+    if scheme == "credential":
+        directory = os.environ.get("CREDENTIALS_DIRECTORY", "")
+        return (Path(directory) / name).read_text("utf-8").strip()
+    return reference
+
+
+def cryptography() -> list[Check]:
+    """Run the self-test of the crypto door; one line, or one a failure."""
+    probe = selftest.probe()
+    failed = [check for check in selftest.run() if not check.ok]
+    if failed:
+        return [
+            Check("CRYPTO", State.FAIL, f"{check.name}：{check.detail}",
+                  f"{check.name}: {check.detail}", "openssl version -a")
+            for check in failed
+        ]  # fmt: skip
+    text = f"{probe.name} ({probe.version})"
+    if probe.fallback:
+        return [Check("CRYPTO", State.WARN, f"{text}，签名很慢：{probe.fallback}",
+                      f"{text}, signing is slow: {probe.fallback}",
+                      "openssl version -a")]  # fmt: skip
+    return [Check("CRYPTO", State.OK, f"{text} 自检通过", f"{text} self-test passed")]
+
+
+def store_sound(conn: Connection, path: Path, full: bool) -> Check:
+    """Let SQLite look at the file; a big one only when asked for."""
+    size = path.stat().st_size
+    shown = f"{size / 1024**2:.0f} MiB"
+    if size > QUICK_STORE_BYTES and not full:
+        return Check("STORE", State.OK, f"{shown}，较大，未做全文件检查（--full）",
+                     f"{shown}, too big for the quick check (--full)")  # fmt: skip
+    answer = str(conn.exec_driver_sql("PRAGMA quick_check(1)").scalar())
+    if answer != "ok":
+        return Check("STORE", State.FAIL, f"数据库损坏：{answer}",
+                     f"the store is damaged: {answer}", "systemctl stop fep")  # fmt: skip
+    return Check("STORE", State.OK, f"{shown} 完好", f"{shown}, sound")
+
+
+def journal_sound(conn: Connection) -> Check:
+    """Follow the newest part of the chain."""
+    head = chain.head_q(conn)
+    if head is None:
+        return Check("JOURNAL", State.OK, "日志账为空", "the journal is empty")
+    after = max(head.seq - RECENT_ROWS, 0)
+    previous = chain.slice_q(conn, after - 1, 1)[0].hash if after else GENESIS
+    walk = chain.walk_q(conn, after, previous, RECENT_ROWS)
+    if walk.broken_at:
+        return Check("JOURNAL", State.FAIL, f"日志账在第 {walk.broken_at} 条断裂：{walk.why}",
+                     f"the journal is broken at record {walk.broken_at}: {walk.why}",
+                     "fepctl journal verify")  # fmt: skip
+    return Check("JOURNAL", State.OK, f"共 {head.seq} 条，最近 {walk.count} 条连贯",
+                 f"{head.seq} records, the last {walk.count} follow")  # fmt: skip
+
+
+def configuration(settings: Any) -> Check:
+    """Say what is configured; whether the file still reads is the caller's to check."""
+    counts = (len(settings.units), len(settings.kinds), len(settings.devices))
+    return Check("CONFIG", State.OK, "单位 {} 个，票据种类 {} 个，设备 {} 台".format(*counts),
+                 "{} units, {} kinds, {} devices".format(*counts))  # fmt: skip

@@ -1,0 +1,236 @@
+"""The one-screen status and the doctor: what the services say, what the store says.
+
+Status is cheap and read often; the doctor also opens keys, runs the self-test and lets
+SQLite look at its file. Both run on a stopped site with what is left of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, and_, func, select
+
+from fep.domain.calendar import day_of, local
+from fep.domain.money import format_fen
+from fep.services import desk_checks as checks
+from fep.services import desk_keys
+from fep.services.desk_checks import Check, State, attempt
+from fep.services.desk_context import STORE_FILE, DeskContext, Method, Params, pid
+from fep.services.desk_stock import configured_devices, destinations
+from fep.store import queries, queries_journal
+from fep.store import queries_stock as stock
+from fep.store.schema import receipt
+
+DAY_MS = 86_400_000
+
+
+class DoctorParams(Params):
+    """system.doctor: `full` reads the whole store whatever its size."""
+
+    full: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one look into the store shows; taken in one read."""
+
+    days: list[queries.Day]
+    stocks: list[stock.Stock]
+    used_14d: dict[tuple[str, str], int]
+    queued: int
+    frozen: int
+    prints: dict[str, int]
+    links: list[stock.LinkRow]
+    journal_seq: int
+    journal_at: int
+    checkpoint: Mapping[str, object] | None
+    last_refusal: str
+
+
+def look_q(conn: Connection, units: tuple[str, ...], dests: tuple[str, ...], now_ms: int) -> Seen:
+    """Read everything that status and doctor show."""
+    stocks = stock.stock_q(conn)
+    head = queries_journal.head_q(conn)
+    known = units or tuple(dict.fromkeys(row.unit for row in stocks))
+    refused = stock.refused_q(conn, 1)
+    return Seen(
+        days=queries.day_q(conn, known, day_of(now_ms)),
+        stocks=stocks,
+        used_14d=_used(conn, stocks, day_of(now_ms - checks.NUMBERS_LOW_DAYS * DAY_MS)),
+        queued=stock.queued_count_q(conn),
+        frozen=stock.frozen_count_q(conn),
+        prints=stock.print_counts_q(conn),
+        links=stock.links_q(conn, dests),
+        journal_seq=head.seq if head else 0,
+        journal_at=int(msgspec.json.decode(head.line)["at"]) if head else 0,
+        checkpoint=queries_journal.checkpoint_q(conn),
+        last_refusal=refused[0].reason if refused else "",
+    )
+
+
+def _used(conn: Connection, stocks: list[stock.Stock], since_on: str) -> dict[tuple[str, str], int]:
+    """Return numbers given per unit and code since a day, from the index of days."""
+    used: dict[tuple[str, str], int] = {}
+    for row in stocks:
+        used[row.unit, row.code] = (
+            conn.execute(
+                select(func.count()).where(
+                    and_(receipt.c.unit == row.unit, receipt.c.issued_on >= since_on)
+                )
+            ).scalar()
+            or 0
+        )
+    return used
+
+
+def devices_of(ctx: DeskContext) -> list[dict[str, Any]]:
+    """Return the devices as members, from the running spool or from configuration."""
+    if ctx.spool is None:
+        return configured_devices(ctx)
+    return [msgspec.to_builtins(device) for device in ctx.spool.devices()]
+
+
+async def status(ctx: DeskContext, _asked: Params) -> dict[str, Any]:
+    """Return the one-screen status."""
+    now_ms = ctx.now_ms()
+    seen = await ctx.read(look_q, ctx.units, destinations(ctx), now_ms)
+    devices = devices_of(ctx)
+    names = {code: unit.name for code, unit in _units(ctx).items()}
+    alarms = [check for check in _state_checks(ctx, seen, devices, now_ms)
+              if check.state is not State.OK]  # fmt: skip
+    return {
+        "daemon": daemon(ctx),
+        "now": now_ms,
+        "today": [
+            {"unit": day.unit, "name": names.get(day.unit, ""), "count": day.count,
+             "amount": format_fen(day.amount_fen)}
+            for day in seen.days
+        ],
+        "numbers": [asdict(row) for row in seen.stocks],
+        "queue": {
+            "waiting": seen.queued, "unsigned": seen.frozen,
+            **(dict(ctx.issue.stats()) if ctx.issue else {}),
+        },
+        "links": [asdict(row) for row in seen.links],
+        "devices": devices,
+        "prints": seen.prints,
+        "journal": {"seq": seen.journal_seq, "at": seen.journal_at},
+        "checkpoint": _checkpoint(seen),
+        "alarms": [check.told() for check in alarms],
+    }  # fmt: skip
+
+
+def daemon(ctx: DeskContext) -> dict[str, Any]:
+    """Return what is known of the daemon: running since, or stopped since and why."""
+    node = ctx.settings.node.id if ctx.settings is not None else ""
+    told: dict[str, Any] = {"running": ctx.live, "node": node, "version": ctx.version}
+    if ctx.live:
+        told |= {"pid": pid(), "started_at": ctx.started_at,
+                 "fenced": ctx.issue.fenced if ctx.issue else ""}  # fmt: skip
+    else:
+        told |= dict(ctx.stopped)
+    return told
+
+
+def _checkpoint(seen: Seen) -> dict[str, Any] | None:
+    if seen.checkpoint is None:
+        return None
+    return {"seq": seen.checkpoint["seq"], "at": seen.checkpoint["at"]}
+
+
+def _units(ctx: DeskContext) -> Mapping[str, Any]:
+    return ctx.settings.units if ctx.settings is not None else {}
+
+
+def wanted_codes(ctx: DeskContext, now_ms: int) -> list[tuple[str, str]]:
+    """Return (unit, code) of every kind a unit may issue this year."""
+    found: list[tuple[str, str]] = []
+    for unit in _units(ctx).values():
+        for name in unit.kinds:
+            kind = ctx.settings.kinds.get(name)
+            if kind is not None:
+                found.append((unit.code, kind.code(unit.area, local(now_ms).year)))
+    return found
+
+
+def _state_checks(
+    ctx: DeskContext, seen: Seen, devices: list[dict[str, Any]], now_ms: int
+) -> list[Check]:
+    """Return the checks that need no more than what was read: status shows them as alarms."""
+    found: list[Check] = []
+    if ctx.issue is not None:
+        found.append(checks.fence(ctx.issue.fenced))
+    for unit, signer in ctx.signers.items():
+        found.append(checks.signer(unit, signer.state, signer.why, signer.backend))
+    found.append(attempt("DISK", lambda: checks.disk(ctx.data_dir)))
+    found.append(checks.clock(ctx.clock.wall(), seen.journal_at, ()))
+    found += checks.numbers(seen.stocks, wanted_codes(ctx, now_ms), seen.used_14d)
+    found += checks.links(seen.links, now_ms)
+    found += checks.printers(devices if ctx.live else [])
+    found.append(checks.queue(seen.queued, seen.frozen, seen.last_refusal))
+    found.append(checks.uncertain(seen.prints["uncertain"]))
+    return found
+
+
+async def doctor(ctx: DeskContext, asked: DoctorParams) -> dict[str, Any]:
+    """Return every check of the site, one line each."""
+    found: list[Check] = []
+    if ctx.settings is not None:
+        found.append(desk_keys.configuration(ctx.settings))
+        found += await ctx.aside(_key_checks, ctx.settings, ctx.clock.wall())
+    found += await ctx.aside(desk_keys.cryptography)
+    path = ctx.data_dir / STORE_FILE
+    for code, query in (
+        ("STORE", lambda conn: desk_keys.store_sound(conn, path, asked.full)),
+        ("JOURNAL", desk_keys.journal_sound),
+    ):
+        found.append(await ctx.read(_sound, code, query))
+    found.append(checks.sqlite_version())
+    now_ms = ctx.now_ms()
+    seen = await ctx.read(look_q, ctx.units, destinations(ctx), now_ms)
+    found += _state_checks(ctx, seen, devices_of(ctx), now_ms)
+    if ctx.selfcheck is not None:
+        found += _selfcheck(ctx.selfcheck())
+    return {"daemon": daemon(ctx), "checks": [check.told() for check in found]}
+
+
+def _sound(conn: Connection, code: str, query: Any) -> Check:
+    return attempt(code, lambda: query(conn))
+
+
+def _key_checks(settings: Any, now: Any) -> list[Check]:
+    root = Path(settings.root)
+    node = settings.node
+    found = [
+        attempt("KEY_NODE", lambda: desk_keys.pair(
+            "KEY_NODE", root / node.key, root / node.cert, node.passphrase, now))
+    ]  # fmt: skip
+    for unit in settings.units.values():
+        found.append(
+            attempt("KEY_UNIT", lambda unit=unit: desk_keys.pair(  # type: ignore[misc]  # mypy: lambda default
+                "KEY_UNIT", root / unit.signer_key, root / unit.signer_cert,
+                unit.signer_passphrase, now))
+        )  # fmt: skip
+    return found
+
+
+def _selfcheck(results: Any) -> list[Check]:
+    """Return what the hourly self-check last found, whatever else it holds."""
+    found: list[Check] = []
+    for result in results:
+        members = msgspec.to_builtins(result)
+        good = bool(members.get("ok", True))
+        text = f"{members.get('name', '')} {members.get('detail', '')}".strip()
+        found.append(Check("SELFCHECK", State.OK if good else State.FAIL, text, text,
+                           "" if good else "journalctl -u fep -n 50"))  # fmt: skip
+    return found
+
+
+METHODS: dict[str, Method] = {
+    "system.status": Method("query", None, status),
+    "system.doctor": Method("admin", DoctorParams, doctor),
+}

@@ -1,0 +1,232 @@
+"""Desk methods over numbers, the queue of events, the link, devices and unknown outcomes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, Literal
+
+import msgspec
+
+from fep.domain.faults import refuse
+from fep.domain.faults_desk import desk_refuse
+from fep.domain.numbers import number_text
+from fep.services.desk_context import (
+    DeskContext,
+    Method,
+    Params,
+    Reason,
+    SpoolDoor,
+    UplinkDoor,
+    stated,
+)
+from fep.store import queries_stock as stock
+from fep.store.numbers import Grant, grant_txn
+
+LISTED_MAX = 500
+
+
+class Limited(Params):
+    """A list with a limit."""
+
+    limit: int = 100
+
+
+class ImportParams(Params):
+    """numbers.import: a range a person brings, with the approval that allows it."""
+
+    unit: str
+    code: str
+    first: str
+    last: str
+    approval: str
+    reason: str
+
+
+class DeviceParams(Params):
+    """devices.test: a test slip takes paper, so somebody says why."""
+
+    device: str
+    reason: str
+
+
+class ResolveParams(Params):
+    """print.resolve: what the paper of an uncertain job looks like."""
+
+    job: int
+    verdict: Literal["printed", "reprint"]
+    reason: str
+
+
+# numbers
+async def list_numbers(ctx: DeskContext, _asked: Params) -> dict[str, Any]:
+    """Return the stock per code and the blocks."""
+    stocks = await ctx.read(stock.stock_q)
+    blocks = await ctx.read(stock.blocks_q)
+    return {
+        "stock": [asdict(row) for row in stocks],
+        "blocks": [
+            {
+                **asdict(row),
+                "first": number_text(row.first),
+                "last": number_text(row.last),
+                "next": number_text(row.next) if row.left else "",
+                "left": row.left,
+            }
+            for row in blocks
+        ],
+    }
+
+
+async def import_numbers(ctx: DeskContext, asked: ImportParams) -> dict[str, Any]:
+    """Take a block in on a person's word; the same block twice is harmless."""
+    reason = stated(asked.reason)
+    if not asked.approval.strip():
+        raise refuse("REQ_FIELD_MISSING", field="approval")
+    if asked.unit not in ctx.units:
+        raise refuse("CFG_UNIT", unit=asked.unit)
+    if not (len(asked.code) == 8 and asked.code.isascii() and asked.code.isdigit()):
+        raise refuse("REQ_FIELD_VALUE", field="code", value=asked.code[:20], allowed="8 digits")
+    evidence = msgspec.json.encode(
+        {"approval": asked.approval.strip()[:200], "by": ctx.peer, "reason": reason}
+    ).decode()
+    grant = Grant(asked.unit, asked.code, asked.first, asked.last, "person", evidence)
+    new = await ctx.writer("numbers import").do("numbers.import", grant_txn, grant)
+    if new:
+        ctx.numbers_came()
+    count = int(asked.last) - int(asked.first) + 1
+    return {"new": new, "unit": asked.unit, "code": asked.code, "first": asked.first,
+            "last": asked.last, "count": count}  # fmt: skip
+
+
+# the queue
+async def list_queue(ctx: DeskContext, asked: Limited) -> dict[str, Any]:
+    """Return events that wait and the newest refused ones."""
+    limit = max(1, min(asked.limit, LISTED_MAX))
+    waiting = await ctx.read(stock.queued_q, limit)
+    refused = await ctx.read(stock.refused_q, limit)
+    return {
+        "stats": dict(ctx.issue.stats()) if ctx.issue is not None else {},
+        "queued": await ctx.read(stock.queued_count_q),
+        "frozen": await ctx.read(stock.frozen_count_q),
+        "waiting": [asdict(row) for row in waiting],
+        "refused": [asdict(row) for row in refused],
+    }
+
+
+# the link
+async def link_status(ctx: DeskContext, _asked: Params) -> dict[str, Any]:
+    """Return every destination: stored state, backlog, and what the running link says."""
+    rows = await ctx.read(stock.links_q, destinations(ctx))
+    live = _plain(ctx.uplink.status()) if ctx.uplink is not None else None
+    return {"links": [asdict(row) for row in rows], "live": live}
+
+
+def destinations(ctx: DeskContext) -> tuple[str, ...]:
+    """Return the destinations the units deliver to."""
+    if ctx.settings is None:
+        return ()
+    return tuple(dict.fromkeys(unit.dest for unit in ctx.settings.units.values()))
+
+
+async def link_pause(ctx: DeskContext, asked: Reason) -> dict[str, Any]:
+    """Stop sending until a person resumes."""
+    return {"link": _plain(await _uplink(ctx, "link pause").pause(stated(asked.reason), ctx.peer))}
+
+
+async def link_resume(ctx: DeskContext, asked: Reason) -> dict[str, Any]:
+    """Send again."""
+    uplink = _uplink(ctx, "link resume")
+    return {"link": _plain(await uplink.resume(stated(asked.reason), ctx.peer))}
+
+
+def _uplink(ctx: DeskContext, verb: str) -> UplinkDoor:
+    ctx.writer(verb)
+    if ctx.uplink is None:
+        raise desk_refuse("CTL_ABSENT", what="[link]")
+    return ctx.uplink
+
+
+# devices and paper
+async def list_devices(ctx: DeskContext, _asked: Params) -> dict[str, Any]:
+    """Return the devices with their health, and the jobs that wait for a person."""
+    if ctx.spool is not None:
+        devices = [_plain(device) for device in ctx.spool.devices()]
+    else:
+        devices = configured_devices(ctx)
+    return {"devices": devices, "jobs": await ctx.read(stock.print_counts_q)}
+
+
+def configured_devices(ctx: DeskContext) -> list[dict[str, Any]]:
+    """Return what configuration says of the devices: all that is known of them at rest."""
+    if ctx.settings is None:
+        return []
+    return [
+        {
+            "id": device.id,
+            "group": device.group,
+            "driver": device.driver,
+            "profile": device.profile,
+            "address": f"{device.transport.host}:{device.transport.port}",
+            "state": "stopped" if device.enabled else "disabled",
+            "faults": [],
+        }
+        for device in ctx.settings.devices
+    ]
+
+
+async def check_device(ctx: DeskContext, asked: DeviceParams) -> dict[str, Any]:
+    """Print a test slip on a device and say what is proved of it."""
+    reason = stated(asked.reason)
+    spool = _spool(ctx)
+    store = ctx.writer("devices test")
+    await store.do("device.test", _tested_txn, asked.device, reason, ctx.peer)
+    return {"device": asked.device, "result": _plain(await spool.test(asked.device))}
+
+
+def _tested_txn(tx: Any, device: str, reason: str, peer: str) -> None:
+    tx.journal("device.tested", device[:40], {"by": peer, "reason": reason})
+
+
+def _spool(ctx: DeskContext) -> SpoolDoor:
+    ctx.writer("devices")
+    if ctx.spool is None:
+        raise desk_refuse("CTL_ABSENT", what="devices/")
+    return ctx.spool
+
+
+async def list_unknown(ctx: DeskContext, asked: Limited) -> dict[str, Any]:
+    """Return every outcome that waits for a person: prints and refused deliveries."""
+    limit = max(1, min(asked.limit, LISTED_MAX))
+    prints = await ctx.read(stock.prints_q, "uncertain", limit)
+    uploads = await ctx.read(stock.refused_uploads_q, limit)
+    return {
+        "prints": [{**asdict(row), "ref": row.ref} for row in prints],
+        "uploads": [{**asdict(row), "ref": row.ref} for row in uploads],
+        "frozen": await ctx.read(stock.frozen_count_q),
+    }
+
+
+async def resolve_print(ctx: DeskContext, asked: ResolveParams) -> dict[str, Any]:
+    """Close an uncertain print on a person's word; a reprint is a new, marked sheet."""
+    reason = stated(asked.reason)
+    done = await _spool(ctx).resolve(asked.job, asked.verdict, reason, ctx.peer)
+    return {"resolution": _plain(done)}
+
+
+def _plain(value: Any) -> Any:
+    """Return a service's own value as JSON members."""
+    return msgspec.to_builtins(value)
+
+
+METHODS: dict[str, Method] = {
+    "numbers.list": Method("admin", None, list_numbers),
+    "numbers.import": Method("admin", ImportParams, import_numbers, changes=True),
+    "queue.list": Method("admin", Limited, list_queue),
+    "link.status": Method("admin", None, link_status),
+    "link.pause": Method("admin", Reason, link_pause, changes=True),
+    "link.resume": Method("admin", Reason, link_resume, changes=True),
+    "devices.list": Method("admin", None, list_devices),
+    "devices.test": Method("admin", DeviceParams, check_device, changes=True),
+    "resolve.list": Method("admin", Limited, list_unknown),
+    "print.resolve": Method("admin", ResolveParams, resolve_print, changes=True),
+}

@@ -1,0 +1,86 @@
+"""The desk of a stopped site: the daemon's own lock, the store query-only, the same methods.
+
+While it is open no daemon can start on the directory; it is held for one question only.
+Nothing is ever written but the note in the lock file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fep.domain.calendar import to_ms
+from fep.domain.faults_desk import desk_refuse
+from fep.ports import Clock
+from fep.services.desk import answer
+from fep.services.desk_context import STORE_FILE, DeskContext, at_once
+from fep.store.lock import DataLock, Locked
+
+LOCK_FILE = "fep.lock"
+LAST_STOP_FILE = "last-stop.json"
+
+
+@dataclass(frozen=True, slots=True)
+class StoppedDesk:
+    """Answers the read-only methods on a stopped site."""
+
+    context: DeskContext
+
+    def call(self, method: str, **params: Any) -> Any:
+        """Run a method to its end. Raises Refused."""
+        running = answer(self.context, method, params)
+        try:
+            running.send(None)
+        except StopIteration as ended:
+            return ended.value
+        raise AssertionError(f"{method} waits for something on a stopped site")
+
+
+@contextmanager
+def opened(data: Path, settings: Any, clock: Clock, version: str) -> Iterator[StoppedDesk]:
+    """Hold the data directory and answer from it.
+
+    Raises Refused: CTL_NO_STORE, CTL_DENIED, CTL_STARTING.
+    """
+    store = data / STORE_FILE
+    if not store.exists():
+        raise desk_refuse("CTL_NO_STORE", path=data)
+    lock = DataLock(data / LOCK_FILE)
+    try:
+        lock.acquire("fepctl", to_ms(clock.wall()))
+    except Locked as held:
+        raise desk_refuse("CTL_STARTING", pid=held.holder.get("pid", "?")) from held
+    except PermissionError as error:
+        raise desk_refuse("CTL_DENIED", path=data / LOCK_FILE) from error
+    try:
+        yield StoppedDesk(
+            DeskContext(
+                settings=settings, store=None, clock=clock, issue=None, spool=None,
+                uplink=None, started_at=0, selfcheck=None, version=version, data=data,
+                aside=at_once, stopped=last_stop(data),
+            )
+        )  # fmt: skip
+    finally:
+        lock.release()
+
+
+def last_stop(data: Path, read: Callable[[Path], str] = Path.read_text) -> Mapping[str, object]:
+    """Return since when and why the daemon is down.
+
+    No note means that it was killed or the power went: then the time is that of the last
+    write to the store.
+    """
+    try:
+        note = json.loads(read(data / LAST_STOP_FILE))
+        return {"stopped_at": int(note["at"]), "why": str(note["why"]), "crashed": False}
+    except (OSError, ValueError, KeyError, TypeError):
+        written = [
+            int(path.stat().st_mtime * 1000)
+            for path in (data / STORE_FILE, data / f"{STORE_FILE}-wal")
+            if path.exists()
+        ]
+        return {"stopped_at": max(written, default=0), "why": "", "crashed": True}
