@@ -1,0 +1,154 @@
+"""`fepsim printer`: the receipt printer as a process, and `ctl` to make it fail.
+
+Rules: one JSON line on standard output says that it listens; sheets and faults are told on
+standard error; SIGTERM tears off the paper that hangs out.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fep.sim.printer.knobs import ByteFault, Knobs
+from fep.sim.printer.profiles import PROFILES
+
+
+class _ByteFaultType(click.ParamType[ByteFault]):
+    """`rx:drop:120`: direction, kind, number of the byte."""
+
+    name = "DIR:KIND:N"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> ByteFault:
+        """Return the fault or fail with the form that is expected."""
+        parts = str(value).split(":")
+        known = len(parts) == 3 and parts[0] in ("rx", "tx") and parts[2].isdigit()
+        if not known or parts[1] not in ("drop", "duplicate", "corrupt"):
+            self.fail("expected rx|tx:drop|duplicate|corrupt:N", param, ctx)
+        return ByteFault(parts[0], parts[1], int(parts[2]))
+
+
+def _options(command: Callable[..., None]) -> Callable[..., None]:
+    roll = Knobs()
+    for option in reversed((
+        click.option("--port", default=9100, show_default=True, help="0 takes any free port."),
+        click.option("--interface", default="127.0.0.1", show_default=True),
+        click.option("--paper", type=click.Path(path_type=Path), help="Directory of the sheets."),
+        click.option("--profile", type=click.Choice(sorted(PROFILES)), default="epson_full",
+                     show_default=True),
+        click.option("--control", help="Unix socket path or TCP port; default PAPER/control.sock."),
+        click.option("--seed", default=0, help="Of the dice that noise and delays are drawn from."),
+        click.option("--png/--no-png", default=True, help="Draw the sheets; off is faster."),
+        click.option("--quiet", is_flag=True, help="Tell nothing on standard error."),
+        click.option("--speed", "lines_s", default=0.0, help="Lines a second; 0 is at once."),
+        click.option("--rows", "paper_rows", default=roll.paper_rows, help="Dot rows on the roll."),
+        click.option("--near-end-rows", default=roll.near_end_rows, show_default=True),
+        click.option("--second-client", type=click.Choice(("refuse", "reset", "hang")),
+                     default="refuse", show_default=True),
+        click.option("--latency", "latency_s", default=0.0, help="Seconds before a reply."),
+        click.option("--jitter", default=0.0, help="Share of the latency added at random."),
+        click.option("--pace", "pace_bytes_s", default=0, help="Bytes a second, as on a cable."),
+        click.option("--split", "split_bytes", default=0, help="Most bytes of a reply at once."),
+        click.option("--noise", default=0.0, help="Share of reply bytes with a flipped bit."),
+        click.option("--byte", "faults", type=_ByteFaultType(), multiple=True,
+                     help="A fault of the n-th byte, such as rx:drop:120."),
+        click.option("--hang-up-at", default=0, help="Break the connection after N bytes."),
+        click.option("--idle-close", "idle_close_s", default=0.0),
+        click.option("--reopen", "reopen_s", default=0.0, help="Seconds between two clients."),
+        click.option("--boot", "boot_s", default=roll.boot_s, show_default=True),
+    )):  # fmt: skip
+        command = option(command)
+    return command
+
+
+@click.group("printer", invoke_without_command=True)
+@_options
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    port: int,
+    interface: str,
+    paper: Path | None,
+    profile: str,
+    control: str | None,
+    seed: int,
+    png: bool,
+    quiet: bool,
+    **knobs: Any,
+) -> None:
+    """ESC/POS 小票打印机模拟器 / simulate an ESC/POS receipt printer on TCP."""
+    if ctx.invoked_subcommand is not None:
+        return
+    if paper is None:
+        raise click.UsageError("--paper DIR is needed")
+    from twisted.internet import reactor
+
+    from fep.sim.printer import build
+    from fep.sim.printer import control as desk
+    from fep.sim.printer.glyphs import FontMissing
+
+    settings = Knobs(**{**knobs, "faults": list(knobs["faults"])})
+    try:
+        station = build.make_station(
+            reactor, paper, profile=profile, knobs=settings, seed=seed, png=png,
+            tell=None if quiet else _tell,
+        )  # fmt: skip
+    except FontMissing as error:
+        raise click.ClickException(str(error)) from error
+    where = control or str(paper / "control.sock")
+    failed: list[str] = []
+
+    async def start() -> None:
+        desk.listen(reactor, station, where)
+        listening = station.start(port, interface)
+        ready = {"listening": f"{interface}:{listening}", "port": listening, "control": where}
+        click.echo(json.dumps({**ready, "paper": str(paper), "profile": profile}))
+        sys.stdout.flush()
+
+    _run(reactor, start, station.stop, failed)
+    if failed:
+        raise click.ClickException(failed[0])
+
+
+def _run(reactor: Any, start: Any, stop: Any, failed: list[str]) -> None:
+    """Run the reactor until it is told to stop, or until `start` fails."""
+    from twisted.internet.defer import Deferred
+
+    def give_up(failure: Any) -> None:
+        failed.append(failure.getErrorMessage())
+        reactor.stop()
+
+    reactor.callWhenRunning(lambda: Deferred.fromCoroutine(start()).addErrback(give_up))
+    reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(stop()))
+    reactor.run()
+
+
+def _tell(event: str, facts: dict[str, object]) -> None:
+    """Tell a person at the terminal what happens to the paper; the bytes are in the journal."""
+    if event in ("received", "sent", "connected", "disconnected", "listening"):
+        return
+    shown = " ".join(f"{key}={value}" for key, value in facts.items())
+    click.echo(f"{event} {shown}".rstrip(), err=True)
+
+
+@command.command("ctl")
+@click.option("--control", required=True, help="Unix socket path or TCP port of the simulator.")
+@click.argument("order", nargs=-1, required=True)
+def ctl(control: str, order: tuple[str, ...]) -> None:
+    """对运行中的打印机下指令 / give an order: cover open, paper end, restart, state …"""
+    from fep.sim.printer import control as desk
+
+    try:
+        answer = desk.ask(control, order)
+    except (OSError, ValueError) as error:
+        raise click.ClickException(f"{control}: {error}") from error
+    if not answer.get("ok"):
+        raise click.ClickException(str(answer.get("error")))
+    click.echo(json.dumps(answer["state"]))
