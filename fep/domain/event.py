@@ -8,22 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
 
 from fep.domain.faults import refuse
 from fep.domain.money import Fen, format_fen
 
+Decimal4 = Annotated[str, Meta(pattern=r"^(-?[0-9]{1,11}(\.[0-9]{1,4})?)?\Z")]
+Decimal6 = Annotated[str, Meta(pattern=r"^(-?[0-9]{1,11}(\.[0-9]{1,6})?)?\Z")]
 
-@dataclass(frozen=True, slots=True)
-class Payer:
+
+class Payer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """交款人. `type` is 1 for a person, 2 for an organisation."""
 
-    name: str
-    type: str = "1"
-    code: str = ""
-    account: str = ""
-    bank: str = ""
-    tel: str = ""
-    email: str = ""
+    name: Annotated[str, Meta(min_length=1, max_length=100)]
+    type: Literal["1", "2"] = "1"
+    code: Annotated[str, Meta(max_length=50)] = ""
+    account: Annotated[str, Meta(max_length=50)] = ""
+    bank: Annotated[str, Meta(max_length=100)] = ""
+    tel: Annotated[str, Meta(max_length=20)] = ""
+    email: Annotated[str, Meta(max_length=100)] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +45,18 @@ class Item:
     remark: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Detail:
+class Detail(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One line of the detail list, under the item with code `item`."""
 
-    item: str
-    code: str
-    name: str
-    amount: str
-    unit: str = ""
-    std: str = ""
-    number: str = ""
-    spec: str = ""
-    remark: str = ""
+    item: Annotated[str, Meta(min_length=1, max_length=30)]
+    name: Annotated[str, Meta(min_length=1, max_length=100)]
+    code: Annotated[str, Meta(max_length=30)] = ""
+    amount: Decimal4 = ""
+    unit: Annotated[str, Meta(max_length=20)] = ""
+    std: Decimal6 = ""
+    number: Decimal6 = ""
+    spec: Annotated[str, Meta(max_length=100)] = ""
+    remark: Annotated[str, Meta(max_length=100)] = ""
 
 
 @dataclass(frozen=True, slots=True)

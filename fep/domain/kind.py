@@ -6,7 +6,10 @@ template says so: the same four digits mean different kinds in different provinc
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+from fep.domain.event import Item
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,11 @@ class Kind:
     def code(self, area: str, year: int) -> str:
         """Return the 8-digit 票据代码 of the issue year."""
         return self.code_template.format(area2=area[:2], yy=f"{year % 100:02d}")
+
+    def ordered(self, items: Iterable[Item]) -> list[Item]:
+        """Return items in the official order; those it does not name follow as given."""
+        order = {name: place for place, name in enumerate(self.item_order)}
+        return sorted(items, key=lambda item: order.get(item.name, len(order)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ Everything that may fail because of the caller's content happens here, before th
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -20,7 +19,8 @@ from fep.domain.kind import Kind, Point, Province, Unit
 from fep.domain.receipt import Receipt, ReceiptState, check_code
 from fep.ports import Entropy
 from fep.services.inflight import Inflight
-from fep.store.issuing import COMPRESSION, Draft
+from fep.store.issuing import Draft
+from fep.store.packed import pack
 from fep.store.receipts import EventRow
 from fep.wire import einvoice, issue_params
 
@@ -56,6 +56,7 @@ class Draw:
     def draft(self, event: BillingEvent, params: Any, caller: str) -> Draft:
         """Return the draft of an event. Raises Refused CFG_*, REQ_FIELD_MISSING."""
         unit, kind, province = self._bound(event)
+        body = _encode(params)
         return Draft(
             unit=event.unit,
             key=event.key,
@@ -65,10 +66,10 @@ class Draw:
             payer=event.payer.name,
             amount_fen=event.total_fen,
             digest=sm3.digest(event.content()),
-            body=zlib.compress(_encode(params), COMPRESSION),
+            body=pack(body),
             check_code=check_code(self._entropy.token(8)),
             code_at=_code_at(kind, unit),
-            compose=einvoice.prepare(event, kind, unit, province),
+            compose=einvoice.prepare(event, kind, unit, province, markup=b"&" in body or b"<" in body or b">" in body),
             print_wish=event.print,
         )
 

@@ -52,8 +52,6 @@ class Faces:
 def face(receipt: Receipt, event: BillingEvent, kind: Kind, unit: Unit, province: Province,
          copy: int) -> ReceiptView:  # fmt: skip
     """Return what is on the face."""
-    order = {name: place for place, name in enumerate(kind.item_order)}
-    items = sorted(event.items, key=lambda item: order.get(item.name, len(order)))
     author = event.author or event.cashier
     return ReceiptView(
         title=f"{province.name}{kind.name}",
@@ -65,7 +63,7 @@ def face(receipt: Receipt, event: BillingEvent, kind: Kind, unit: Unit, province
         payer_code=mask(event.payer.code) if event.payer.code else "",
         issued_on=receipt.issued_on,
         total_fen=receipt.amount_fen,
-        items=_lines(items, kind.item_limit),
+        items=_lines(kind.ordered(event.items), kind.item_limit),
         other=_others(event, kind),
         money=_moneys(event, kind),
         channels=tuple(

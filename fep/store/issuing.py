@@ -8,7 +8,6 @@ theirs; everything else in fep/store is Core.
 from __future__ import annotations
 
 import sqlite3
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +16,7 @@ from fep.domain.calendar import day_of
 from fep.domain.faults import Refused, refuse
 from fep.domain.numbers import BlockState, number_text, take
 from fep.domain.receipt import Receipt, ReceiptState
+from fep.store.packed import pack
 from fep.store.tx import Fence, Tx
 
 INSERT_EVENT = (
@@ -52,7 +52,6 @@ _KNOWN = (
     " FROM event e LEFT JOIN receipt r ON r.event_id = e.id AND r.state <> 'burned'"
     " WHERE e.unit = ? AND e.key IN ({marks})"
 )
-COMPRESSION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +204,7 @@ def _freeze(tx: Tx, rows: _Rows, draft: Draft, entry: Known | None) -> Frozen | 
     rows.receipts.append((receipt.id, event_id, draft.unit, draft.kind, draft.point, code, text,
                           "frozen", draft.amount_fen, draft.check_code, draft.payer, issued_ms,
                           receipt.issued_on))  # fmt: skip
-    rows.originals.append((receipt.id, zlib.compress(original, COMPRESSION)))
+    rows.originals.append((receipt.id, pack(original)))
     tx.journal("receipt.frozen", receipt.ref, {
         "amount_fen": draft.amount_fen, "digest": draft.digest.hex(), "event": event_id,
         "issued_at": issued_ms, "key": draft.key, "kind": draft.kind,

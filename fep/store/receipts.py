@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Row, Select, and_, func, select
 
 from fep.domain.receipt import Receipt, ReceiptState
+from fep.store.packed import unpack
 from fep.store.schema import certificate, event, original, print_job, receipt, signature
 
 _COLUMNS = (
@@ -70,7 +70,7 @@ def original_q(conn: Connection, receipt_id: int) -> bytes:
     ).scalar()
     if body is None:
         raise KeyError(receipt_id)
-    return zlib.decompress(body)
+    return unpack(body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ _EVENT = (
 
 def _as_event(row: Row[tuple[object, ...]]) -> EventRow:
     values = dict(row._mapping)
-    values["params"] = zlib.decompress(values.pop("body"))
+    values["params"] = unpack(values.pop("body"))
     return EventRow(**values)
 
 

@@ -1,19 +1,101 @@
-"""Params of `receipt.issue` and `event.submit` -> a checked `BillingEvent`."""
+"""Params of `receipt.issue` and `event.submit` -> a checked `BillingEvent`.
+
+Two readers for one shape. The careful one names the first wrong field; the quick one takes
+what is plainly right (a tenth of the time, and this is the issuing path) and leaves
+everything else to the careful one. A property test holds them to the same answers.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fep.domain.event import BillingEvent, Channel, Detail, Item, Payer, check
+import msgspec
+from msgspec import Meta
+
+from fep.domain.event import BillingEvent, Channel, Decimal6, Detail, Item, Payer, check
+from fep.domain.money import NotMoney, parse_fen
 from fep.wire.fields import Fields, tuple_of
 
 ITEMS_MAX = 200
 CHANNELS_MAX = 20
 EXT_MAX = 60
 
+_encode = msgspec.json.Encoder().encode
+_convert = msgspec.convert
+Text50 = Annotated[str, Meta(max_length=50)]
+Key = Annotated[str, Meta(min_length=1, max_length=50)]
+Name = Annotated[str, Meta(min_length=1, max_length=40)]
+
+
+class _Item(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    code: Annotated[str, Meta(min_length=1, max_length=30)]
+    name: Annotated[str, Meta(min_length=1, max_length=100)]
+    amount: str
+    unit: Annotated[str, Meta(max_length=20)] = ""
+    std: Decimal6 = ""
+    number: Decimal6 = ""
+    remark: Annotated[str, Meta(max_length=100)] = ""
+
+
+class _Channel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    code: Annotated[str, Meta(min_length=1, max_length=20)]
+    amount: str
+
+
+class _Issue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    unit: Name
+    point: Name
+    kind: Name
+    key: Key
+    payer: Payer
+    total: str
+    items: Annotated[list[_Item], Meta(max_length=ITEMS_MAX)]
+    details: list[Detail] = []
+    channels: Annotated[list[_Channel], Meta(max_length=CHANNELS_MAX)] = []
+    cashier: Text50 = ""
+    author: Text50 = ""
+    checker: Text50 = ""
+    remark: Annotated[str, Meta(max_length=200)] = ""
+    occurred_at: Annotated[str, Meta(max_length=17)] = ""
+    ext: dict[str, Annotated[str, Meta(max_length=200)]] = {}
+    print: bool | None = None
+
 
 def parse(params: Any, *, details_max: int = 20_000) -> BillingEvent:
     """Return the event of decoded params. Raises Refused REQ_FIELD_*, EVT_*."""
+    body = _encode(params)
+    # No escape and all printable: no control character hides in any field.
+    if b"\\" not in body and body.decode().isprintable():
+        event = _quick(params, details_max)
+        if event is not None:
+            check(event)
+            return event
+    event = careful(params, details_max=details_max)
+    check(event)
+    return event
+
+
+def _quick(params: Any, details_max: int) -> BillingEvent | None:
+    """Return the event of params in which nothing is amiss, None when anything may be."""
+    try:
+        read = _convert(params, _Issue)
+        if len(read.details) > details_max or len(read.ext) > EXT_MAX:
+            return None
+        return BillingEvent(
+            read.unit, read.point, read.kind, read.key, read.payer, parse_fen(read.total),
+            tuple([Item(i.code, i.name, parse_fen(i.amount), i.unit, i.std, i.number, i.remark)
+                   for i in read.items]),
+            tuple(read.details),
+            tuple([Channel(c.code, parse_fen(c.amount)) for c in read.channels]),
+            read.cashier, read.author, read.checker, read.remark, read.occurred_at, read.ext,
+            read.print,
+        )  # fmt: skip
+    except (msgspec.ValidationError, NotMoney):
+        return None
+
+
+def careful(params: Any, *, details_max: int = 20_000) -> BillingEvent:
+    """Return the event, or raise the refusal that names the first wrong field."""
     fields = Fields(params)
     payer = Fields(fields.take("payer", dict, {}), "payer")
     wish = fields.take("print", bool)
@@ -37,14 +119,13 @@ def parse(params: Any, *, details_max: int = 20_000) -> BillingEvent:
     )
     payer.done()
     fields.done()
-    check(event)
     return event
 
 
 def _payer(fields: Fields) -> Payer:
     return Payer(
         name=fields.text("name", 100, required=True),
-        type=fields.choice("type", ("1", "2"), "1"),
+        type="2" if fields.choice("type", ("1", "2"), "1") == "2" else "1",
         code=fields.text("code", 50),
         account=fields.text("account", 50),
         bank=fields.text("bank", 100),

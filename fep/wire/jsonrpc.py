@@ -79,8 +79,6 @@ def parse(line: bytes, encoding: str = "utf-8") -> Request:
         raise refuse("REQ_SHAPE", why="method")
     if isinstance(call_id, bool) or not isinstance(call_id, int | str | None):
         raise refuse("REQ_SHAPE", why="id")
-    if not strictjson.depth_ok(value):
-        raise refuse("REQ_PARSE", why="depth")
     unknown = value.keys() - {"jsonrpc", "method", "id", "params", "seq", "mac"}
     if unknown:
         raise refuse("REQ_FIELD_UNKNOWN", field=min(unknown)[:80])

@@ -1,4 +1,4 @@
-"""JSON without surprises: a duplicate member is an error, depth and size are bounded.
+"""JSON without surprises: a duplicate member is an error, too deep a nesting is one too.
 
 The cheap proof that nothing is duplicated: no backslash in the text and as many quotes in
 it as in the decoded value encoded again. Otherwise a slow parser looks at every object.
@@ -13,7 +13,6 @@ import msgspec
 
 from fep.domain.faults import refuse
 
-_DEPTH_MAX = 32
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
@@ -49,18 +48,3 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _constant(name: str) -> Any:
     raise ValueError(name)
-
-
-def depth_ok(value: Any, limit: int = _DEPTH_MAX) -> bool:
-    """Return False when a value nests deeper than any method takes."""
-    level = [value]
-    for _ in range(limit):
-        level = [
-            child
-            for item in level
-            if isinstance(item, dict | list)
-            for child in (item.values() if isinstance(item, dict) else item)
-        ]
-        if not level:
-            return True
-    return False
