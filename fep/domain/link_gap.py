@@ -55,5 +55,5 @@ class GapWatch:
             return fresh, ()
         if now_s < self.next_ask_s:
             return replace(self, holes=holes), ()
-        wait_s = min(ASK_MOST_S, self.patience_s * 2 ** min(self.asked + 1, 20))
+        wait_s = min(ASK_MOST_S, self.patience_s * (1 << min(self.asked + 1, 20)))
         return replace(self, holes=holes, next_ask_s=now_s + wait_s, asked=self.asked + 1), holes

@@ -64,7 +64,7 @@ def timeout_s(trip: RoundTrip, timing: Timing, tries: int, draw: float) -> float
     base = timing.first_s
     if trip.smoothed_s is not None:
         base = max(timing.least_s, trip.smoothed_s + _SPREAD * trip.spread_s)
-    doubled = min(timing.most_s, base * 2 ** min(tries - 1, 30))
+    doubled = min(timing.most_s, base * (1 << min(tries - 1, 30)))
     return doubled * (1.0 + timing.jitter * (2.0 * draw - 1.0))
 
 

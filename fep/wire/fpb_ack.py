@@ -16,7 +16,7 @@ from fep.wire.fpb import Reason, Unreadable
 RANGES_MAX: Final = 1024
 RESULTS_MAX: Final = 100_000
 
-Count = Annotated[int, Meta(ge=0, lt=2**63)]
+Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Range = tuple[Count, Count]
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
 

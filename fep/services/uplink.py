@@ -1,0 +1,236 @@
+"""The uplink to one destination: receipts up, grants down, and the health of the link.
+
+Two loops, one a direction, each with its own turn and back-off; they share the pulse. What
+leaves was stored first, what arrives is stored before its file goes. Constructed with all
+it needs; `start` after the store is open, `stop` before it closes. Reactor thread only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from twisted.internet.defer import Deferred, gatherResults
+
+from fep.crypto.certs import Certificate
+from fep.crypto.sm2 import PrivateKey
+from fep.domain.faults import Refused
+from fep.domain.link import LinkStatus
+from fep.domain.link_budget import OfflineBudget, OfflineUse
+from fep.ports import Clock, Entropy
+from fep.services.ferry import Carrier
+from fep.services.uplink_build import SignatureXml
+from fep.services.uplink_ends import Bell, Ends, Log, Timer, Timers, Work
+from fep.services.uplink_in import ARRIVALS_MAX, Inbox
+from fep.services.uplink_out import Outbox
+from fep.services.uplink_pulse import Pulse
+from fep.settings_link import LinkSettings, OfflineSettings
+from fep.store.link import backlog_q, start_q
+from fep.store.link_in import OnGrant, quota_q
+from fep.store.writer import Store
+
+AFTER_FAULT_S: Final = 10.0
+JUDGE_S: Final = 1.0
+
+
+class Uplink:
+    """One destination's link: `Uplink(reactor, clock, …)`, then `start()`."""
+
+    def __init__(
+        self,
+        reactor: Timers,
+        clock: Clock,
+        entropy: Entropy,
+        store: Store,
+        settings: LinkSettings,
+        node_key: PrivateKey,
+        node_cert: Certificate,
+        platform_cert: Certificate,
+        *,
+        node_id: str,
+        carrier: Carrier,
+        work: Work,
+        offline: OfflineSettings,
+        on_grant: OnGrant,
+        signature_xml: SignatureXml,
+        log: Log,
+        on_warning: Callable[[int], None] = lambda percent: None,
+    ) -> None:
+        """Take the parts; nothing is read or written yet.
+
+        `work` runs blocking calls off the reactor; `on_warning` hears of 50, 80, 95 and 100
+        percent of the offline budget, once each, and of 0 when it is free again.
+        """
+        self._ends = Ends(
+            reactor=reactor, clock=clock, entropy=entropy, store=store, settings=settings,
+            node_id=node_id, node_key=node_key, node_cert=node_cert,
+            platform_cert=platform_cert, carrier=carrier, work=work, log=log,
+        )  # fmt: skip
+        self._pulse = Pulse(self._ends, offline.budget())
+        self._outbox = Outbox(self._ends, self._pulse, signature_xml)
+        self._inbox = Inbox(self._ends, self._pulse, self._outbox, on_grant)
+        self._on_warning = on_warning
+        self._warned = 0
+        self._out_bell, self._in_bell = Bell(reactor), Bell(reactor)
+        self._linger: Timer | None = None
+        self._more = True  # something may be due that no batch holds yet
+        self._running = False
+        self._paused = False
+        self._loops: Deferred[list[None]] | None = None
+
+    # from Node
+    def start(self) -> None:
+        """Read where the link stood and set both loops going."""
+        assert not self._running, "an uplink starts once"
+        start = self._ends.store.read(start_q, self._ends.dest)
+        self._pulse.resume(start, self._ends.store.read(quota_q, self._ends.dest))
+        self._outbox.resume(start)
+        self._inbox.resume(start)
+        self._running = True
+        loops = [
+            Deferred.fromCoroutine(self._send_loop()),
+            Deferred.fromCoroutine(self._receive_loop()),
+        ]
+        self._loops = gatherResults(loops)
+
+    async def stop(self) -> None:
+        """Finish the turn under way, write the pulse down, and end."""
+        if not self._running:
+            return
+        self._running = False
+        if self._linger is not None and self._linger.active():
+            self._linger.cancel()
+        self._out_bell.ring()
+        self._in_bell.ring()
+        if self._loops is not None:
+            await self._loops
+        if not self._ends.store.dead:
+            await self._pulse.keep(changed=False)
+
+    # from Issue
+    def wake(self) -> None:
+        """Something was sealed; it leaves within `linger_s`."""
+        if self._running and (self._linger is None or not self._linger.active()):
+            self._linger = self._ends.reactor.callLater(
+                self._ends.settings.linger_s, self._lingered
+            )
+
+    def admit(self, amount_fen: int) -> Refused | None:
+        """Reserve one receipt within the offline budget before it is frozen, or refuse it.
+
+        Give it back with `withdraw` when no new receipt came of it.
+        """
+        return self._pulse.admit(amount_fen)
+
+    def withdraw(self, amount_fen: int) -> None:
+        """Give a reservation back: nothing was frozen, or its number was burned."""
+        self._pulse.counted(-1, -amount_fen)
+
+    def offline(self) -> tuple[OfflineBudget, OfflineUse]:
+        """Return the binding limits and what is used of them; nothing is reserved."""
+        return self._pulse.budget, self._pulse.use()
+
+    # from Desk
+    def pause(self) -> None:
+        """Make no new batches; arrivals and answers go on."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """Go on, also after the channel had stopped: the operator's word that it may."""
+        self._paused = False
+        self._pulse.stopped = ""
+        self._more = True
+        self._out_bell.ring()
+        self._in_bell.ring()
+
+    def status(self) -> LinkStatus:
+        """Return what an operator sees."""
+        backlog = self._ends.store.read(backlog_q, self._ends.dest)
+        batches, size = self._outbox.in_flight()
+        standing, use = self._pulse.standing, self._pulse.use()
+        age_ms = self._ends.now_ms() - backlog.oldest_at if backlog.oldest_at else 0
+        return LinkStatus(
+            dest=self._ends.dest, state=standing.state, reason=standing.reason,
+            since_at=standing.since_at, backlog=backlog.due + backlog.sent, due=backlog.due,
+            oldest_age_s=max(0, age_ms) / 1000, batches_in_flight=batches, bytes_in_flight=size,
+            last_heard_at=self._pulse.last_heard_at,
+            applied_per_s=self._outbox.applied_per_s(), platform_offset_ms=self._pulse.offset_ms,
+            offline_s=use.offline_ms / 1000,
+            offline_used_percent=self._pulse.budget.used_percent(use),
+            rejected=backlog.rejected, conflicts=backlog.conflicts,
+            quarantined=self._pulse.quarantined, paused=self._paused,
+        )  # fmt: skip
+
+    # the loops
+    async def _send_loop(self) -> None:
+        while self._running:
+            wait = JUDGE_S
+            try:
+                wait = await self._send_turn()
+            except Exception as fault:
+                if not self._survives(fault, "send"):
+                    return
+                self._more = True
+                wait = AFTER_FAULT_S
+            if self._running:
+                await self._out_bell.wait(wait)
+
+    async def _send_turn(self) -> float:
+        """Do what is due on the way out; returns seconds until the next look."""
+        if not self._pulse.stopped:
+            await self._outbox.resend_due()
+            if self._more and self._may_send():
+                self._more = False
+                if await self._outbox.send_due(self._may_send):
+                    self.wake()
+        await self._judge()
+        return min(JUDGE_S, max(0.0, self._outbox.next_due_s()))
+
+    async def _receive_loop(self) -> None:
+        beat_s = self._ends.clock.mono()
+        retry_held = True
+        while self._running:
+            wait = self._ends.settings.poll_s
+            try:
+                if retry_held and not self._pulse.stopped:
+                    await self._inbox.retry_held()
+                retry_held = bool(self._pulse.stopped)
+                dealt_with = await self._inbox.turn()
+                if dealt_with:
+                    # Answers open the window.
+                    self._more = True
+                    self._out_bell.ring()
+                if dealt_with >= ARRIVALS_MAX:
+                    wait = 0.0
+                if self._ends.clock.mono() >= beat_s:
+                    beat_s = self._ends.clock.mono() + self._ends.settings.heartbeat_s
+                    await self._inbox.beat()
+            except Exception as fault:
+                if not self._survives(fault, "receive"):
+                    return
+                wait = AFTER_FAULT_S
+            if self._running:
+                await self._in_bell.wait(wait)
+
+    async def _judge(self) -> None:
+        """Work out the state, keep a change, and warn of the budget."""
+        changed = self._pulse.judge(paused=self._paused, oldest_sent_s=self._outbox.oldest_sent_s())
+        if changed:
+            await self._pulse.keep(changed=True)
+        mark = self._pulse.budget.warning(self._pulse.use())
+        if mark != self._warned:
+            self._warned = mark
+            self._on_warning(mark)
+
+    def _may_send(self) -> bool:
+        return self._running and not self._paused and not self._pulse.stopped
+
+    def _lingered(self) -> None:
+        self._more = True
+        self._out_bell.ring()
+
+    def _survives(self, fault: Exception, loop: str) -> bool:
+        """Log what a turn failed of; False when the store is dead and so is the link."""
+        details: dict[str, Any] = {"dest": self._ends.dest, "loop": loop}
+        self._ends.log.error("link.turn_failed", **details, why=repr(fault), exc_info=fault)
+        return not self._ends.store.dead

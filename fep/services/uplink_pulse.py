@@ -1,0 +1,153 @@
+"""Signs of life of one link: state, silence, offline budget, clock offset, transport counter.
+
+Silence is counted on the monotonic clock while we run, plus the wall clock's gap over a
+restart when that is positive; setting the clock back prolongs nothing (I12). Only a file
+newer than all seen counts as life, so a replayed one prolongs nothing either.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fep.domain.faults import Refused
+from fep.domain.link import LinkFacts, LinkState, Standing, standing
+from fep.domain.link_budget import OfflineBudget, OfflineUse
+from fep.services.uplink_ends import Ends
+from fep.store.link import Head, Kept, LinkStart, pulse_txn
+from fep.wire.fpb import Header
+
+DAMAGED_SHOWN_S = 3600.0
+
+
+class Pulse:
+    """The health of a link, and what issuing may still do without it."""
+
+    def __init__(self, ends: Ends, budget: OfflineBudget) -> None:
+        self._ends = ends
+        self._own_budget = budget
+        self.budget = budget
+        self.standing = Standing(LinkState.OFFLINE, "never-heard", ends.now_ms())
+        self.last_heard_at = 0
+        self.offset_ms = 0
+        self.stopped = ""
+        self.refused = ""
+        self.carrier_fault = ""
+        self.quarantined = 0
+        self._damaged_s: float | None = None
+        self._silent_ms = 0  # at `_anchor_s`
+        self._anchor_s = ends.clock.mono()
+        self._count = 0
+        self._amount_fen = 0
+        self.transport_out = Head()
+        self.transport_in = Head()
+
+    # from Uplink
+    def resume(self, start: LinkStart, quota: OfflineBudget | None) -> None:
+        """Take up what was kept; a first start begins to count its silence now."""
+        self.transport_out, self.transport_in = start.transport_out, start.transport_in
+        self._count, self._amount_fen = start.use.count, start.use.amount_fen
+        self.bind(quota)
+        kept = start.kept
+        if kept is None:
+            return
+        self.standing = kept.standing
+        self.last_heard_at = kept.last_heard_at
+        self.offset_ms = kept.platform_offset_ms
+        if kept.standing.state is LinkState.STALLED:
+            self.stopped = kept.standing.reason
+        since = (kept.last_heard_at or kept.standing.since_at) + kept.offline_ms
+        self._silent_ms = kept.offline_ms + max(0, self._ends.now_ms() - since)
+
+    def bind(self, quota: OfflineBudget | None) -> None:
+        """Let a quota signed by the platform bind; None leaves our own limits."""
+        self.budget = self._own_budget.bound_by(quota) if quota else self._own_budget
+
+    # from Inbox
+    def heard(self, header: Header) -> bool:
+        """Note a verified file; True when it is newer than all before it."""
+        seen = self.transport_in
+        fresh = header.created_ms > seen.rec_seq or (
+            header.channel == 0 and (header.epoch, header.seq) > (seen.epoch, seen.seq)
+        )
+        if not fresh:
+            return False
+        seq = max(seen.seq, header.seq) if header.channel == 0 else seen.seq
+        self.transport_in = replace(
+            seen, epoch=max(seen.epoch, header.epoch), seq=seq,
+            rec_seq=max(seen.rec_seq, header.created_ms),
+        )  # fmt: skip
+        now_ms = self._ends.now_ms()
+        self.last_heard_at = now_ms
+        self.offset_ms = header.created_ms - now_ms
+        self._silent_ms = 0
+        self._anchor_s = self._ends.clock.mono()
+        return True
+
+    def damaged(self) -> None:
+        """Note a file that was set aside."""
+        self.quarantined += 1
+        self._damaged_s = self._ends.clock.mono()
+
+    # from Issue, through Uplink
+    def admit(self, amount_fen: int) -> Refused | None:
+        """Reserve one receipt within the offline budget, or say why not."""
+        refusal = self.budget.verdict(self.use(), amount_fen)
+        if refusal is None:
+            self.counted(1, amount_fen)
+        return refusal
+
+    def counted(self, count: int, amount_fen: int) -> None:
+        """Move the count of receipts without an answer; negative when answered."""
+        self._count = max(0, self._count + count)
+        self._amount_fen = max(0, self._amount_fen + amount_fen)
+
+    def use(self) -> OfflineUse:
+        """Return what is used of the budget now."""
+        return OfflineUse(self.silent_ms(), self._count, self._amount_fen)
+
+    def silent_ms(self) -> int:
+        """Return milliseconds since the platform was last heard, or since the first start."""
+        return self._silent_ms + int((self._ends.clock.mono() - self._anchor_s) * 1000)
+
+    # from Uplink's clockwork
+    def judge(self, *, paused: bool, oldest_sent_s: float | None) -> bool:
+        """Work the standing out anew; True when it changed."""
+        settings = self._ends.settings
+        damaged = 0
+        if self._damaged_s is not None:
+            damaged = int(self._ends.clock.mono() - self._damaged_s < DAMAGED_SHOWN_S)
+        facts = LinkFacts(
+            stopped=self.stopped,
+            paused=paused,
+            silent_s=self.silent_ms() / 1000 if self.last_heard_at else None,
+            carrier_fault=self.carrier_fault,
+            refused=self.refused,
+            oldest_sent_s=oldest_sent_s,
+            damaged=damaged,
+        )
+        before = self.standing
+        self.standing = standing(
+            facts, before, self._ends.now_ms(), silent_after_s=settings.silent_after_s,
+            late_after_s=settings.late_after_s,
+        )  # fmt: skip
+        if self.standing is before:
+            return False
+        self._ends.log.info(
+            "link.state", dest=self._ends.dest, state=self.standing.state.value,
+            reason=self.standing.reason, was=before.state.value,
+        )  # fmt: skip
+        return True
+
+    async def keep(self, *, changed: bool) -> None:
+        """Write state and counters down."""
+        kept = Kept(self.standing, self.last_heard_at, self.silent_ms(), self.offset_ms)
+        await self._ends.store.do(
+            "link.pulse", pulse_txn, self._ends.dest, kept, changed, self.transport_out,
+            self.transport_in,
+        )  # fmt: skip
+
+    async def next_transport(self) -> int:
+        """Return the number of our next transport file, never used before or after."""
+        self.transport_out = replace(self.transport_out, seq=self.transport_out.seq + 1)
+        await self.keep(changed=False)
+        return self.transport_out.seq

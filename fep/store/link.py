@@ -1,0 +1,255 @@
+"""The link in the store: heads of the logical channels, its state, what is due.
+
+Every change of a head happens in the transaction of the batch that moved it. Outbound
+batches: fep/store/link_out.py; inbound: fep/store/link_in.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Connection, and_, func, insert, select, update
+
+from fep.domain.link import LinkState, Standing
+from fep.domain.link_budget import OfflineUse
+from fep.store.schema import link_batch, link_head, link_in, link_state, receipt, upload
+from fep.store.tx import Tx
+
+TRANSPORT: Final = 0
+RECEIPTS: Final = 1
+CONTROL: Final = 2
+OUT: Final = "out"
+IN: Final = "in"
+ZERO: Final = bytes(32)
+
+# Stands in the issuing loop's way while it runs, so it is SQL text (facts/issuing-path 4).
+_DUE = (
+    "SELECT u.id, u.op, r.id, r.unit, r.kind, r.code, r.number, r.amount_fen, r.check_code,"
+    " r.issued_at, e.key, o.body, s.signed_at, s.der, c.serial, c.der"
+    " FROM upload u JOIN receipt r ON r.id = u.receipt_id JOIN event e ON e.id = r.event_id"
+    " JOIN original o ON o.receipt_id = r.id JOIN signature s ON s.receipt_id = r.id"
+    " JOIN certificate c ON c.id = s.cert_id"
+    " WHERE u.dest = ? AND u.state = 'due' AND u.id > ? ORDER BY u.id LIMIT ?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where a logical channel stands in one direction.
+
+    For channel 0 inbound `seq` is the highest seen and `rec_seq` the latest `created_ms`:
+    only a newer file is a sign of life, so a replayed one prolongs nothing.
+    """
+
+    epoch: int = 1
+    seq: int = 0
+    rec_seq: int = 0
+    batch_sm3: bytes = ZERO
+    rec_hash: bytes = ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class DueRow:
+    """A sealed receipt that waits to be sent; `body` is zlib of the literal bytes."""
+
+    upload_id: int
+    op: str
+    receipt_id: int
+    unit: str
+    kind: str
+    code: str
+    number: str
+    amount_fen: int
+    check_code: str
+    issued_at: int
+    event_key: str
+    body: bytes
+    signed_at: int
+    der: bytes
+    cert_serial: str
+    cert_der: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBatch:
+    """An unanswered batch without its bytes."""
+
+    id: int
+    seq: int
+    first_rec: int
+    n_rec: int
+    size: int
+    state: str
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The row of link_state."""
+
+    standing: Standing
+    last_heard_at: int
+    offline_ms: int
+    platform_offset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkStart:
+    """All a link needs to go on after a restart."""
+
+    receipts_out: Head
+    transport_out: Head
+    transport_in: Head
+    control_in: Head
+    batches: tuple[OpenBatch, ...]
+    held: tuple[int, ...]
+    kept: Kept | None
+    use: OfflineUse
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Receipts without a final answer. `oldest_at` is an issue time in ms, 0 when none."""
+
+    due: int
+    sent: int
+    rejected: int
+    conflicts: int
+    oldest_at: int
+
+
+def head_q(conn: Connection, dest: str, channel: int, direction: str) -> Head | None:
+    """Return where a channel stands, None before its first batch."""
+    column = link_head.c
+    row = conn.execute(
+        select(column.epoch, column.seq, column.rec_seq, column.batch_sm3, column.rec_hash)
+        .where(column.dest == dest, column.channel == channel, column.direction == direction)
+    ).first()  # fmt: skip
+    if row is None:
+        return None
+    return Head(row.epoch, row.seq, row.rec_seq, bytes(row.batch_sm3), bytes(row.rec_hash))
+
+
+def put_head(tx: Tx, dest: str, channel: int, direction: str, head: Head) -> None:
+    """Write where a channel stands now."""
+    values = {
+        "epoch": head.epoch, "seq": head.seq, "rec_seq": head.rec_seq,
+        "batch_sm3": head.batch_sm3, "rec_hash": head.rec_hash,
+    }  # fmt: skip
+    column = link_head.c
+    changed = tx.conn.execute(
+        update(link_head)
+        .where(column.dest == dest, column.channel == channel, column.direction == direction)
+        .values(values)
+    )
+    if changed.rowcount == 0:
+        keys = {"dest": dest, "channel": channel, "direction": direction}
+        tx.conn.execute(insert(link_head).values({**keys, **values}))
+
+
+def start_q(conn: Connection, dest: str) -> LinkStart:
+    """Return what the link was doing when it was last stopped or killed."""
+    batch = link_batch.c
+    batches = conn.execute(
+        select(
+            batch.id, batch.seq, batch.first_rec, batch.n_rec, func.length(batch.bytes),
+            batch.state, batch.tries,
+        )
+        .where(batch.dest == dest, batch.state != "acked")
+        .order_by(batch.seq)
+    )  # fmt: skip
+    held = conn.execute(
+        select(link_in.c.seq)
+        .where(link_in.c.dest == dest, link_in.c.channel == CONTROL, link_in.c.state == "held")
+        .order_by(link_in.c.seq)
+    )
+    return LinkStart(
+        receipts_out=head_q(conn, dest, RECEIPTS, OUT) or Head(),
+        transport_out=head_q(conn, dest, TRANSPORT, OUT) or Head(),
+        transport_in=head_q(conn, dest, TRANSPORT, IN) or Head(),
+        control_in=head_q(conn, dest, CONTROL, IN) or Head(),
+        batches=tuple(OpenBatch(*row) for row in batches),
+        held=tuple(held.scalars()),
+        kept=_kept_q(conn, dest),
+        use=_use_q(conn, dest),
+    )
+
+
+def _kept_q(conn: Connection, dest: str) -> Kept | None:
+    row = conn.execute(select(link_state).where(link_state.c.dest == dest)).first()
+    if row is None:
+        return None
+    standing = Standing(LinkState(row.state), row.reason, row.since_at)
+    return Kept(standing, row.last_heard_at, row.offline_ms, row.platform_offset_ms)
+
+
+def _use_q(conn: Connection, dest: str) -> OfflineUse:
+    """Count what the platform has not answered: open uploads, and frozen receipts to come."""
+    total = (func.count(), func.coalesce(func.sum(receipt.c.amount_fen), 0))
+    count, amount = conn.execute(
+        select(*total)
+        .select_from(upload.join(receipt, receipt.c.id == upload.c.receipt_id))
+        .where(and_(upload.c.dest == dest, upload.c.state.in_(("due", "sent"))))
+    ).one()
+    frozen, frozen_amount = conn.execute(
+        select(*total).select_from(receipt).where(receipt.c.state == "frozen")
+    ).one()
+    return OfflineUse(0, count + frozen, amount + frozen_amount)
+
+
+def due_q(conn: Connection, dest: str, after: int, limit: int) -> list[DueRow]:
+    """Return due uploads in the order of their seals, ids above `after`."""
+    return [DueRow(*row) for row in conn.exec_driver_sql(_DUE, (dest, after, limit))]
+
+
+def backlog_q(conn: Connection, dest: str) -> Backlog:
+    """Count what is open and what was refused; both on partial indexes."""
+    column = upload.c
+    counts = {
+        state: conn.execute(
+            select(func.count())
+            .select_from(upload)
+            # Said in full, or the planner does not see that its partial index covers this.
+            .where(column.dest == dest, column.state == state, column.state != "applied")
+        ).scalar_one()
+        for state in ("due", "sent", "rejected", "conflict")
+    }
+    oldest = [
+        at
+        for state in ("due", "sent")
+        if (
+            at := conn.execute(
+                select(receipt.c.issued_at)
+                .join(upload, upload.c.receipt_id == receipt.c.id)
+                .where(column.dest == dest, column.state == state, column.state != "applied")
+                .order_by(column.id)
+                .limit(1)
+            ).scalar()
+        )
+        is not None
+    ]
+    return Backlog(
+        counts["due"], counts["sent"], counts["rejected"], counts["conflict"],
+        min(oldest, default=0),
+    )  # fmt: skip
+
+
+def pulse_txn(tx: Tx, dest: str, kept: Kept, changed: bool, transport_out: Head,
+              transport_in: Head) -> None:  # fmt: skip
+    """Write state, signs of life and the transport counters; a change is journalled."""
+    values = {
+        "state": kept.standing.state.value, "reason": kept.standing.reason,
+        "since_at": kept.standing.since_at, "last_heard_at": kept.last_heard_at,
+        "offline_ms": kept.offline_ms, "platform_offset_ms": kept.platform_offset_ms,
+    }  # fmt: skip
+    done = tx.conn.execute(update(link_state).where(link_state.c.dest == dest).values(values))
+    if done.rowcount == 0:
+        tx.conn.execute(insert(link_state).values({"dest": dest, **values}))
+    put_head(tx, dest, TRANSPORT, OUT, transport_out)
+    put_head(tx, dest, TRANSPORT, IN, transport_in)
+    if changed:
+        tx.journal("link.state", dest, {
+            "offline_ms": kept.offline_ms, "reason": kept.standing.reason,
+            "state": kept.standing.state.value,
+        })  # fmt: skip

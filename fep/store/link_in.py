@@ -1,0 +1,257 @@
+"""Inbound control batches in the store: applied in order, each effect once.
+
+A batch, its effects, its results and the head of the channel are one transaction. A batch
+ahead of its turn is held with its plain text; one seen again is answered with the results
+it got. The first content seen under a sequence number is the one that counts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, insert, select, update
+
+from fep.domain.faults import Refused
+from fep.domain.link_budget import OfflineBudget
+from fep.store.link import CONTROL, IN, Head, head_q, put_head
+from fep.store.numbers import Grant
+from fep.store.schema import link_in
+from fep.store.tx import Tx
+from fep.wire.fpb import Reason, Unreadable
+from fep.wire.fpb_ack import Result
+from fep.wire.fpb_record import Record, idem, read_records
+
+HELD_MAX: Final = 64
+RECORDS_MAX: Final = 1000
+QUOTA_LOOK_BACK: Final = 200
+
+OnGrant = Callable[[Tx, Grant], bool]
+"""Applies a grant in the given transaction; False when it was there. Raises Refused."""
+
+
+class Fate(StrEnum):
+    """What became of an arriving control batch."""
+
+    APPLIED = "applied"
+    REPEATED = "repeated"
+    HELD = "held"
+    LATER = "later"  # too much is held already: the file stays where it is
+    STALE = "stale"  # of an epoch that is over
+    CHAIN = "chain"  # it does not follow what was applied
+    CONFLICT = "conflict"  # other content under a known sequence number
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A verified control batch."""
+
+    epoch: int
+    seq: int
+    kind: int
+    sm3: bytes
+    prev_batch_sm3: bytes
+    first_rec: int
+    n_rec: int
+    plain: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Fate, the head after it, results to answer with, and the quota it brought."""
+
+    fate: Fate
+    head: Head
+    results: tuple[Result, ...] = ()
+    detail: str = ""
+    quota: OfflineBudget | None = None
+
+
+def control_txn(tx: Tx, dest: str, batch: Control, on_grant: OnGrant) -> Outcome:
+    """Apply, hold or recognise a control batch. Never raises for its content."""
+    head = head_q(tx.conn, dest, CONTROL, IN) or Head(epoch=batch.epoch)
+    if batch.epoch < head.epoch:
+        return Outcome(Fate.STALE, head, detail=f"epoch {batch.epoch} is over")
+    if batch.epoch > head.epoch:
+        head = Head(epoch=batch.epoch)
+    row = _row_q(tx.conn, dest, batch.epoch, batch.seq)
+    if row is not None:
+        return _known(tx, dest, batch, head, row)
+    if batch.seq <= head.seq:
+        return Outcome(Fate.STALE, head, detail=f"batch {batch.seq} is not remembered")
+    if batch.seq > head.seq + 1:
+        return _hold(tx, dest, batch, head)
+    outcome = _apply(tx, dest, batch, head, on_grant)
+    if outcome.fate is Fate.APPLIED:
+        _keep(tx, dest, batch, "applied", _detail(batch, outcome.results))
+    return outcome
+
+
+def next_held_txn(tx: Tx, dest: str, on_grant: OnGrant) -> Outcome | None:
+    """Apply the held batch whose turn has come; None when there is none."""
+    head = head_q(tx.conn, dest, CONTROL, IN) or Head()
+    row = _row_q(tx.conn, dest, head.epoch, head.seq + 1)
+    if row is None or row.state != "held":
+        return None
+    kept = json.loads(row.detail)
+    batch = Control(
+        head.epoch, head.seq + 1, row.kind, bytes(row.sm3),
+        bytes.fromhex(kept["prev"]), kept["first_rec"], kept["n_rec"], bytes(row.plain),
+    )  # fmt: skip
+    outcome = _apply(tx, dest, batch, head, on_grant)
+    applied = outcome.fate is Fate.APPLIED
+    column = link_in.c
+    tx.conn.execute(
+        update(link_in)
+        .where(column.dest == dest, column.channel == CONTROL, column.epoch == batch.epoch,
+               column.seq == batch.seq)
+        .values(
+            state="applied" if applied else "refused",
+            detail=_detail(batch, outcome.results) if applied else outcome.detail,
+        )
+    )  # fmt: skip
+    return outcome
+
+
+def held_q(conn: Connection, dest: str, epoch: int) -> tuple[int, ...]:
+    """Return the sequence numbers held ahead of their turn."""
+    column = link_in.c
+    return tuple(
+        conn.execute(
+            select(column.seq)
+            .where(column.dest == dest, column.channel == CONTROL, column.epoch == epoch,
+                   column.state == "held")
+            .order_by(column.seq)
+        ).scalars()
+    )  # fmt: skip
+
+
+def quota_q(conn: Connection, dest: str) -> OfflineBudget | None:
+    """Return the newest offline quota the platform signed, None when it set none."""
+    column = link_in.c
+    plains = conn.execute(
+        select(column.plain)
+        .where(column.dest == dest, column.channel == CONTROL, column.state == "applied")
+        .order_by(column.epoch.desc(), column.seq.desc())
+        .limit(QUOTA_LOOK_BACK)
+    ).scalars()
+    for plain in plains:
+        for line in reversed(bytes(plain or b"").split(b"\n")):
+            quota = quota_of(json.loads(line).get("body", {})) if line else None
+            if quota is not None:
+                return quota
+    return None
+
+
+def quota_of(body: Any) -> OfflineBudget | None:  # a JSON object of a stranger
+    """Return the quota of a GRANT body, None when it carries no limit."""
+    quota = body.get("quota") if isinstance(body, dict) else None
+    if not isinstance(quota, dict):
+        return None
+    limits = [quota.get(name) for name in ("hours", "count", "amount_fen")]
+    given = [value if type(value) is int and value >= 0 else None for value in limits]
+    return OfflineBudget(*given) if any(value is not None for value in given) else None
+
+
+def _row_q(conn: Connection, dest: str, epoch: int, seq: int) -> Any:  # Row | None
+    column = link_in.c
+    return conn.execute(
+        select(link_in).where(
+            column.dest == dest, column.channel == CONTROL, column.epoch == epoch,
+            column.seq == seq,
+        )
+    ).first()  # fmt: skip
+
+
+def _known(tx: Tx, dest: str, batch: Control, head: Head, row: Any) -> Outcome:
+    if bytes(row.sm3) != batch.sm3:
+        tx.journal("link.conflict", f"{dest}/{batch.epoch}/{CONTROL}/{batch.seq}", {
+            "first": bytes(row.sm3).hex(), "second": batch.sm3.hex(),
+        })  # fmt: skip
+        return Outcome(Fate.CONFLICT, head, detail="other content under a known number")
+    if row.state == "held":
+        return Outcome(Fate.HELD, head)
+    if row.state != "applied":
+        return Outcome(Fate.CHAIN, head, detail=row.detail)
+    results = msgspec.convert(json.loads(row.detail)["results"], tuple[Result, ...])
+    return Outcome(Fate.REPEATED, head, results)
+
+
+def _hold(tx: Tx, dest: str, batch: Control, head: Head) -> Outcome:
+    if len(held_q(tx.conn, dest, batch.epoch)) >= HELD_MAX:
+        return Outcome(Fate.LATER, head)
+    _keep(tx, dest, batch, "held", _detail(batch, ()))
+    return Outcome(Fate.HELD, head)
+
+
+def _keep(tx: Tx, dest: str, batch: Control, state: str, detail: str) -> None:
+    tx.conn.execute(
+        insert(link_in).values(
+            dest=dest, channel=CONTROL, epoch=batch.epoch, seq=batch.seq, sm3=batch.sm3,
+            kind=batch.kind, state=state, plain=batch.plain, received_at=tx.now_ms,
+            detail=detail,
+        )
+    )  # fmt: skip
+
+
+def _detail(batch: Control, results: tuple[Result, ...]) -> str:
+    """Return what is needed to apply the batch later, or to answer it again."""
+    return json.dumps(
+        {
+            "first_rec": batch.first_rec, "n_rec": batch.n_rec,
+            "prev": batch.prev_batch_sm3.hex(), "results": msgspec.to_builtins(results),
+        }
+    )  # fmt: skip
+
+
+def _apply(tx: Tx, dest: str, batch: Control, head: Head, on_grant: OnGrant) -> Outcome:
+    try:
+        if batch.prev_batch_sm3 != head.batch_sm3 or batch.first_rec != head.rec_seq + 1:
+            raise Unreadable(Reason.CHAIN, f"batch {batch.seq} does not follow")
+        if not 1 <= batch.n_rec <= RECORDS_MAX:
+            raise Unreadable(Reason.CHAIN, f"{batch.n_rec} records")
+        records = read_records(batch.plain, batch.first_rec, batch.n_rec, head.rec_hash)
+    except Unreadable as error:
+        return Outcome(Fate.CHAIN, head, detail=error.detail)
+    results = tuple(_effect(tx, dest, record, on_grant) for record in records)
+    quotas = [quota_of(record.body) for record in records if record.op == "GRANT"]
+    after = Head(batch.epoch, batch.seq, records[-1].rec_seq, batch.sm3, records[-1].hash)
+    put_head(tx, dest, CONTROL, IN, after)
+    tx.journal("link.control", f"{dest}/{batch.epoch}/{CONTROL}/{batch.seq}", {
+        "first_rec": batch.first_rec, "results": [result.result for result in results],
+        "sm3": batch.sm3.hex(),
+    })  # fmt: skip
+    newest = next((quota for quota in reversed(quotas) if quota is not None), None)
+    return Outcome(Fate.APPLIED, after, results, quota=newest)
+
+
+def _effect(tx: Tx, dest: str, record: Record, on_grant: OnGrant) -> Result:
+    """Apply one record; what it cannot do is its result and never blocks the channel."""
+    if record.op != "GRANT":
+        return _reject(record, "op", f"operation {record.op[:40]} is not known")
+    body = record.body
+    texts = [body.get(name) for name in ("unit", "code", "first", "last", "grant_id")]
+    not_after = body.get("not_after")
+    if not all(isinstance(text, str) for text in texts) or type(not_after or 0) is not int:
+        return _reject(record, "shape", "a member is missing or of the wrong type")
+    unit, code, first, last, grant_id = (str(text) for text in texts)
+    if record.idem != idem(code, first, "GRANT", last):
+        return _reject(record, "idem", "idem is not that of the content")
+    grant = Grant(
+        unit=unit, code=code, first=first, last=last, source="platform",
+        evidence=f"{dest} {grant_id} record {record.rec_seq} {record.hash.hex()}",
+        not_after=int(not_after or 0),
+    )  # fmt: skip
+    try:
+        new = on_grant(tx, grant)
+    except Refused as refusal:
+        return _reject(record, refusal.code, refusal.en)
+    return Result(record.rec_seq, "OK" if new else "DUP")
+
+
+def _reject(record: Record, code: str, detail: str) -> Result:
+    return Result(record.rec_seq, "REJECT", code, detail[:1000])

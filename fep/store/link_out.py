@@ -1,0 +1,218 @@
+"""Outbound batches in the store: made, written, answered.
+
+A batch, its uploads and the head of the channel change in one transaction before the file
+exists, so a crash writes the same bytes again. Bytes are dropped when every record of the
+batch has its answer. An answer once stored is never replaced by another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Connection, insert, select, update
+
+from fep.store.link import OUT, RECEIPTS, Head, head_q, put_head
+from fep.store.schema import link_batch, upload
+from fep.store.tx import Tx
+
+ANSWERS_MAX: Final = 256  # per transaction, so that a group stays short
+FREED_MAX: Final = 8
+
+_SENT = (
+    "UPDATE upload SET state = 'sent', rec_seq = ?, batch_seq = ?, updated_at = ?"
+    " WHERE id = ? AND state = 'due'"
+)
+_ANSWERED = (
+    "UPDATE upload SET state = ?, result = ?, detail = ?, updated_at = ?"
+    " WHERE id = ? AND state = 'sent'"
+)
+_SUPERVISED = (
+    "INSERT OR IGNORE INTO supervision (receipt_id, signed_at, cert_serial, der)"
+    " VALUES (?, ?, ?, ?)"
+)
+_ASKED = (
+    "SELECT u.rec_seq, u.id, u.receipt_id, r.code, r.number, r.amount_fen FROM upload u"
+    " JOIN receipt r ON r.id = u.receipt_id"
+    " WHERE u.dest = ? AND u.state = 'sent' AND u.rec_seq IN ({marks})"
+)
+_FINAL = {"OK": "applied", "DUP": "applied", "REJECT": "rejected", "CONFLICT": "conflict"}
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A batch ready to be stored; `head` is the channel after it."""
+
+    kind: int
+    first_rec: int
+    uploads: tuple[int, ...]
+    content: bytes
+    head: Head
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the platform says of one record; supervision is (signed_at, serial, der)."""
+
+    rec_seq: int
+    result: str
+    detail: str
+    supervision: tuple[int, str, bytes] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a set of answers changed: counts of newly final receipts and their sum."""
+
+    applied: int = 0
+    rejected: int = 0
+    conflicts: int = 0
+    amount_fen: int = 0
+
+    @property
+    def count(self) -> int:
+        """Return how many receipts became final."""
+        return self.applied + self.rejected + self.conflicts
+
+    def plus(self, other: Answered) -> Answered:
+        """Return the sum of two."""
+        return Answered(
+            self.applied + other.applied,
+            self.rejected + other.rejected,
+            self.conflicts + other.conflicts,
+            self.amount_fen + other.amount_fen,
+        )
+
+
+def send_txn(tx: Tx, dest: str, made: Made) -> int:
+    """Store a batch with its uploads and the new head; returns the batch id."""
+    head = made.head
+    before = head_q(tx.conn, dest, RECEIPTS, OUT) or Head(epoch=head.epoch)
+    # Two batches with one predecessor would fork the chain for good.
+    assert head.seq == before.seq + 1, (head.seq, before.seq)
+    assert made.first_rec == before.rec_seq + 1, (made.first_rec, before.rec_seq)
+    batch_id = tx.next_id("link_batch")
+    tx.conn.execute(
+        insert(link_batch).values(
+            id=batch_id, dest=dest, channel=RECEIPTS, epoch=head.epoch, seq=head.seq,
+            kind=made.kind, first_rec=made.first_rec, n_rec=len(made.uploads),
+            sm3=head.batch_sm3, bytes=made.content, state="made", tries=0,
+            created_at=tx.now_ms, written_at=0, next_at=0,
+        )
+    )  # fmt: skip
+    cursor = tx.cursor
+    cursor.executemany(
+        _SENT,
+        [
+            (made.first_rec + place, head.seq, tx.now_ms, upload_id)
+            for place, upload_id in enumerate(made.uploads)
+        ],
+    )
+    assert cursor.rowcount == len(made.uploads), (cursor.rowcount, len(made.uploads))
+    put_head(tx, dest, RECEIPTS, OUT, head)
+    tx.journal("link.sent", f"{dest}/{head.epoch}/{RECEIPTS}/{head.seq}", {
+        "first_rec": made.first_rec, "n_rec": len(made.uploads), "sm3": head.batch_sm3.hex(),
+        "tail": head.rec_hash.hex(),
+    })  # fmt: skip
+    return batch_id
+
+
+def written_txn(tx: Tx, batch_id: int, tries: int, next_at: int) -> None:
+    """Note a writing of the file; `next_at` (ms) is for people, timers are monotonic."""
+    tx.conn.execute(
+        update(link_batch)
+        .where(link_batch.c.id == batch_id, link_batch.c.state != "acked")
+        .values(state="written", tries=tries, written_at=tx.now_ms, next_at=next_at)
+    )
+
+
+def bytes_q(conn: Connection, batch_id: int) -> bytes | None:
+    """Return the file of a batch, None when it was answered and dropped."""
+    found = conn.execute(
+        select(link_batch.c.bytes).where(link_batch.c.id == batch_id)
+    ).scalar()  # fmt: skip
+    return None if found is None else bytes(found)
+
+
+def unsendable_txn(tx: Tx, upload_id: int, ref: str, why: str) -> None:
+    """Take a receipt that fits no batch out of the way; a person must look (I6)."""
+    tx.conn.execute(
+        update(upload)
+        .where(upload.c.id == upload_id, upload.c.state == "due")
+        .values(state="rejected", result="UNSENDABLE", detail=why, updated_at=tx.now_ms)
+    )
+    tx.journal("link.unsendable", ref, {"upload": upload_id, "why": why})
+
+
+def answers_txn(tx: Tx, dest: str, answers: tuple[Answer, ...]) -> Answered:
+    """Store up to ANSWERS_MAX answers; those of records already final change nothing."""
+    assert len(answers) <= ANSWERS_MAX, len(answers)
+    if not answers:
+        return Answered()
+    seqs = [answer.rec_seq for answer in answers]
+    padded = seqs + [seqs[-1]] * (ANSWERS_MAX - len(seqs))
+    marks = ",".join("?" * ANSWERS_MAX)
+    tx.cursor.execute(_ASKED.format(marks=marks), (dest, *padded))
+    asked = {row[0]: row[1:] for row in tx.cursor.fetchall()}
+    finals: list[tuple[object, ...]] = []
+    supervised: list[tuple[object, ...]] = []
+    counts = dict.fromkeys(_FINAL, 0)
+    amount_fen = 0
+    for answer in answers:
+        row = asked.pop(answer.rec_seq, None)
+        if row is None:
+            continue
+        upload_id, receipt_id, code, number, fen = row
+        state = _FINAL[answer.result]
+        finals.append((state, answer.result, answer.detail, tx.now_ms, upload_id))
+        counts[answer.result] += 1
+        amount_fen += fen
+        if state == "applied" and answer.supervision is not None:
+            supervised.append((receipt_id, *answer.supervision))
+        if state != "applied":
+            tx.journal(f"link.{state}", f"{code}-{number}", {
+                "detail": answer.detail, "rec_seq": answer.rec_seq, "result": answer.result,
+            })  # fmt: skip
+    if finals:
+        tx.cursor.executemany(_ANSWERED, finals)
+        assert tx.cursor.rowcount == len(finals), (tx.cursor.rowcount, len(finals))
+        tx.journal("link.applied", dest, {
+            "conflict": counts["CONFLICT"], "dup": counts["DUP"], "first_rec": min(seqs),
+            "last_rec": max(seqs), "ok": counts["OK"], "reject": counts["REJECT"],
+        })  # fmt: skip
+    if supervised:
+        tx.cursor.executemany(_SUPERVISED, supervised)
+    return Answered(counts["OK"] + counts["DUP"], counts["REJECT"], counts["CONFLICT"], amount_fen)
+
+
+def free_txn(tx: Tx, dest: str, epoch: int, applied_upto: int) -> tuple[int, ...]:
+    """Drop the bytes of answered batches, at most FREED_MAX; returns their seqs.
+
+    A batch is answered when the platform applied past it and all its results are here.
+    """
+    column = upload.c
+    oldest = tx.conn.execute(
+        select(column.rec_seq)
+        .where(column.dest == dest, column.state == "sent", column.state != "applied")
+        .order_by(column.id)
+        .limit(1)
+    ).scalar()
+    upto = applied_upto if oldest is None else min(applied_upto, oldest - 1)
+    batch = link_batch.c
+    rows = tx.conn.execute(
+        select(batch.id, batch.seq)
+        .where(
+            batch.dest == dest, batch.channel == RECEIPTS, batch.epoch == epoch,
+            batch.state != "acked", batch.first_rec + batch.n_rec - 1 <= upto,
+        )
+        .order_by(batch.seq)
+        .limit(FREED_MAX)
+    ).all()  # fmt: skip
+    if rows:
+        tx.conn.execute(
+            update(link_batch)
+            .where(batch.id.in_([row.id for row in rows]))
+            .values(state="acked", bytes=None, next_at=0)
+        )
+        tx.journal("link.freed", dest, {"epoch": epoch, "seqs": [row.seq for row in rows]})
+    return tuple(row.seq for row in rows)
