@@ -135,20 +135,20 @@ class Gate:
             return 0
         content = source.read_bytes()
         if plan.halve and len(content) > 1:
+            (road.lane.target / ".gate" / f"half-{name}").touch()
             (road.lane.target / name).write_bytes(content[: len(content) // 2])
             road.counts.halved += 1
             road.plans[key] = replace(
                 plan, half_until=now + self._knobs.half_ms / 1000, as_name=name
             )
             return 0
-        write_durably(road.lane.target / name, content, staging=road.lane.target / ".gate")
+        _lay(road.lane.target, name, content)
         return self._delivered(road, key, plan, now)
 
     def _finish_half(self, road: _Road, key: tuple[str, int], plan: _Passage, now: float) -> int:
         if now < plan.half_until:
             return 0
-        source, target = road.lane.source / key[0], road.lane.target / plan.as_name
-        write_durably(target, source.read_bytes(), staging=road.lane.target / ".gate")
+        _lay(road.lane.target, plan.as_name, (road.lane.source / key[0]).read_bytes())
         return self._delivered(road, key, replace(plan, half_until=0.0, halve=False), now)
 
     def _delivered(self, road: _Road, key: tuple[str, int], plan: _Passage, now: float) -> int:
@@ -164,13 +164,15 @@ class Gate:
 
     def _free_name(self, road: _Road, name: str) -> str | None:
         """Return the name to use on the other side; None to wait until it is free."""
-        if not (road.lane.target / name).exists():
+        target = road.lane.target
+        # A half left by a gate that was stopped in between is our own to complete.
+        if not (target / name).exists() or (target / ".gate" / f"half-{name}").exists():
             return name
         if not self._knobs.rename_on_clash:
             return None
         stem, dot, suffix = name.rpartition(".")
         number = 1
-        while (road.lane.target / f"{stem}({number}){dot}{suffix}").exists():
+        while (target / f"{stem}({number}){dot}{suffix}").exists():
             number += 1
         road.counts.renamed += 1
         return f"{stem}({number}){dot}{suffix}"
@@ -209,6 +211,12 @@ def status(state: Path) -> dict[str, object]:
     path = state / "status.json"
     told: dict[str, object] = json.loads(path.read_text()) if path.exists() else {"lanes": {}}
     return {**told, "cut": is_cut(state)}
+
+
+def _lay(target: Path, name: str, content: bytes) -> None:
+    """Make the whole file appear, over a half if there is one."""
+    write_durably(target / name, content, staging=target / ".gate")
+    (target / ".gate" / f"half-{name}").unlink(missing_ok=True)
 
 
 def _visible(path: Path) -> bool:

@@ -147,5 +147,9 @@ async def connect(where: str, appid: str, key: bytes) -> Line:
             raise ValueError(f"connect to tcp:HOST:PORT or unix:PATH, not {where}")
     except OSError as error:
         raise Lost(str(error)) from error
-    await line.login(appid, key, needed=scheme == "tcp")
+    try:
+        await line.login(appid, key, needed=scheme == "tcp")
+    except BaseException:
+        line.abort()
+        raise
     return line
