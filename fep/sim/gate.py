@@ -15,7 +15,6 @@ from fep.env import fsync_dir, write_durably
 from fep.sim.dice import Dice
 from fep.sim.ports import Clock
 
-
 REORDER_MS = 500  # least spread of arrivals when a gate reorders
 
 
