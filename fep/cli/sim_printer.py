@@ -6,11 +6,12 @@ standard error; SIGTERM tears off the paper that hangs out.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 
@@ -94,6 +95,7 @@ def command(
     from fep.sim.printer import control as desk
     from fep.sim.printer.glyphs import FontMissing
 
+    lock = _claim(paper)
     settings = Knobs(**{**knobs, "faults": list(knobs["faults"])})
     try:
         station = build.make_station(
@@ -107,14 +109,26 @@ def command(
 
     async def start() -> None:
         desk.listen(reactor, station, where)
-        listening = station.start(port, interface)
+        listening = await station.start(port, interface)
         ready = {"listening": f"{interface}:{listening}", "port": listening, "control": where}
         click.echo(json.dumps({**ready, "paper": str(paper), "profile": profile}))
         sys.stdout.flush()
 
     _run(reactor, start, station.stop, failed)
+    lock.close()
     if failed:
         raise click.ClickException(failed[0])
+
+
+def _claim(paper: Path) -> BinaryIO:
+    """Lock the paper directory; two printers would give one sheet number twice."""
+    paper.mkdir(parents=True, exist_ok=True)
+    lock = (paper / ".lock").open("wb")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise click.ClickException(f"{paper}: another printer prints there") from error
+    return lock
 
 
 def _run(reactor: Any, start: Any, stop: Any, failed: list[str]) -> None:

@@ -155,7 +155,7 @@ class Station(Factory):
         self._running = False
         printer.on_room = self._room_changed
 
-    def start(self, port: int = 0, interface: str = "127.0.0.1") -> int:
+    async def start(self, port: int = 0, interface: str = "127.0.0.1") -> int:
         """Listen; return the port, which stays the same from now on. Raises CannotListenError."""
         self.port, self._interface, self._running = port, interface, True
         self._listen()
