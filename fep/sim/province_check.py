@@ -30,7 +30,7 @@ class Rejected(Exception):
     def __init__(self, fault: str, detail: str = "") -> None:
         super().__init__(f"{fault} {detail}")
         self.fault = fault
-        self.detail = detail
+        self.detail = detail[:200]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,15 @@ from tests.unit.sim import sim_world as parts
 
 
 @pytest.fixture(scope="session")
-def parties(tmp_path_factory: pytest.TempPathFactory) -> tuple[fpb.Self, fpb.Self]:
+def key_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return where the files of the parties lie."""
+    return tmp_path_factory.mktemp("keys")
+
+
+@pytest.fixture(scope="session")
+def parties(key_directory: Path) -> tuple[fpb.Self, fpb.Self]:
     """Return the node and the unit."""
-    directory = tmp_path_factory.mktemp("keys")
-    return parts.identity(directory, "node-0001", 11), parts.identity(directory, "H1", 22)
+    return parts.identity(key_directory, "node-0001", 11), parts.identity(key_directory, "H1", 22)
 
 
 @pytest.fixture(scope="session")
