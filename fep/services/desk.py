@@ -18,7 +18,7 @@ from fep.domain.faults import Refused, refuse
 from fep.services import desk_journal, desk_receipts, desk_status, desk_stock
 from fep.services.desk_context import DeskContext, Grants, Method
 
-__all__ = ["METHODS", "DeskContext", "Method", "answer", "bound"]
+__all__ = ["METHODS", "DeskContext", "Method", "answer", "methods"]
 
 METHODS: dict[str, Method] = {
     **desk_status.METHODS,
@@ -63,7 +63,7 @@ def _shape(why: str) -> Refused:
     return refuse("REQ_FIELD_TYPE", field=field.removeprefix("$."), why=why[:120])
 
 
-def bound(ctx: DeskContext) -> dict[str, Any]:
+def methods(ctx: DeskContext) -> dict[str, Any]:
     """Return the desk as a table of the socket API (fep.services.methods.Method)."""
     from fep.services.methods import Method as ApiMethod
 

@@ -219,14 +219,14 @@ def _key_checks(settings: Any, now: Any) -> list[Check]:
 
 
 def _selfcheck(results: Any) -> list[Check]:
-    """Return what the hourly self-check last found, whatever else it holds."""
+    """Return what the hourly self-check last found (fep/services/selfcheck.py)."""
     found: list[Check] = []
     for result in results:
         members = msgspec.to_builtins(result)
-        good = bool(members.get("ok", True))
-        text = f"{members.get('name', '')} {members.get('detail', '')}".strip()
-        found.append(Check("SELFCHECK", State.OK if good else State.FAIL, text, text,
-                           "" if good else "journalctl -u fep -n 50"))  # fmt: skip
+        state = State(members["state"])
+        text = f"{members['name']} {members['detail']}"
+        found.append(Check("SELFCHECK", state, text, text,
+                           "" if state is State.OK else "journalctl -u fep -n 50"))  # fmt: skip
     return found
 
 

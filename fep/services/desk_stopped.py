@@ -22,6 +22,8 @@ from fep.store.lock import DataLock, Locked
 
 LOCK_FILE = "fep.lock"
 LAST_STOP_FILE = "last-stop.json"
+# The store is closed before the note is written; a file system may round its times.
+CLOSING_MS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +73,22 @@ def opened(data: Path, settings: Any, clock: Clock, version: str) -> Iterator[St
 def last_stop(data: Path, read: Callable[[Path], str] = Path.read_text) -> Mapping[str, object]:
     """Return since when and why the daemon is down.
 
-    No note means that it was killed or the power went: then the time is that of the last
-    write to the store.
+    No note, or one older than the last write to the store, means that it was killed or the
+    power went: then the time is that of the last write.
     """
-    try:
-        note = json.loads(read(data / LAST_STOP_FILE))
-        return {"stopped_at": int(note["at"]), "why": str(note["why"]), "crashed": False}
-    except (OSError, ValueError, KeyError, TypeError):
-        written = [
+    written = max(
+        (
             int(path.stat().st_mtime * 1000)
             for path in (data / STORE_FILE, data / f"{STORE_FILE}-wal")
             if path.exists()
-        ]
-        return {"stopped_at": max(written, default=0), "why": "", "crashed": True}
+        ),
+        default=0,
+    )
+    try:
+        note = json.loads(read(data / LAST_STOP_FILE))
+        at, why = int(note["at"]), str(note["why"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return {"stopped_at": written, "why": "", "crashed": True}
+    if written > at + CLOSING_MS:
+        return {"stopped_at": written, "why": "", "crashed": True}
+    return {"stopped_at": at, "why": why, "crashed": False}

@@ -107,19 +107,19 @@ def find_q(conn: Connection, text: str, units: Sequence[str], limit: int) -> lis
 def _with_effects(conn: Connection, narrowed: Select[tuple[object, ...]]) -> list[Listed]:
     found = [as_receipt(row) for row in conn.execute(narrowed)]
     ids = [entry.id for entry in found]
-    uploads = dict(
+    uploads: dict[int, str] = dict(
         conn.execute(
             select(upload.c.receipt_id, upload.c.state)
             .where(upload.c.receipt_id.in_(ids))
             .order_by(upload.c.id)
-        ).tuples()
+        ).all()
     )
-    prints = dict(
+    prints: dict[int, str] = dict(
         conn.execute(
             select(print_job.c.receipt_id, print_job.c.state)
             .where(print_job.c.receipt_id.in_(ids))
             .order_by(print_job.c.id)
-        ).tuples()
+        ).all()
     )
     return [Listed(entry, uploads.get(entry.id, ""), prints.get(entry.id, "")) for entry in found]
 

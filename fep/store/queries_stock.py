@@ -74,7 +74,7 @@ def stock_q(conn: Connection) -> list[Stock]:
     """Return the stock per unit and code."""
     column = number_block.c
     given_up: dict[str, int] = dict(
-        conn.execute(select(burn.c.code, func.count()).group_by(burn.c.code)).tuples().all()
+        conn.execute(select(burn.c.code, func.count()).group_by(burn.c.code)).all()
     )
     rows = conn.execute(
         select(
@@ -185,9 +185,7 @@ def _link(conn: Connection, dest: str, row: Row[*tuple[Any, ...]] | None) -> Lin
             select(upload.c.state, func.count())
             .where(and_(upload.c.dest == dest, upload.c.state != "applied"))
             .group_by(upload.c.state)
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     oldest = conn.execute(
         select(upload.c.updated_at)

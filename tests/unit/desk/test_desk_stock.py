@@ -1,0 +1,189 @@
+"""Numbers, queue, link, devices and unknown outcomes at the desk."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from twisted.internet.defer import succeed
+
+from fep.domain.faults import Refused
+from fep.domain.printing import Outcome, PrintResult
+from tests.unit.desk.desk_site import CODE, UNIT, DeskSite
+
+BLOCK: dict[str, Any] = {
+    "unit": UNIT, "code": CODE, "first": "0000002001", "last": "0000002100",
+    "approval": "鄂财票〔2026〕8号", "reason": "年末补充",
+}  # fmt: skip
+
+
+class Spool:
+    """Records what it is told."""
+
+    def __init__(self, outcome: Outcome = Outcome.PRINTED) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+        self.outcome = outcome
+
+    def devices(self) -> list[Any]:
+        return []
+
+    def test(self, device: str) -> Any:
+        self.calls.append(("test", device))
+        return succeed(PrintResult(self.outcome))
+
+    async def resolve(self, job_id: int, verdict: str, reason: str, who: str) -> Any:
+        self.calls.append(("resolve", job_id, verdict, reason, who))
+        return {"job": {"id": job_id}, "reprint": None}
+
+
+class Uplink:
+    """Records what it is told."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, str, str]] = []
+
+    def status(self) -> Any:
+        return {"state": "online"}
+
+    async def pause(self, reason: str, by: str) -> Any:
+        self.calls.append(("pause", reason, by))
+        return {"state": "paused"}
+
+    async def resume(self, reason: str, by: str) -> Any:
+        self.calls.append(("resume", reason, by))
+        return {"state": "online"}
+
+
+def test_numbers_tell_what_is_left(site: DeskSite) -> None:
+    told = site.ask("numbers.list")
+
+    assert told["stock"] == [
+        {"unit": UNIT, "code": CODE, "left": 997, "total": 1000, "burned": 0}
+    ]
+    assert [(row["first"], row["next"], row["source"]) for row in told["blocks"]] == [
+        ("0000000001", "0000000004", "person")
+    ]
+
+
+def test_an_imported_block_is_journalled_with_its_evidence(site: DeskSite) -> None:
+    came: list[str] = []
+    site.with_services(numbers_came=lambda: came.append("numbers"))
+
+    told = site.ask("numbers.import", **BLOCK)
+
+    assert (told["new"], told["count"]) == (True, 100)
+    assert came == ["numbers"]
+    newest = max(site.ask("numbers.list")["blocks"], key=lambda row: row["id"])
+    assert newest["evidence"] == (
+        '{"approval":"鄂财票〔2026〕8号","by":"tester(0)","reason":"年末补充"}'
+    )
+    assert site.journal()[-1] == "numbers.granted"
+
+
+def test_the_same_block_twice_changes_nothing(site: DeskSite) -> None:
+    site.ask("numbers.import", **BLOCK)
+
+    assert site.ask("numbers.import", **BLOCK)["new"] is False
+    assert len(site.ask("numbers.list")["blocks"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"unit": "nobody"}, "CFG_UNIT"),
+        ({"code": "42"}, "REQ_FIELD_VALUE"),
+        ({"first": "0000000500"}, "NUM_OVERLAP"),
+        ({"first": "2001"}, "NUM_RANGE"),
+        ({"reason": " "}, "CTL_REASON"),
+        ({"approval": " "}, "REQ_FIELD_MISSING"),
+    ],
+)
+def test_a_bad_import_is_refused(site: DeskSite, change: dict[str, str], code: str) -> None:
+    with pytest.raises(Refused) as refused:
+        site.ask("numbers.import", **{**BLOCK, **change})
+
+    assert refused.value.code == code
+
+
+def test_queue_tells_refused_events_with_their_reason(site: DeskSite) -> None:
+    site.room.freeze(site.room.draft("OP9", code_at=lambda _ms: "42069926"))
+
+    told = site.ask("queue.list")
+
+    assert [(row["key"], row["reason"]) for row in told["refused"]] == [("OP9", "NUM_NONE")]
+    assert (told["queued"], told["frozen"]) == (0, 0)
+
+
+def test_link_counts_what_waits(site: DeskSite) -> None:
+    told = site.ask("link.status")
+
+    assert [(row["dest"], row["state"], row["backlog"]) for row in told["links"]] == [
+        ("province", "unknown", 3)
+    ]
+
+
+def test_pause_and_resume_carry_reason_and_person(site: DeskSite) -> None:
+    uplink = Uplink()
+    site.with_services(uplink=uplink)
+
+    site.ask("link.pause", reason="网闸检修")
+    site.ask("link.resume", reason="检修结束")
+
+    assert uplink.calls == [
+        ("pause", "网闸检修", "tester(0)"), ("resume", "检修结束", "tester(0)"),
+    ]  # fmt: skip
+
+
+def test_a_person_says_what_became_of_a_sheet(site: DeskSite) -> None:
+    spool = Spool()
+    site.with_services(spool=spool)
+
+    site.ask("print.resolve", job=7, verdict="reprint", reason="没有出纸")
+
+    assert spool.calls == [("resolve", 7, "reprint", "没有出纸", "tester(0)")]
+
+
+def test_a_test_slip_tells_its_outcome_and_is_journalled(site: DeskSite) -> None:
+    site.with_services(spool=Spool(Outcome.ACCEPTED))
+
+    told = site.ask("devices.test", device="window-1", reason="换纸后试打")
+
+    assert told["result"]["outcome"] == "accepted"
+    assert site.journal()[-1] == "device.tested"
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "code"),
+    [
+        ("link.pause", {"reason": "x"}, "CTL_ABSENT"),
+        ("devices.test", {"device": "a", "reason": "x"}, "CTL_ABSENT"),
+        ("no.such", {}, "REQ_METHOD"),
+        ("numbers.list", {"x": 1}, "REQ_FIELD_UNKNOWN"),
+        ("queue.list", {"limit": "a"}, "REQ_FIELD_TYPE"),
+        ("queue.list", {"page": 1}, "REQ_FIELD_UNKNOWN"),
+        ("print.resolve", {"job": 1}, "REQ_FIELD_MISSING"),
+    ],
+)
+def test_a_wrong_call_has_a_stable_code(
+    site: DeskSite, method: str, params: dict[str, Any], code: str
+) -> None:
+    with pytest.raises(Refused) as refused:
+        site.ask(method, **params)
+
+    assert refused.value.code == code
+
+
+def test_the_socket_api_runs_the_desk_for_who_calls(site: DeskSite) -> None:
+    from twisted.internet.defer import Deferred
+
+    from fep.services.desk import methods
+
+    uplink = Uplink()
+    site.with_services(uplink=uplink)
+    caller = SimpleNamespace(who="zhang(1001)", appid="control")
+
+    running = methods(site.context)["link.pause"].call(caller, {"reason": "检修"})
+    site.room.done(Deferred.fromCoroutine(running))
+
+    assert uplink.calls == [("pause", "检修", "zhang(1001)")]
