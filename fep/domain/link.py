@@ -87,8 +87,7 @@ class LinkStatus:
     last_heard_at: int  # ms, 0 when never
     applied_per_s: float  # over the last minute
     platform_offset_ms: int  # platform clock minus ours as last seen, transit included
-    offline_s: float  # counted against the budget
-    offline_used_percent: int
+    offline_s: float  # since the platform was last heard; counts against the budget
     rejected: int
     conflicts: int
     quarantined: int  # files set aside since start

@@ -14,9 +14,8 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from fep.crypto.certs import Certificate
 from fep.crypto.sm2 import PrivateKey
-from fep.domain.faults import Refused
 from fep.domain.link import LinkStatus
-from fep.domain.link_budget import OfflineBudget, OfflineUse
+from fep.domain.link_budget import OfflineBudget
 from fep.ports import Clock, Entropy
 from fep.services.ferry import Carrier
 from fep.services.uplink_build import SignatureXml
@@ -24,9 +23,10 @@ from fep.services.uplink_ends import Bell, Ends, Log, Timer, Timers, Work
 from fep.services.uplink_in import ARRIVALS_MAX, Inbox
 from fep.services.uplink_out import Outbox
 from fep.services.uplink_pulse import Pulse
-from fep.settings_link import LinkSettings, OfflineSettings
+from fep.settings_link import LinkSettings
 from fep.store.link import backlog_q, start_q
 from fep.store.link_in import OnGrant, quota_q
+from fep.store.tx import Tx
 from fep.store.writer import Store
 
 AFTER_FAULT_S: Final = 10.0
@@ -50,42 +50,45 @@ class Uplink:
         node_id: str,
         carrier: Carrier,
         work: Work,
-        offline: OfflineSettings,
         on_grant: OnGrant,
         signature_xml: SignatureXml,
+        on_answered: Callable[[int, int], None],
+        on_quota: Callable[[OfflineBudget], None],
         log: Log,
-        on_warning: Callable[[int], None] = lambda percent: None,
     ) -> None:
-        """Take the parts; nothing is read or written yet.
+        """Take the parts and read where the link stood; nothing moves yet.
 
-        `work` runs blocking calls off the reactor; `on_warning` hears of 50, 80, 95 and 100
-        percent of the offline budget, once each, and of 0 when it is free again.
+        `work` runs blocking calls off the reactor; `signature_xml` is called there too.
+        `on_answered(count, fen)` hears of receipts the platform has answered, `on_quota` of
+        the limits it signed (at `start` of the newest kept one).
         """
         self._ends = Ends(
             reactor=reactor, clock=clock, entropy=entropy, store=store, settings=settings,
             node_id=node_id, node_key=node_key, node_cert=node_cert,
             platform_cert=platform_cert, carrier=carrier, work=work, log=log,
+            on_answered=on_answered, on_quota=on_quota,
         )  # fmt: skip
-        self._pulse = Pulse(self._ends, offline.budget())
+        self._pulse = Pulse(self._ends)
         self._outbox = Outbox(self._ends, self._pulse, signature_xml)
         self._inbox = Inbox(self._ends, self._pulse, self._outbox, on_grant)
-        self._on_warning = on_warning
-        self._warned = 0
         self._out_bell, self._in_bell = Bell(reactor), Bell(reactor)
         self._linger: Timer | None = None
         self._more = True  # something may be due that no batch holds yet
         self._running = False
         self._paused = False
         self._loops: Deferred[list[None]] | None = None
+        start = store.read(start_q, settings.dest)
+        self._pulse.resume(start)
+        self._outbox.resume(start)
+        self._inbox.resume(start)
 
     # from Node
     def start(self) -> None:
-        """Read where the link stood and set both loops going."""
-        assert not self._running, "an uplink starts once"
-        start = self._ends.store.read(start_q, self._ends.dest)
-        self._pulse.resume(start, self._ends.store.read(quota_q, self._ends.dest))
-        self._outbox.resume(start)
-        self._inbox.resume(start)
+        """Set both loops going."""
+        assert self._loops is None, "an uplink starts once"
+        quota = self._ends.store.read(quota_q, self._ends.dest)
+        if quota is not None:
+            self._ends.on_quota(quota)
         self._running = True
         loops = [
             Deferred.fromCoroutine(self._send_loop()),
@@ -115,39 +118,32 @@ class Uplink:
                 self._ends.settings.linger_s, self._lingered
             )
 
-    def admit(self, amount_fen: int) -> Refused | None:
-        """Reserve one receipt within the offline budget before it is frozen, or refuse it.
-
-        Give it back with `withdraw` when no new receipt came of it.
-        """
-        return self._pulse.admit(amount_fen)
-
-    def withdraw(self, amount_fen: int) -> None:
-        """Give a reservation back: nothing was frozen, or its number was burned."""
-        self._pulse.counted(-1, -amount_fen)
-
-    def offline(self) -> tuple[OfflineBudget, OfflineUse]:
-        """Return the binding limits and what is used of them; nothing is reserved."""
-        return self._pulse.budget, self._pulse.use()
+    def offline_ms(self) -> int:
+        """Return milliseconds since the platform was last heard (or the first start)."""
+        return self._pulse.silent_ms()
 
     # from Desk
-    def pause(self) -> None:
-        """Make no new batches; arrivals and answers go on."""
+    async def pause(self, reason: str, by: str) -> LinkStatus:
+        """Make no new batches; arrivals, answers and repeats go on. Until `resume`."""
         self._paused = True
+        await self._note("link.paused", reason, by)
+        return self.status()
 
-    def resume(self) -> None:
+    async def resume(self, reason: str, by: str) -> LinkStatus:
         """Go on, also after the channel had stopped: the operator's word that it may."""
+        was, self._pulse.stopped = self._pulse.stopped, ""
         self._paused = False
-        self._pulse.stopped = ""
         self._more = True
+        await self._note("link.resumed", reason, by, stopped=was)
         self._out_bell.ring()
         self._in_bell.ring()
+        return self.status()
 
     def status(self) -> LinkStatus:
         """Return what an operator sees."""
         backlog = self._ends.store.read(backlog_q, self._ends.dest)
         batches, size = self._outbox.in_flight()
-        standing, use = self._pulse.standing, self._pulse.use()
+        standing = self._pulse.standing
         age_ms = self._ends.now_ms() - backlog.oldest_at if backlog.oldest_at else 0
         return LinkStatus(
             dest=self._ends.dest, state=standing.state, reason=standing.reason,
@@ -155,10 +151,9 @@ class Uplink:
             oldest_age_s=max(0, age_ms) / 1000, batches_in_flight=batches, bytes_in_flight=size,
             last_heard_at=self._pulse.last_heard_at,
             applied_per_s=self._outbox.applied_per_s(), platform_offset_ms=self._pulse.offset_ms,
-            offline_s=use.offline_ms / 1000,
-            offline_used_percent=self._pulse.budget.used_percent(use),
-            rejected=backlog.rejected, conflicts=backlog.conflicts,
-            quarantined=self._pulse.quarantined, paused=self._paused,
+            offline_s=self._pulse.silent_ms() / 1000, rejected=backlog.rejected,
+            conflicts=backlog.conflicts, quarantined=self._pulse.quarantined,
+            paused=self._paused,
         )  # fmt: skip
 
     # the loops
@@ -213,14 +208,15 @@ class Uplink:
                 await self._in_bell.wait(wait)
 
     async def _judge(self) -> None:
-        """Work out the state, keep a change, and warn of the budget."""
+        """Work out the state and keep a change."""
         changed = self._pulse.judge(paused=self._paused, oldest_sent_s=self._outbox.oldest_sent_s())
         if changed:
             await self._pulse.keep(changed=True)
-        mark = self._pulse.budget.warning(self._pulse.use())
-        if mark != self._warned:
-            self._warned = mark
-            self._on_warning(mark)
+
+    async def _note(self, op: str, reason: str, by: str, **details: object) -> None:
+        body: dict[str, object] = {"by": by, "reason": reason, **details}
+        await self._judge()
+        await self._ends.store.do("link.note", _note_txn, op, self._ends.dest, body)
 
     def _may_send(self) -> bool:
         return self._running and not self._paused and not self._pulse.stopped
@@ -234,3 +230,7 @@ class Uplink:
         details: dict[str, Any] = {"dest": self._ends.dest, "loop": loop}
         self._ends.log.error("link.turn_failed", **details, why=repr(fault), exc_info=fault)
         return not self._ends.store.dead
+
+
+def _note_txn(tx: Tx, op: str, ref: str, body: dict[str, object]) -> None:
+    tx.journal(op, ref, body)

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from fep.crypto.certs import Certificate
 from fep.crypto.sm2 import PrivateKey, PublicKey
 from fep.domain.calendar import to_ms
+from fep.domain.link_budget import OfflineBudget
 from fep.ports import Clock, Entropy
 from fep.services.ferry import Carrier
 from fep.settings_link import LinkSettings
@@ -74,6 +75,8 @@ class Ends:
     carrier: Carrier
     work: Work
     log: Log
+    on_answered: Callable[[int, int], None]
+    on_quota: Callable[[OfflineBudget], None]
 
     @property
     def dest(self) -> str:

@@ -225,7 +225,7 @@ class Inbox:
     async def _applied(self, outcome: Outcome) -> None:
         self._moved(outcome.head)
         if outcome.quota is not None:
-            self._pulse.bind(outcome.quota)
+            self._ends.on_quota(outcome.quota)
         await self._send_ack(outcome.results)
 
     async def _chain_broken(self, outcome: Outcome) -> None:

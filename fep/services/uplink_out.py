@@ -204,7 +204,7 @@ class Outbox:
                 await self._ends.store.do(
                     "link.unsendable", unsendable_txn, row.upload_id, ref, broken.why[:1000]
                 )
-                self._pulse.counted(-1, -row.amount_fen)
+                self._ends.on_answered(1, row.amount_fen)
                 return None
             except Unreadable:
                 assert len(rows) > 1, "a single receipt too big is RowBroken"
@@ -287,8 +287,8 @@ class Outbox:
                 yield seq
 
     def _count(self, answered: Answered) -> None:
-        self._pulse.counted(-answered.count, -answered.amount_fen)
         if answered.count:
+            self._ends.on_answered(answered.count, answered.amount_fen)
             self._applied.append((self._ends.clock.mono(), answered.count))
         self._forget_rate()
 

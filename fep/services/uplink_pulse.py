@@ -1,4 +1,4 @@
-"""Signs of life of one link: state, silence, offline budget, clock offset, transport counter.
+"""Signs of life of one link: state, silence, clock offset, transport counter.
 
 Silence is counted on the monotonic clock while we run, plus the wall clock's gap over a
 restart when that is positive; setting the clock back prolongs nothing (I12). Only a file
@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fep.domain.faults import Refused
 from fep.domain.link import LinkFacts, LinkState, Standing, standing
-from fep.domain.link_budget import OfflineBudget, OfflineUse
 from fep.services.uplink_ends import Ends
 from fep.store.link import Head, Kept, LinkStart, pulse_txn
 from fep.wire.fpb import Header
@@ -20,12 +18,10 @@ DAMAGED_SHOWN_S = 3600.0
 
 
 class Pulse:
-    """The health of a link, and what issuing may still do without it."""
+    """The health of a link."""
 
-    def __init__(self, ends: Ends, budget: OfflineBudget) -> None:
+    def __init__(self, ends: Ends) -> None:
         self._ends = ends
-        self._own_budget = budget
-        self.budget = budget
         self.standing = Standing(LinkState.OFFLINE, "never-heard", ends.now_ms())
         self.last_heard_at = 0
         self.offset_ms = 0
@@ -36,17 +32,13 @@ class Pulse:
         self._damaged_s: float | None = None
         self._silent_ms = 0  # at `_anchor_s`
         self._anchor_s = ends.clock.mono()
-        self._count = 0
-        self._amount_fen = 0
         self.transport_out = Head()
         self.transport_in = Head()
 
     # from Uplink
-    def resume(self, start: LinkStart, quota: OfflineBudget | None) -> None:
+    def resume(self, start: LinkStart) -> None:
         """Take up what was kept; a first start begins to count its silence now."""
         self.transport_out, self.transport_in = start.transport_out, start.transport_in
-        self._count, self._amount_fen = start.use.count, start.use.amount_fen
-        self.bind(quota)
         kept = start.kept
         if kept is None:
             return
@@ -57,10 +49,6 @@ class Pulse:
             self.stopped = kept.standing.reason
         since = (kept.last_heard_at or kept.standing.since_at) + kept.offline_ms
         self._silent_ms = kept.offline_ms + max(0, self._ends.now_ms() - since)
-
-    def bind(self, quota: OfflineBudget | None) -> None:
-        """Let a quota signed by the platform bind; None leaves our own limits."""
-        self.budget = self._own_budget.bound_by(quota) if quota else self._own_budget
 
     # from Inbox
     def heard(self, header: Header) -> bool:
@@ -88,23 +76,7 @@ class Pulse:
         self.quarantined += 1
         self._damaged_s = self._ends.clock.mono()
 
-    # from Issue, through Uplink
-    def admit(self, amount_fen: int) -> Refused | None:
-        """Reserve one receipt within the offline budget, or say why not."""
-        refusal = self.budget.verdict(self.use(), amount_fen)
-        if refusal is None:
-            self.counted(1, amount_fen)
-        return refusal
-
-    def counted(self, count: int, amount_fen: int) -> None:
-        """Move the count of receipts without an answer; negative when answered."""
-        self._count = max(0, self._count + count)
-        self._amount_fen = max(0, self._amount_fen + amount_fen)
-
-    def use(self) -> OfflineUse:
-        """Return what is used of the budget now."""
-        return OfflineUse(self.silent_ms(), self._count, self._amount_fen)
-
+    # from Uplink and Inbox
     def silent_ms(self) -> int:
         """Return milliseconds since the platform was last heard, or since the first start."""
         return self._silent_ms + int((self._ends.clock.mono() - self._anchor_s) * 1000)

@@ -9,10 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, and_, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from fep.domain.link import LinkState, Standing
-from fep.domain.link_budget import OfflineUse
 from fep.store.schema import link_batch, link_head, link_in, link_state, receipt, upload
 from fep.store.tx import Tx
 
@@ -105,7 +104,6 @@ class LinkStart:
     batches: tuple[OpenBatch, ...]
     held: tuple[int, ...]
     kept: Kept | None
-    use: OfflineUse
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +170,6 @@ def start_q(conn: Connection, dest: str) -> LinkStart:
         batches=tuple(OpenBatch(*row) for row in batches),
         held=tuple(held.scalars()),
         kept=_kept_q(conn, dest),
-        use=_use_q(conn, dest),
     )
 
 
@@ -182,20 +179,6 @@ def _kept_q(conn: Connection, dest: str) -> Kept | None:
         return None
     standing = Standing(LinkState(row.state), row.reason, row.since_at)
     return Kept(standing, row.last_heard_at, row.offline_ms, row.platform_offset_ms)
-
-
-def _use_q(conn: Connection, dest: str) -> OfflineUse:
-    """Count what the platform has not answered: open uploads, and frozen receipts to come."""
-    total = (func.count(), func.coalesce(func.sum(receipt.c.amount_fen), 0))
-    count, amount = conn.execute(
-        select(*total)
-        .select_from(upload.join(receipt, receipt.c.id == upload.c.receipt_id))
-        .where(and_(upload.c.dest == dest, upload.c.state.in_(("due", "sent"))))
-    ).one()
-    frozen, frozen_amount = conn.execute(
-        select(*total).select_from(receipt).where(receipt.c.state == "frozen")
-    ).one()
-    return OfflineUse(0, count + frozen, amount + frozen_amount)
 
 
 def due_q(conn: Connection, dest: str, after: int, limit: int) -> list[DueRow]:

@@ -17,9 +17,10 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock as FakeReactor
 
 from fep.crypto import certs, keyfile, sm3
+from fep.domain.link_budget import OfflineBudget
 from fep.services.uplink import Uplink
 from fep.services.uplink_ends import Ends
-from fep.settings_link import LinkSettings, OfflineSettings
+from fep.settings_link import LinkSettings
 from fep.store.certificates import certificate_txn
 from fep.store.issuing import Draft, Seal, freeze_txn, seal_txn
 from fep.store.numbers import Grant, grant_txn
@@ -254,8 +255,8 @@ class World:
         self.outbound: Callable[[str], int] = lambda name: 1
         self.inbound: Callable[[str], int] = lambda name: 1
         self.settings = LinkSettings(**{"rto_jitter": 0.0, **settings})
-        self.offline = OfflineSettings()
-        self.warnings: list[int] = []
+        self.quotas: list[OfflineBudget] = []
+        self.answered: list[tuple[int, int]] = []
         self.platform = Platform(self)
         self.fatal: list[str] = []
         self.keys = itertools.count(1)
@@ -271,9 +272,10 @@ class World:
         self.uplink = Uplink(
             self.reactor, self.watch, self.dice, self.store, self.settings, key, cert,
             self.platform.cert, node_id=NODE, carrier=self.ferry, work=self._work,
-            offline=self.offline, on_grant=grant_txn,
-            signature_xml=lambda row: f"<Signature>{row.der.hex()}</Signature>", log=self.log,
-            on_warning=self.warnings.append,
+            on_grant=grant_txn, on_quota=self.quotas.append,
+            on_answered=lambda count, fen: self.answered.append((count, fen)),
+            signature_xml=lambda row: f"<Signature>{row.der.hex()}</Signature>",
+            log=self.log,
         )  # fmt: skip
 
     def now_ms(self) -> int:
@@ -288,8 +290,8 @@ class World:
 
     def grant(self, first: int = 1, last: int = 100_000) -> None:
         """Give the node numbers without the link."""
-        self.done(self.store.do("t", grant_txn, Grant("u1", CODE, f"{first:010d}",
-                                                      f"{last:010d}", "person", "test")))  # fmt: skip
+        block = Grant("u1", CODE, f"{first:010d}", f"{last:010d}", "person", "test")
+        self.done(self.store.do("t", grant_txn, block))
 
     def issue(self, count: int) -> list[str]:
         """Freeze and seal receipts; returns their numbers."""

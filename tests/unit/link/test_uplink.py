@@ -10,7 +10,7 @@ import pytest
 from tests.unit.link.link_world import World
 
 
-@pytest.fixture()
+@pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     made = World(tmp_path, records_max=10)
     made.grant()
