@@ -100,3 +100,14 @@ def _rows(connection: sqlite3.Connection, table: str) -> list[Any]:
         for row in rows:
             row.ref = f"{row.code}-{row.number}"
     return rows
+
+
+def ask(store: Path, sql: str) -> list[tuple[Any, ...]]:
+    """Ask the store of a running daemon one question, on a connection that can only read."""
+    connection = sqlite3.connect(f"file:{store}?mode=ro", uri=True, timeout=5)
+    try:
+        connection.execute("PRAGMA query_only=ON").fetchall()
+        connection.execute("PRAGMA wal_autocheckpoint=0").fetchall()
+        return connection.execute(sql).fetchall()
+    finally:
+        connection.close()

@@ -1,0 +1,228 @@
+"""Long tests. `kill`: SIGKILL the loaded daemon at random moments, restart, count what is left.
+
+The HIS runs throughout and repeats what was not answered with the same key. At the end
+everything drains, and the store is held against the HIS's file, the province's ledger and
+the paper. The closing line counts violations of I1 to I6 by what they mean to a hospital.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from bisect import bisect_right
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.harness import ledgers
+from tests.harness.checkers import check_all
+from tests.harness.processes import Child, Failed, Fleet, wait_until
+from tests.harness.town import Town
+
+ACKED_LEAST = 5_000
+INFLIGHT_SHARE = 0.8
+WINDOWS = 16
+BLOCK = 40_000
+DRAIN_S = 180.0
+PRINT_EVERY = 10
+
+
+@dataclass
+class Run:
+    """What the loop remembers: when each kill happened, by the HIS's own clock."""
+
+    kills_ms: list[int] = field(default_factory=list)
+    restart_s: list[float] = field(default_factory=list)
+
+
+def acked_lines(ledger: Path) -> int:
+    """Return how many acknowledgements are on disk."""
+    return ledger.read_bytes().count(b"\n") if ledger.exists() else 0
+
+
+def kill_loop(
+    town: Town, run: Run, dice: random.Random, cycles: int, hospital: list[Child]
+) -> None:
+    """Kill and restart `cycles` times; the daemon runs at the end."""
+    share = ACKED_LEAST * 1.15 / 100
+    daemon = town.start_daemon()
+    for cycle in range(1, cycles + 1):
+        # Most kills come under load; some while the daemon is still coming up.
+        if dice.random() < 0.9:
+            before = acked_lines(town.ledger)
+            wanted = before + round(dice.uniform(0.2, 1.8) * share)
+            wait_until(
+                lambda wanted=wanted: acked_lines(town.ledger) >= wanted,
+                "the HIS gets answers",
+                timeout_s=60,
+                children=[daemon, *hospital],
+                poll_s=0.01,
+            )
+            time.sleep(dice.uniform(0, 0.03))
+        else:
+            time.sleep(dice.uniform(0, 0.8))
+        daemon.kill()
+        run.kills_ms.append(time.time_ns() // 1_000_000)
+        town.fleet.forget(daemon)
+        if cycle % PRINT_EVERY == 0:
+            print(f"  {cycle:4d} 次 kills, {acked_lines(town.ledger)} 笔 acked", flush=True)
+        started = time.monotonic()
+        late = dice.random() < 0.1 and cycle < cycles
+        daemon = town.start_daemon(wait=not late)
+        if not late:
+            run.restart_s.append(time.monotonic() - started)
+    town.wait_ready(daemon)
+
+
+def inflight_kills(run: Run, told: list[ledgers.Acked]) -> int:
+    """Count kills that left an event durable but unanswered, by the HIS's own file.
+
+    After such a kill the HIS repeats the key and is told `repeated`: the event was there,
+    its answer was not. A kill before any answer left what the kill before it had left.
+    """
+    times = sorted(acked.acked_at for acked in told)
+    repeated = sorted(acked.acked_at for acked in told if acked.repeated)
+    kills = [*run.kills_ms, sys.maxsize]
+    count = 0
+    for n, at_ms in enumerate(run.kills_ms):
+        # The next kill before which anything was answered at all ends this one's share.
+        until = next(
+            (later for later in kills[n + 1 :] if _any_between(times, at_ms, later)), at_ms
+        )
+        count += _any_between(repeated, at_ms, until)
+    return count
+
+
+def _any_between(times: list[int], after: int, until: int) -> bool:
+    return bisect_right(times, until) > bisect_right(times, after)
+
+
+def closing_line(run: Run, town: Town) -> tuple[str, bool, list[str]]:
+    """Return the line, whether it is good, and what is wrong."""
+    told = ledgers.his(town.ledger)
+    violations = check_all(town.place, town.ledger, town.report(), town.paper)
+    kinds = Counter(violation.invariant for violation in violations)
+    cycles, inflight = len(run.kills_ms), inflight_kills(run, told)
+    refs: dict[str, set[str]] = {}
+    for acked in told:
+        refs.setdefault(acked.ref, set()).add(acked.key)
+    acked_keys = {(acked.unit, acked.key) for acked in told}
+    figures = {
+        "cycles": cycles,
+        "inflight": inflight,
+        "acked": len(acked_keys),
+        "lost": kinds["I4"],
+        "doubled": kinds["I5"],
+        "reused": kinds["I1"] + sum(len(keys) - 1 for keys in refs.values()),
+        "gaps": kinds["I3"],
+        "undelivered": kinds["I6"],
+    }
+    line = "soak: " + " ".join(f"{name}={value}" for name, value in figures.items())
+    least = ACKED_LEAST * min(1.0, cycles / 100)
+    good = not violations and inflight >= INFLIGHT_SHARE * cycles and len(acked_keys) >= least
+    return line, good, [str(violation) for violation in violations]
+
+
+def soak_kill(options: argparse.Namespace) -> int:
+    """Run the whole of it in a directory of its own."""
+    place = (options.keep or Path(tempfile.mkdtemp(prefix="fep-soak-"))).resolve()
+    place.mkdir(parents=True, exist_ok=True)
+    dice = random.Random(options.seed)
+    started = time.monotonic()
+    run = Run()
+    print(f"soak kill: {options.cycles} cycles, seed {options.seed}, {place}", flush=True)
+    try:
+        with Fleet(place / "world" / "logs") as fleet:
+            town = Town(place, fleet)
+            _open(town)
+            hospital = _start_his(town, options.seed)
+            kill_loop(town, run, dice, options.cycles, hospital)
+            for his in hospital:
+                _close_his(town, his)
+            _drain(town)
+            fleet.stop_all()
+        line, good, wrong = closing_line(run, town)
+    except Failed as failed:
+        print(f"soak: {failed}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        if not options.keep:
+            shutil.rmtree(place, ignore_errors=True)
+    slowest = max(run.restart_s, default=0.0)
+    print(f"  {time.monotonic() - started:.0f} s, slowest restart {slowest:.1f} s")
+    for text in wrong[:30]:
+        print(f"  {text}")
+    print(line, flush=True)
+    return 0 if good else 1
+
+
+def _open(town: Town) -> None:
+    town.found()
+    town.start_province()
+    town.start_gate()
+    town.start_printer("--no-png", "--quiet")
+    daemon = town.start_daemon()
+    town.grant(BLOCK)
+    wait_until(town.has_numbers, "the numbers arrive", timeout_s=30, children=[daemon])
+    daemon.stop()
+    town.fleet.forget(daemon)
+
+
+def _start_his(town: Town, seed: int) -> list[Child]:
+    """Most windows want no paper: a printer is slower than a hundred windows."""
+    load = ("--seconds", "3600", "--retry", "--phase", "soak")
+    many = ("--concurrency", str(WINDOWS), "--seed", str(seed))
+    paper = ("--concurrency", "1", "--rate", "2", "--print", "--seed", str(seed + 1))
+    return [
+        town.fleet.start("his", town.his(*load, *many)),
+        town.fleet.start("his-paper", town.his(*load, *paper)),
+    ]
+
+
+def _close_his(town: Town, his: Child) -> None:
+    """Let every window finish its call: SIGINT would leave some of them unanswered."""
+    his.process.send_signal(signal.SIGTERM)
+    try:
+        his.process.wait(30)
+    except subprocess.TimeoutExpired as error:
+        raise Failed("the HIS does not stop") from error
+    town.fleet.forget(his)
+
+
+def _drain(town: Town) -> None:
+    wait_until(
+        town.drained,
+        "everything is delivered",
+        timeout_s=DRAIN_S,
+        children=list(town.fleet.children),
+        poll_s=0.5,
+    )
+
+
+def _interrupted(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    """Choose the soak."""
+    parser = argparse.ArgumentParser(prog="scripts/soak", description=__doc__)
+    kinds = parser.add_subparsers(dest="what", required=True)
+    kill = kinds.add_parser("kill", help="SIGKILL under load, again and again")
+    kill.add_argument("--cycles", type=int, default=100)
+    kill.add_argument("--seed", type=int, default=1)
+    kill.add_argument("--keep", metavar="DIR", type=Path, help="keep the data in DIR")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, _interrupted)
+    return soak_kill(options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
