@@ -20,7 +20,7 @@ from fep.domain.faults import Refused
 from fep.domain.printing import Outcome, PrintResult, Slip
 from fep.ports import Clock, Rasteriser
 
-POLL_S = 1.0
+FREE_CUTTER_S = 5.0
 PROBE_ID = "?fep"
 
 
@@ -72,6 +72,7 @@ class EscposPrinter:
         self._torn = False
         self._owed = 0
         self._syncs = 0
+        self._freed_at = float("-inf")
 
     # from the spool
     async def print(self, slip: Slip, fence_id: str) -> PrintResult:
@@ -100,6 +101,8 @@ class EscposPrinter:
         try:
             talk = await self._opened()
             faults = await self._ask_faults(talk)
+            if "PRN_CUTTER" in faults and "PRN_COVER_OPEN" not in faults:
+                faults = await self._free_cutter(talk, faults)
         except DeviceFault as error:
             return (error.code,)
         if self._tcp.shared:
@@ -125,6 +128,18 @@ class EscposPrinter:
     def close(self) -> None:
         """Give the device back."""
         self._drop()
+
+    async def _free_cutter(self, talk: Talk, faults: tuple[str, ...]) -> tuple[str, ...]:
+        """Recover a latched cutter error, now and then: somebody may be clearing the jam."""
+        if self._clock.mono() < self._freed_at + FREE_CUTTER_S:
+            return faults
+        self._freed_at = self._clock.mono()
+        self._stale = True
+        try:
+            self._clear(talk)
+        except LineLost as error:
+            raise self._lost_before_body(talk) from error
+        return await self._ask_faults(talk)
 
     # before the body
     async def _compose(self, slip: Slip) -> bytes:
@@ -286,7 +301,7 @@ class EscposPrinter:
         asked = 0
         turn = 0
         while (left_s := until - self._clock.mono()) > 0:
-            event = await talk.next(min(left_s, POLL_S))
+            event = await talk.next(min(left_s, self._profile.poll_s))
             if event is None and not asked and self._profile.realtime_status:
                 asked = (2, 3, 4)[turn % 3]
                 turn += 1
@@ -315,6 +330,9 @@ class EscposPrinter:
         self._stale = self._torn = True
         if talk.lost:
             self._drop()
+        elif fault == "PRN_CUTTER":
+            # Its recovery moves the blade: that waits until somebody had a look.
+            return
         elif fault.startswith("PRN_"):
             self._clear(talk)
         else:

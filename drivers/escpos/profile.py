@@ -45,7 +45,9 @@ class Profile:
     probe_timeout_s: float = 1.0
     fence_margin_s: float = 10.0
     fence_min_s: float = 15.0
-    settle_s: float = 0.3
+    settle_s: float = 2.0
+    # Between two looks at a device that works on a job and says nothing by itself.
+    poll_s: float = 1.0
 
 
 def parse(text: str, name: str) -> Profile:

@@ -74,6 +74,12 @@ class Parser:
             self._byte(byte, events)
         return events
 
+    def give_up(self) -> list[Event]:
+        """Return what was begun as noise: after a silence its end will not come any more."""
+        events: list[Event] = [Noise(lost) for lost in self._open]
+        self._open.clear()
+        return events
+
     def _byte(self, byte: int, events: list[Event]) -> None:
         if byte in (XON, XOFF):
             events.append(Flow(byte == XON))

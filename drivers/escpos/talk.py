@@ -109,6 +109,7 @@ class Talk:
             self.write(codec.status_query(n))
             byte = await self._realtime(self._profile.status_timeout_s)
             if byte is None:
+                self._parser.give_up()
                 continue
             if attempt > 1:
                 # A late twin of this reply would be taken for the answer to the next one.

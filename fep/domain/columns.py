@@ -37,14 +37,17 @@ def clean(text: str) -> str:
 
 
 def wrap(text: str, width: int) -> tuple[str, ...]:
-    """Break `text` into lines of at most `width` columns; at least one line comes back."""
-    assert width >= 2, width
+    """Break `text` into lines of at most `width` columns; at least one line comes back.
+
+    A line never ends before its first character, be that wider than `width`.
+    """
+    assert width >= 1, width
     lines: list[str] = []
     line: list[str] = []
     used = 0
     for char in text[:MAX_TEXT]:
         wide = char_columns(char)
-        if used + wide > width:
+        if line and used + wide > width:
             lines.append("".join(line))
             line, used = [], 0
         line.append(char)

@@ -228,7 +228,7 @@ def _narrow(pair: tuple[str, str]) -> bool:
 
 def _amounts(entries: tuple[tuple[str, Fen], ...]) -> tuple[Part, ...]:
     """Put amounts in two columns, each label left and its money right."""
-    gap = 2
+    gap = 1
     parts: list[Part] = []
     waiting: list[tuple[str, int, str]] = []
     for label, fen in entries:

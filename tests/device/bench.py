@@ -21,6 +21,7 @@ FAST = escpos.Profile(
     fence_min_s=0.3,
     fence_margin_s=0.1,
     settle_s=0.05,
+    poll_s=0.05,
     bytes_per_s=1_000_000,
 )
 

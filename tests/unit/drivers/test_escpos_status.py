@@ -51,6 +51,14 @@ def test_broken_asb_is_noise_and_the_next_reply_is_read():
     assert [Noise(0x10), Noise(0x00), Realtime(0x12)] == Parser().feed(b"\x10\x00\x12")
 
 
+def test_a_block_whose_end_was_lost_is_given_up_after_a_silence():
+    parser = Parser()
+    parser.feed(b"\x37\x25")
+
+    assert [Noise(0x37), Noise(0x25)] == parser.give_up()
+    assert [Realtime(0x12)] == parser.feed(b"\x12")
+
+
 @given(st.binary(max_size=300), st.lists(st.integers(1, 7), max_size=60))
 def test_any_split_of_the_stream_gives_the_same_events(data, sizes):
     whole = Parser().feed(data)
