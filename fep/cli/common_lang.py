@@ -7,10 +7,28 @@ printed here.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextvars import ContextVar
+from dataclasses import dataclass
 
 LANGUAGES = ("zh", "en")
-LANG: ContextVar[str] = ContextVar("LANG", default="zh")
+
+
+@dataclass(slots=True)
+class Chosen:
+    """The language of this process: one operator, one console."""
+
+    language: str = "zh"
+
+    def get(self) -> str:
+        """Return `zh` or `en`."""
+        return self.language
+
+    def set(self, language: str) -> None:
+        """Choose."""
+        assert language in LANGUAGES, language
+        self.language = language
+
+
+LANG = Chosen()
 
 
 def say(zh: str, en: str) -> str:

@@ -35,7 +35,16 @@ def slice_q(conn: Connection, after: int, limit: int) -> list[Record]:
         .order_by(column.seq)
         .limit(min(limit, SLICE_ROWS))
     )
-    return [Record(seq, bytes(line), bytes(digest)) for seq, line, digest in rows]
+    return [_record(*row) for row in rows]
+
+
+def _record(seq: int, line: bytes | str, digest: bytes | str) -> Record:
+    return Record(seq, _octets(line), _octets(digest))
+
+
+def _octets(value: bytes | str) -> bytes:
+    """Return a stored blob; somebody who edits the file by hand may have left text there."""
+    return value.encode() if isinstance(value, str) else bytes(value)
 
 
 def head_q(conn: Connection) -> Record | None:
@@ -44,7 +53,7 @@ def head_q(conn: Connection) -> Record | None:
     row = conn.execute(
         select(column.seq, column.line, column.hash).order_by(column.seq.desc()).limit(1)
     ).first()
-    return Record(row.seq, bytes(row.line), bytes(row.hash)) if row else None
+    return _record(*row) if row else None
 
 
 def checkpoint_q(conn: Connection) -> dict[str, object] | None:
