@@ -6,6 +6,7 @@ import hmac
 import json
 import socket
 import threading
+from pathlib import Path
 from typing import Any
 
 CHALLENGE = "0123456789abcdef0123456789abcdef"
@@ -22,6 +23,7 @@ class FakeFrontEnd:
         vanish_at: tuple[int, ...] = (),
         faults: dict[int, dict[str, Any]] | None = None,
         wrong_amount: bool = False,
+        unix: Path | None = None,
     ) -> None:
         self.frame_mac = frame_mac
         self.vanish_at = set(vanish_at)
@@ -31,8 +33,14 @@ class FakeFrontEnd:
         self.receipts: dict[str, dict[str, Any]] = {}
         self.complaints: list[str] = []
         self._lock = threading.Lock()
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.where = f"tcp:127.0.0.1:{self._socket.getsockname()[1]}"
+        if unix is not None:
+            self._socket = socket.socket(socket.AF_UNIX)
+            self._socket.bind(str(unix))
+            self._socket.listen()
+            self.where = f"unix:{unix}"
+        else:
+            self._socket = socket.create_server(("127.0.0.1", 0))
+            self.where = f"tcp:127.0.0.1:{self._socket.getsockname()[1]}"
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
 

@@ -215,3 +215,30 @@ def test_events_in_our_own_shape_pass_unchanged() -> None:
 def test_an_event_without_key_is_an_error() -> None:
     with pytest.raises(ValueError):
         his_events.load('{"totalAmt":"1.00"}', unit="", point="", kind="k", wants_print=False)
+
+
+def test_the_control_socket_needs_no_login(front_end: list[FakeFrontEnd], tmp_path: Path) -> None:
+    front_end.append(server := FakeFrontEnd(frame_mac=False, unix=tmp_path / "control.sock"))
+
+    report = run_load(server.where, "his", b"", count=3, plan=PLAN)
+
+    assert report.acked == 3
+
+
+def test_a_run_by_the_clock_ends_by_the_clock(front_end: list[FakeFrontEnd]) -> None:
+    front_end.append(server := FakeFrontEnd())
+
+    report = run_load(server.where, "his", KEY, seconds=0.2, concurrency=2, plan=PLAN)
+
+    assert report.acked == report.sent > 0
+    assert 0.2 <= report.seconds < 5
+
+
+def test_a_rate_is_kept(front_end: list[FakeFrontEnd]) -> None:
+    front_end.append(server := FakeFrontEnd())
+
+    report = run_load(
+        server.where, "his", KEY, count=11, concurrency=4, plan=Plan(unit="H1", rate=50)
+    )
+
+    assert report.seconds >= 10 / 50
