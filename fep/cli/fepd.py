@@ -36,9 +36,9 @@ def run() -> None:
         path: Path = find_config()
     except CliFault as fault:
         refuse_with(fault)
-    from fep.services import node
+    from fep.services.run import run as run_node
 
-    sys.exit(node.run(path))
+    sys.exit(run_node(path))
 
 
 def main() -> None:

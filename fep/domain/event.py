@@ -113,9 +113,7 @@ def check(event: BillingEvent) -> None:
         raise refuse("EVT_ITEMS_NONE")
     items = sum(item.amount_fen for item in event.items)
     if items != event.total_fen:
-        raise refuse(
-            "EVT_ITEMS_SUM", sum=format_fen(items), total=format_fen(event.total_fen)
-        )
+        raise refuse("EVT_ITEMS_SUM", sum=format_fen(items), total=format_fen(event.total_fen))
     if event.channels:
         paid = sum(channel.amount_fen for channel in event.channels)
         if paid != event.total_fen:

@@ -68,7 +68,9 @@ class Province:
     signature_codec: str = "der"  # der | raw
     signature_reference: str = ""
     pay_mode: str = ""
-    qr_template: str = "{verify_url}?code={code}&number={number}&random={check}&date={date}&amount={amount}"
+    qr_template: str = (
+        "{verify_url}?code={code}&number={number}&random={check}&date={date}&amount={amount}"
+    )
     verify_url: str = "https://pjcy.example.invalid/verify"
     verify_hint: str = ""  # sentence in the footer of the slip
 
@@ -110,4 +112,4 @@ class Unit:
     signer_cert: str
     signer_passphrase: str = ""  # "file:PATH" or "credential:NAME"
     default_checker: str = ""
-    dest: str = "province"
+    dest: str = "province"  # filled from [link] at start

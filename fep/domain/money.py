@@ -46,5 +46,5 @@ def parse_scaled(text: str, digits: int) -> int:
     if match is None or len(match.group(3) or "") > digits:
         raise NotMoney(text)
     sign, whole, part = match.groups()
-    value = int(whole) * 10**digits + int((part or "").ljust(digits, "0") or "0")
+    value: int = int(whole) * 10**digits + int((part or "").ljust(digits, "0") or "0")
     return -value if sign else value

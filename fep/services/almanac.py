@@ -28,11 +28,11 @@ class Almanac:
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 3600},
         )
 
-    def daily(self, name: str, hour: int, minute: int, work: Callable[[], None]) -> None:
+    def daily(self, name: str, hour: int, minute: int, work: Callable[[], object]) -> None:
         """Run `work` on the reactor thread every day at a +08:00 time."""
         self._add(name, CronTrigger(hour=hour, minute=minute, timezone=CST), work)
 
-    def every(self, name: str, minutes: int, work: Callable[[], None]) -> None:
+    def every(self, name: str, minutes: int, work: Callable[[], object]) -> None:
         """Run `work` on the reactor thread every so many minutes."""
         self._add(name, IntervalTrigger(minutes=minutes, timezone=CST), work)
 
@@ -40,16 +40,21 @@ class Almanac:
         """Start counting."""
         self._scheduler.start()
 
+    @property
+    def running(self) -> bool:
+        """Return whether it counts."""
+        return bool(self._scheduler.running)
+
     def stop(self) -> None:
         """Stop without waiting; calendar work is never half an effect."""
         self._scheduler.shutdown(wait=False)
 
-    def _add(self, name: str, trigger: Any, work: Callable[[], None]) -> None:
+    def _add(self, name: str, trigger: Any, work: Callable[[], object]) -> None:
         def shim() -> None:
             self._reactor.callFromThread(self._run, name, work)
 
         self._scheduler.add_job(shim, trigger, id=name, name=name)
 
-    def _run(self, name: str, work: Callable[[], None]) -> None:
+    def _run(self, name: str, work: Callable[[], object]) -> None:
         self._log.info("calendar.run", job=name)
         work()

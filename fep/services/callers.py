@@ -96,8 +96,6 @@ class Callers:
     def _failed(self, appid: str, address: str) -> None:
         now = self._clock.mono()
         times = self._failures.pop((appid, address), [])
-        self._failures[appid, address] = [
-            at for at in times if at > now - FAILURE_WINDOW_S
-        ] + [now]
+        self._failures[appid, address] = [at for at in times if at > now - FAILURE_WINDOW_S] + [now]
         while len(self._failures) > REMEMBERED_MAX:
             self._failures.popitem(last=False)

@@ -1,7 +1,8 @@
 """One connection of the socket API: lines in, answers out, everything bounded.
 
 A client that pipelines is read no further than its outstanding calls allow; one that does
-not read its answers is given no further ones and then cut. Answers go out in the order they are ready.
+not read its answers is given no further ones and then cut. Answers go out in the order they
+are ready.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IPushProducer
 from twisted.internet.protocol import Protocol as TwistedProtocol
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -95,7 +97,7 @@ class Connection(TwistedProtocol):
         self._waiting.extend(self._feed.feed(data))
         self._work()
 
-    def connectionLost(self, reason: Failure = Failure(ConnectionError())) -> None:
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._waiting.clear()
         for timer in (self._auth_timer, self._stall_timer):
             if timer is not None:
@@ -208,8 +210,9 @@ class Connection(TwistedProtocol):
     def _refuse(self, request: jsonrpc.Request, failure: Failure) -> None:
         self._outstanding -= 1
         reference = self._door.reference()
-        if failure.check(Refused):
-            refused = failure.value
+        error = failure.value
+        if isinstance(error, Refused):
+            refused = error
         else:
             self._log.error("call.failed", method=request.method, ref=reference,
                             failure=failure.getTraceback()[-2000:])  # fmt: skip

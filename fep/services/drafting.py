@@ -69,7 +69,9 @@ class Draw:
             body=pack(body),
             check_code=check_code(self._entropy.token(8)),
             code_at=_code_at(kind, unit),
-            compose=einvoice.prepare(event, kind, unit, province, markup=b"&" in body or b"<" in body or b">" in body),
+            compose=einvoice.prepare(
+                event, kind, unit, province, markup=b"&" in body or b"<" in body or b">" in body
+            ),
             print_wish=event.print,
         )
 

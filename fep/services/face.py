@@ -94,14 +94,11 @@ def qr_content(receipt: Receipt, province: Province) -> str:
 def _lines(items: list[Item], limit: int) -> tuple[ItemView, ...]:
     shown = items if len(items) <= limit else items[: limit - 1]
     lines = [
-        ItemView(item.name, item.amount_fen, quantity=item.number, unit=item.unit)
-        for item in shown
+        ItemView(item.name, item.amount_fen, quantity=item.number, unit=item.unit) for item in shown
     ]
     if len(shown) < len(items):
         rest = items[len(shown) :]
-        lines.append(
-            ItemView(f"其余{len(rest)}项见明细", sum(item.amount_fen for item in rest))
-        )
+        lines.append(ItemView(f"其余{len(rest)}项见明细", sum(item.amount_fen for item in rest)))
     return tuple(lines)
 
 

@@ -27,6 +27,9 @@ from fep.wire import jsonrpc
 from fep.wire.fields import Fields
 
 FLUSH_S = 2.0
+# Twisted leaves these two untyped.
+_unix: Any = UNIXServerEndpoint
+_from_string: Any = serverFromString
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +79,9 @@ class Intake:
             if door.control:
                 Path(door.endpoint).unlink(missing_ok=True)
                 mode = 0o660 if self._control_group else 0o600
-                endpoint: Any = UNIXServerEndpoint(self._reactor, door.endpoint, mode=mode)
+                endpoint: Any = _unix(self._reactor, door.endpoint, mode=mode)
             else:
-                endpoint = serverFromString(self._reactor, door.endpoint)
+                endpoint = _from_string(self._reactor, door.endpoint)
             self._ports.append(await endpoint.listen(factory))
             if door.control and self._control_group:
                 os.chown(door.endpoint, -1, grp.getgrnam(self._control_group).gr_gid)
@@ -134,9 +137,7 @@ class Intake:
         member = "token" if algorithm == "token" else "mac"
         proof = fields.text(member, 512, required=True)
         fields.done()
-        caller = self._callers.prove(
-            appid, algorithm, proof, challenge, peer, token_ok=token_ok
-        )
+        caller = self._callers.prove(appid, algorithm, proof, challenge, peer, token_ok=token_ok)
         self._log.info("caller.in", appid=appid, peer=peer)
         return caller
 

@@ -73,7 +73,9 @@ class Issue:
         self.refused = 0
 
     # from doors
-    def issue(self, draft: issuing.Draft, *, queued: bool = False) -> Deferred[tuple[Receipt, bool]]:
+    def issue(
+        self, draft: issuing.Draft, *, queued: bool = False
+    ) -> Deferred[tuple[Receipt, bool]]:
         """Answer (receipt, repeated) once it is signed and durable.
 
         `queued` events have no deadline: a durable row waits for them. Fails with Refused.
@@ -291,9 +293,7 @@ class Issue:
 
     def _note_double(self, receipt: Receipt, other: str) -> None:
         def note_txn(tx: Any) -> None:
-            tx.journal(
-                "event.suspected_double", receipt.ref, {"key": receipt.key, "other": other}
-            )
+            tx.journal("event.suspected_double", receipt.ref, {"key": receipt.key, "other": other})
 
         work = cast("Deferred[None]", self._store.do("double", note_txn))
         work.addErrback(lambda failure: self._log.error("issue.note", why=str(failure.value)))

@@ -33,16 +33,19 @@ from fep.services.drafting import Draw
 from fep.services.face import Faces
 from fep.services.intake import DoorSettings, Intake
 from fep.services.issue import Issue
-from fep.services.linking import Linking
+from fep.services.linked import Parts, first_start_q, make_uplink
 from fep.services.methods import Methods
 from fep.services.queue import Queue
 from fep.services.signing import SignerFiles, UnitSigner
 from fep.services.spool import Spool
+from fep.services.uplink import Uplink
 from fep.services.window import Window
 from fep.settings import Settings, read_secret
 from fep.store.certificates import certificate_txn
 from fep.store.lock import DataLock, Locked
+from fep.store.numbers import Grant, grant_txn
 from fep.store.opening import open_store
+from fep.store.tx import Tx
 
 STOP_NOTE = "last-stop.json"
 
@@ -93,7 +96,8 @@ class Node:
         self.store.do("node.start", _note_txn, "node.started", __version__)
         self.issue.recover()
         await self.spool.start()
-        await self.linking.start()
+        if self.uplink is not None:
+            self.uplink.start()
         self.queue.wake()
         await self.intake.open(self._doors())
         self._log.info("node.ready", version=__version__, data=str(data))
@@ -111,10 +115,9 @@ class Node:
         }  # fmt: skip
         draw = Draw(self._entropy, s.units, s.kinds, s.provinces, details_max=s.api.max_details)
         count, amount = self.store.read(unanswered_q)
-        self.linking = Linking(self)
-        self.budget = RunningBudget(
-            s.offline.budget(), self.linking.offline_ms, count, amount, self._log
-        )
+        self.uplink: Uplink | None = None
+        self._first_start = self.store.read(first_start_q) or self.started_at
+        self.budget = RunningBudget(s.offline.budget(), self._offline_ms, count, amount, self._log)
         self.issue = Issue(
             self._reactor, self._clock, self.store, self.signers, draw, self.budget, self._log,
             deadline_s=s.api.deadline_s, events_max=s.api.queue_events,
@@ -127,6 +130,9 @@ class Node:
             self.faces.view_q, self._rasteriser, self._log,
         )  # fmt: skip
         self.issue.on_sealed += [self._sealed]
+        parts = Parts(s, self._reactor, self._clock, self._entropy, self.store, self._log,
+                      self._threads)  # fmt: skip
+        self.uplink = make_uplink(parts, self.budget, self._granted_txn)
         window = Window(self.store, self.issue, self.queue, draw, self._clock, __version__)
         self.intake = Intake(
             self._reactor, self._entropy, Callers(self._clock, _callers(s)),
@@ -137,7 +143,12 @@ class Node:
         )  # fmt: skip
 
     def _desk(self) -> DeskContext:
-        return DeskContext(node=self)
+        return DeskContext(
+            settings=self.settings, store=self.store, clock=self._clock, issue=self.issue,
+            spool=self.spool, uplink=self.uplink, started_at=self.started_at,
+            selfcheck=lambda: self.checks, version=__version__, signers=self.signers,
+            numbers_came=self._numbers_came,
+        )  # fmt: skip
 
     async def _open_signers(self) -> None:
         for signer in self.signers.values():
@@ -160,7 +171,22 @@ class Node:
     def _sealed(self, receipt: Any) -> None:
         if receipt.print_job is not None:
             self.spool.wake()
-        self.linking.wake()
+        if self.uplink is not None:
+            self.uplink.wake()
+
+    def _offline_ms(self) -> int:
+        if self.uplink is not None:
+            return self.uplink.offline_ms()
+        return max(self.now_ms() - self._first_start, 0)
+
+    def _granted_txn(self, tx: Tx, grant: Grant) -> bool:
+        """A block from the platform: the queue looks again once it is committed."""
+        new = grant_txn(tx, grant)
+        self._reactor.callLater(0, self._numbers_came)
+        return new
+
+    def _numbers_came(self) -> None:
+        self.queue.wake()
 
     def self_check(self) -> Deferred[None]:
         """Look at ourselves; a signature that does not verify fences issuing."""
@@ -197,7 +223,8 @@ class Node:
         await self.issue.stop()
         await self.intake.close_connections()
         await self.spool.stop()
-        await self.linking.stop()
+        if self.uplink is not None:
+            await self.uplink.stop()
         await gatherResults([signer.stop() for signer in self.signers.values()])
         self._rasteriser.close()
         if not self.store.dead:

@@ -12,7 +12,6 @@ import json
 import os
 import signal
 import struct
-import sys
 from pathlib import Path
 
 from fep.crypto import certs, keyfile, sm2
@@ -29,9 +28,8 @@ def main() -> None:
     """Serve until stdin closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    line = sys.stdin.buffer.raw.readline()  # type: ignore[attr-defined]  # BufferedReader has .raw
     try:
-        key = _open(json.loads(line))
+        key = _open(json.loads(_line()))
     except Exception as error:  # whatever is wrong with a key file is told, not raised
         _write(json.dumps({"ok": False, "why": f"{type(error).__name__}: {error}"[:300]}).encode())
         _write(b"\n")
@@ -40,11 +38,17 @@ def main() -> None:
     _serve(key)
 
 
+def _line() -> bytes:
+    """Read the configuration line byte by byte: what follows it are requests."""
+    line = b""
+    while not line.endswith(b"\n") and (byte := os.read(0, 1)):
+        line += byte
+    return line
+
+
 def _open(config: dict[str, str]) -> sm2.PrivateKey:
     passphrase = config["passphrase"].encode() if config["passphrase"] else None
-    key = keyfile.load_private(
-        Path(config["key"]).read_bytes(), passphrase, entropy=RealEntropy()
-    )
+    key = keyfile.load_private(Path(config["key"]).read_bytes(), passphrase, entropy=RealEntropy())
     certificate = certs.parse(Path(config["cert"]).read_bytes())
     probe = certificate.public_key.digest(b"fep signer probe")
     if not certificate.public_key.verify_digest(probe, key.sign_digest(probe)):

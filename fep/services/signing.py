@@ -191,7 +191,7 @@ class _Child(ProcessProtocol):
         self._rest = data[offset:]
 
     def processEnded(self, reason: Failure) -> None:
-        why = "exit" if reason.check(ProcessDone) else str(reason.value)[:200]
+        why = "exit" if isinstance(reason.value, ProcessDone) else str(reason.value)[:200]
         self._owner.ended(why)
 
 

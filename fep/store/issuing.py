@@ -33,9 +33,7 @@ INSERT_RECEIPT = (
 INSERT_ORIGINAL = "INSERT INTO original (receipt_id, body) VALUES (?, ?)"
 UPDATE_BLOCK = "UPDATE number_block SET next = ?, state = ? WHERE id = ?"
 SEAL_RECEIPT = "UPDATE receipt SET state = 'sealed' WHERE id = ? AND state = 'frozen'"
-INSERT_SIGNATURE = (
-    "INSERT INTO signature (receipt_id, cert_id, signed_at, der) VALUES (?, ?, ?, ?)"
-)
+INSERT_SIGNATURE = "INSERT INTO signature (receipt_id, cert_id, signed_at, der) VALUES (?, ?, ?, ?)"
 INSERT_UPLOAD = (
     "INSERT INTO upload (id, receipt_id, dest, op, state, rec_seq, batch_seq, result, detail,"
     " updated_at) VALUES (?, ?, ?, 'ISSUE', 'due', 0, 0, '', '', ?)"
@@ -146,8 +144,8 @@ def freeze_txn(tx: Tx, drafts: Sequence[Draft]) -> list[Frozen | Refused]:
     rows = _Rows([], [], [], [], {})
     answers: list[Frozen | Refused] = []
     for draft in drafts:
-        entry = known.get((draft.unit, draft.key))
-        answer = _repeated(draft, entry) or _freeze(tx, rows, draft, entry)
+        before = known.get((draft.unit, draft.key))
+        answer = _repeated(draft, before) or _freeze(tx, rows, draft, before)
         if isinstance(answer, Frozen):
             known[draft.unit, draft.key] = Known(
                 answer.receipt.event_id, draft.digest, "issued", answer.receipt
@@ -297,8 +295,9 @@ def submit_txn(tx: Tx, draft: Draft) -> tuple[int, str]:
         return entry.event_id, entry.state
     event_id = entry.event_id if entry else tx.next_id("event")
     if entry is None:
-        tx.cursor.execute(INSERT_EVENT, (event_id, draft.unit, draft.caller, draft.key,
-                                         draft.digest, "queued", tx.now_ms, "", draft.body))  # fmt: skip
+        row = (event_id, draft.unit, draft.caller, draft.key, draft.digest, "queued", tx.now_ms,
+               "", draft.body)  # fmt: skip
+        tx.cursor.execute(INSERT_EVENT, row)
     else:
         tx.cursor.execute(
             REOPEN_EVENT, ("queued", draft.caller, draft.digest, "", draft.body, event_id)

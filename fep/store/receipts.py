@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, func, select
 
@@ -65,9 +66,7 @@ def frozen_q(conn: Connection, limit: int) -> list[Receipt]:
 
 def original_q(conn: Connection, receipt_id: int) -> bytes:
     """Return the literal signed bytes. Raises KeyError when there are none."""
-    body = conn.execute(
-        select(original.c.body).where(original.c.receipt_id == receipt_id)
-    ).scalar()
+    body = conn.execute(select(original.c.body).where(original.c.receipt_id == receipt_id)).scalar()
     if body is None:
         raise KeyError(receipt_id)
     return unpack(body)
@@ -118,7 +117,7 @@ _EVENT = (
 )  # fmt: skip
 
 
-def _as_event(row: Row[tuple[object, ...]]) -> EventRow:
+def _as_event(row: Any) -> EventRow:
     values = dict(row._mapping)
     values["params"] = unpack(values.pop("body"))
     return EventRow(**values)

@@ -20,7 +20,6 @@ from typing import Any, Protocol, TypeVar, cast
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
 
 from fep.domain.faults import refuse
 from fep.store.tx import Fence, Heads, Tx
@@ -172,7 +171,7 @@ class Store:
             return
         if alone or len(works) == 1:
             for work in works:
-                work.done.errback(Failure(error))
+                work.done.errback(error)
             self._next()
             return
         for work in reversed(works):
@@ -194,7 +193,7 @@ class Store:
         self.commits += 1
         for work, result in zip(works, results, strict=True):
             if isinstance(result, Exception):
-                work.done.errback(Failure(result))
+                work.done.errback(result)
             else:
                 work.done.callback(result)
         self._next()

@@ -39,7 +39,7 @@ def _escaped(value: Any) -> Any:
         return {name: _escaped(entry) for name, entry in value.items()}
     if isinstance(value, msgspec.Struct):
         return type(value)(*(_escaped(getattr(value, f)) for f in value.__struct_fields__))
-    if is_dataclass(value):
+    if is_dataclass(value) and not isinstance(value, type):
         return type(value)(*(_escaped(getattr(value, f.name)) for f in fields(value)))
     return value
 

@@ -13,7 +13,6 @@ from fep.domain.faults import refuse
 from fep.domain.money import Fen, NotMoney, parse_fen, parse_scaled
 from fep.domain.text import ForbiddenText, clean
 
-
 T = TypeVar("T")
 
 

@@ -1,0 +1,102 @@
+"""The node's link, put together from settings; without a platform certificate there is none,
+and that is said, never guessed at. Offline time then counts from the node's first start."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+from sqlalchemy import Connection, select
+from twisted.internet.defer import execute
+from twisted.internet.threads import deferToThread
+
+from fep.crypto import certs, keyfile
+from fep.domain.kind import Province, Unit
+from fep.domain.link_budget import OfflineBudget
+from fep.ports import Clock, Entropy
+from fep.services.ferry import Ferry
+from fep.services.uplink import Uplink
+from fep.services.uplink_ends import Work
+from fep.settings import Settings, read_secret
+from fep.store.link import DueRow
+from fep.store.schema import journal
+from fep.store.writer import Store
+from fep.wire import einvoice
+
+
+class Budget(Protocol):
+    """What the link tells the offline budget."""
+
+    def answered(self, count: int, amount_fen: int) -> None: ...
+    def bind(self, signed: OfflineBudget) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the link is built on."""
+
+    settings: Settings
+    reactor: Any
+    clock: Clock
+    entropy: Entropy
+    store: Store
+    log: Any
+    threads: bool
+
+
+def make_uplink(parts: Parts, budget: Budget, on_grant: Callable[..., bool]) -> Uplink | None:
+    """Return the uplink, None when the link is off or the platform is not known yet."""
+    s = parts.settings
+    platform_cert = s.root / s.link.platform_cert
+    if not s.link.enabled or not platform_cert.is_file():
+        parts.log.warning("link.none", enabled=s.link.enabled, cert=str(platform_cert))
+        return None
+    secret = read_secret(s.node.passphrase, s.root) if s.node.passphrase else None
+    node_key = keyfile.load_private(s.node.key.read_bytes(), secret, entropy=parts.entropy)
+    ferry = Ferry(s.root / s.link.directory)
+    return Uplink(
+        parts.reactor,
+        parts.clock,
+        parts.entropy,
+        parts.store,
+        s.link,
+        node_key,
+        certs.parse(s.node.cert.read_bytes()),
+        certs.parse(platform_cert.read_bytes()),
+        node_id=s.node.id,
+        carrier=ferry,
+        work=cast("Work", deferToThread if parts.threads else execute),
+        on_grant=on_grant,
+        signature_xml=_signature_xml(s),
+        on_answered=budget.answered,
+        on_quota=budget.bind,
+        log=parts.log,
+    )
+
+
+def _signature_xml(settings: Settings) -> Callable[[DueRow], str]:
+    parsed: dict[bytes, certs.Certificate] = {}
+
+    def element(row: DueRow) -> str:
+        certificate = parsed.get(row.cert_der)
+        if certificate is None:
+            certificate = parsed[row.cert_der] = certs.parse(row.cert_der)
+        return einvoice.signature_element(
+            row.der, row.signed_at, certificate, province_of(settings, row.unit)
+        )
+
+    return element
+
+
+def province_of(settings: Settings, unit: str) -> Province:
+    """Return the province of a configured unit. Raises KeyError."""
+    found: Unit = settings.units[unit]
+    return settings.provinces[found.province]
+
+
+def first_start_q(conn: Connection) -> int:
+    """Return when this node first started, 0 on a new store (ms)."""
+    line = conn.execute(select(journal.c.line).order_by(journal.c.seq).limit(1)).scalar()
+    return int(json.loads(line)["at"]) if line else 0
