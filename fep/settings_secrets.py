@@ -1,0 +1,120 @@
+"""Files of keys, certificates and passphrases that the configuration names: there, and private.
+
+Rules: a secret that others of this machine may read is an error; a credential of systemd can
+only be seen from inside its service. No content appears in a message.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from fep.settings_places import CREDENTIAL, located
+from fep.settings_site import UnitFile
+from fep.settings_toml import Source, Trail
+from fep.settings_types import FepFile
+
+CALLER_KEY_CHARS_MIN = 32
+CALLER_KEY_CHARS_MAX = 512
+OTHERS = 0o077
+
+
+class _Files:
+    """Looks at files on behalf of one configuration file."""
+
+    def __init__(self, source: Source, root: Path, environ: Mapping[str, str]) -> None:
+        self._source = source
+        self._root = root
+        self._environ = environ
+
+    def secret(self, trail: Trail, reference: str) -> Path | None:
+        """Check a file that nobody else may read; return its path if it can be read now."""
+        path = self._there(trail, reference)
+        if path is None or reference.startswith(CREDENTIAL):
+            return path  # systemd keeps credentials private, by an access list
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & OTHERS:
+            self._source.wrong(
+                trail, f"{path} 权限 {mode:04o} 过宽，他人可读",
+                f"{path} has mode {mode:04o}: others may read it", f"chmod 600 {path}",
+            )  # fmt: skip
+        return path
+
+    def public(self, trail: Trail, reference: str, *, weak: bool = False,
+               suggestion: str = "") -> None:  # fmt: skip
+        """Check a file that anybody may read."""
+        self._there(trail, reference, weak=weak, suggestion=suggestion)
+
+    def _there(self, trail: Trail, reference: str, *, weak: bool = False,
+               suggestion: str = "") -> Path | None:  # fmt: skip
+        path = located(reference, self._root, self._environ)
+        if str(path).startswith(CREDENTIAL):
+            self._source.wrong(trail, f"{path} 只有服务进程可见，此处无法检查",
+                               f"{path} can only be seen by the service, it is not checked here",
+                               weak=True)  # fmt: skip
+            return None
+        try:
+            size = path.stat().st_size if path.is_file() else None
+        except OSError as error:
+            self._source.wrong(trail, f"{path}：{error.strerror}", f"{path}: {error.strerror}")
+            return None
+        if size is None:
+            self._source.wrong(trail, f"文件 {path} 不存在", f"there is no file {path}",
+                               suggestion, weak=weak)  # fmt: skip
+        elif size == 0:
+            self._source.wrong(trail, f"文件 {path} 是空的", f"{path} is empty", suggestion)
+        elif not os.access(path, os.R_OK):
+            self._source.wrong(trail, f"当前用户无权读取 {path}", f"this user may not read {path}",
+                               "sudo -u fep fepctl config check")  # fmt: skip
+        else:
+            return path
+        return None
+
+
+def check_keys(source: Source, fep: FepFile, units: list[tuple[Source, UnitFile]], root: Path,
+               environ: Mapping[str, str]) -> None:  # fmt: skip
+    """Look at every file that is named, without opening any key but the callers'."""
+    files = _Files(source, root, environ)
+    files.secret(("node", "key"), str(fep.node.key))
+    files.public(("node", "cert"), str(fep.node.cert))
+    if fep.node.passphrase:
+        files.secret(("node", "passphrase"), fep.node.passphrase)
+    if fep.link.enabled:
+        files.public(("link", "platform_cert"), fep.link.platform_cert, weak=True,
+                     suggestion=f"fepctl init {root} --platform-cert FILE")  # fmt: skip
+    _caller_keys(source, fep, files)
+    _log_file(source, fep, root)
+    for unit_source, unit in units:
+        own = _Files(unit_source, root, environ)
+        own.secret(("signer", "key"), unit.signer.key)
+        own.public(("signer", "cert"), unit.signer.cert)
+        if unit.signer.passphrase:
+            own.secret(("signer", "passphrase"), unit.signer.passphrase)
+
+
+def _caller_keys(source: Source, fep: FepFile, files: _Files) -> None:
+    owners: dict[str, str] = {}
+    for place, caller in enumerate(fep.callers):
+        trail: Trail = ("callers", place, "key_file")
+        path = files.secret(trail, str(caller.key_file))
+        if path is None:
+            continue
+        raw = path.read_bytes()[: CALLER_KEY_CHARS_MAX + 1].strip()
+        least, most = CALLER_KEY_CHARS_MIN, CALLER_KEY_CHARS_MAX
+        if not raw.isascii() or not least <= len(raw) <= most:
+            source.wrong(
+                trail, f"密钥应为 {least} 至 {most} 个 ASCII 字符",
+                f"the key must be {least} to {most} ASCII characters",
+                f"openssl rand -hex 32 > {path}",
+            )  # fmt: skip
+        other = owners.setdefault(str(path), caller.appid)
+        if other != caller.appid:
+            source.wrong(trail, f"与 {other} 使用同一密钥", f"the same key as {other}", weak=True)
+
+
+def _log_file(source: Source, fep: FepFile, root: Path) -> None:
+    if fep.log.file != "-" and not (root / fep.log.file).parent.is_dir():
+        source.wrong(("log", "file"), "日志文件所在目录不存在",
+                     "the directory of the log file does not exist", '"-"')  # fmt: skip

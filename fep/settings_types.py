@@ -1,0 +1,105 @@
+"""The sections of fep.toml as strict structs: names, defaults, ranges.
+
+Owns what a key is called and what it may hold. Rules: a number's name ends in its unit; a
+path is relative to the directory of fep.toml. Nothing is read here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from fep.domain.money import parse_fen
+from fep.settings_link import LinkSettings, OfflineSettings
+
+Count = Annotated[int, Meta(ge=1, le=1_000_000)]
+Bytes = Annotated[int, Meta(ge=65_536, le=4_294_967_296)]
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$")]
+Secret = Annotated[str, Meta(pattern=r"^(|file:.+|credential:[A-Za-z0-9_.-]+)$")]
+"""Never the secret itself: file:PATH, credential:NAME (systemd), or empty for none."""
+
+Right = Literal["issue", "reverse", "print", "pay", "query", "admin"]
+
+
+class NodeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """[node]: this machine, its data, its own key (signs batches, never receipts)."""
+
+    id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{1,16}$")] = "node-0001"
+    data: Path = Path("data")
+    key: Path = Path("keys/node.key")
+    cert: Path = Path("keys/node.crt")
+    passphrase: Secret = ""
+
+
+class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """[log]: `file` "-" is standard error, which systemd keeps in its journal."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "console"] = "json"
+    file: str = "-"
+
+
+class ApiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """[api]: the local socket API and its bounds."""
+
+    listen: tuple[str, ...] = ("tcp:7500:interface=127.0.0.1",)
+    control: Path = Path("data/control.sock")
+    control_group: str = ""
+    max_connections: Count = 256
+    max_line_bytes: Bytes = 16_777_216
+    max_details: Count = 20_000
+    max_outstanding: Count = 64
+    max_unsent_bytes: Bytes = 8_388_608
+    queue_events: Count = 1024
+    queue_bytes: Bytes = 67_108_864
+    deadline_s: Annotated[float, Meta(gt=0, le=60)] = 3.0
+    idle_s: Annotated[float, Meta(ge=0)] = 0
+    frame_mac: Literal["auto", "always", "never"] = "auto"
+
+
+class CallerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """[[callers]]: one business system, what it may do and how it proves who it is."""
+
+    appid: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+    key_file: Path
+    auth: Literal["hmac-sm3", "hmac-sha256", "token"] = "hmac-sm3"
+    rights: tuple[Right, ...] = ("issue", "print", "query")
+    units: Annotated[tuple[str, ...], Meta(min_length=1)] = ("*",)
+    points: Annotated[tuple[str, ...], Meta(min_length=1)] = ("*",)
+    encoding: Literal["utf-8", "gbk"] = "utf-8"
+    queue: bool = False
+    rate_per_s: Annotated[int, Meta(ge=0, le=100_000)] = 0
+    max_amount: str = ""  # yuan, like "50000.00"
+
+    def __post_init__(self) -> None:
+        """Refuse an amount that is none."""
+        if self.max_amount:
+            parse_fen(self.max_amount)
+
+
+class IssueSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """[issue]."""
+
+    suspected_double_s: Annotated[int, Meta(ge=0, le=86_400)] = 600
+
+
+class CalendarSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """[calendar]."""
+
+    self_check_minutes: Annotated[int, Meta(ge=1, le=1440)] = 60
+
+
+class FepFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The whole of fep.toml; every section may be left out."""
+
+    node: NodeSettings = NodeSettings()
+    log: LogSettings = LogSettings()
+    api: ApiSettings = ApiSettings()
+    callers: tuple[CallerSettings, ...] = ()
+    issue: IssueSettings = IssueSettings()
+    link: LinkSettings = LinkSettings()
+    offline: OfflineSettings = OfflineSettings()
+    calendar: CalendarSettings = CalendarSettings()
