@@ -8,6 +8,9 @@ from __future__ import annotations
 from fep.sim.dice import Dice
 from fep.sim.printer.knobs import ByteFault, Knobs
 
+# Chunks that are to arrive apart are sent this far apart, or TCP would join them again.
+_APART_S = 0.002
+
 
 class Cable:
     """Passes bytes on, as the knobs say. It keeps no time and no socket."""
@@ -36,11 +39,12 @@ class Cable:
     def sent(self, data: bytes) -> list[tuple[float, bytes]]:
         """Return the chunks that reach the host, each with its delay in seconds."""
         data = self._damaged("tx", data)
-        chunks = []
+        chunks: list[tuple[float, bytes]] = []
         while data:
             most = self._knobs.split_bytes
             size = self._dice.between(1, most) if most else len(data)
-            chunks.append((self._delay(), data[:size]))
+            apart = len(chunks) * _APART_S
+            chunks.append((self._delay() + apart, data[:size]))
             data = data[size:]
         return chunks
 

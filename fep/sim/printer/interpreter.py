@@ -237,7 +237,8 @@ class Interpreter:
         image = bitmap.columns(args)
         if image is None:
             return [Remark("command.unknown", b"\x1b*" + args[:3])]
-        return self._picture(image)
+        self._line.put_picture(image)
+        return []
 
     def _extended(self, args: bytes) -> list[Action]:
         """Obey GS ( x: function groups of which H (replies) and k (symbols) are known."""

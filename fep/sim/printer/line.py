@@ -66,6 +66,11 @@ class Line:
         self.cells.append(_Placed(self.x, char, image))
         self.x += image.width + modes.right_space
 
+    def put_picture(self, image: Image.Image) -> None:
+        """Place columns of dots, as ESC * does, and step on; what does not fit is lost."""
+        self.cells.append(_Placed(self.x, "", image))
+        self.x = min(self.x + image.width, self.paper_width)
+
     def clear(self) -> None:
         """Throw the line away."""
         self.x = 0
@@ -84,7 +89,9 @@ class Line:
             # Small and large characters of a line stand on one base line.
             spot = (placed.x + shift, rows - placed.image.height)
             image.paste(1, spot, mask=placed.image)
-        return Band(rows, image, text=_text(cells, shift))
+        letters = [placed for placed in cells if placed.char]
+        text = _text(letters, shift) if letters else None
+        return Band(rows, image, text=text, picture=len(letters) < len(cells))
 
 
 def area_width(modes: Modes, paper_width: int) -> int:

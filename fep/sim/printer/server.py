@@ -7,6 +7,7 @@ the peer closes when the printer stops; a second client is refused until the fir
 from __future__ import annotations
 
 import socket
+from collections import deque
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -39,8 +40,8 @@ class Line(Protocol):
         self._idle: Any = None
         self._pace: Any = None
         self._look: Any = None
-        self._due_s = 0.0
-        self._writes: list[Any] = []
+        self._writing: Any = None
+        self._outgoing: deque[tuple[float, bytes]] = deque()
         self._paused = False
         self._served = False
 
@@ -71,7 +72,7 @@ class Line(Protocol):
         self.room_changed()
 
     def connectionLost(self, reason: Any = None) -> None:
-        for call in (self._idle, self._pace, self._look, *self._writes):
+        for call in (self._idle, self._pace, self._look, self._writing):
             if call is not None and call.active():
                 call.cancel()
         if self._served:
@@ -118,16 +119,22 @@ class Line(Protocol):
         self.room_changed()
 
     def _reply(self, data: bytes) -> None:
-        reactor = self._station.reactor
+        now = self._station.reactor.seconds()
         for delay, chunk in self._cable.sent(data):
-            if not delay:
-                self.transport.write(chunk)
-                continue
             # Later chunks never overtake earlier ones.
-            self._due_s = max(self._due_s, reactor.seconds() + delay)
-            self._writes = [call for call in self._writes if call.active()]
-            wait = self._due_s - reactor.seconds()
-            self._writes.append(reactor.callLater(wait, self.transport.write, chunk))
+            due = max(now + delay, self._outgoing[-1][0] if self._outgoing else 0.0)
+            self._outgoing.append((due, chunk))
+        if self._writing is None:
+            self._write_due()
+
+    def _write_due(self) -> None:
+        self._writing = None
+        now = self._station.reactor.seconds()
+        while self._outgoing and self._outgoing[0][0] <= now:
+            self.transport.write(self._outgoing.popleft()[1])
+        if self._outgoing:
+            wait = self._outgoing[0][0] - now
+            self._writing = self._station.reactor.callLater(wait, self._write_due)
 
     def _wind_idle(self) -> None:
         if self._idle is not None and self._idle.active():
