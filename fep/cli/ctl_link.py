@@ -9,7 +9,7 @@ import click
 from fep.cli.common import emit, facts, heading, lasting, say, when
 from fep.cli.common_reach import reached
 from fep.cli.common_verbs import Verbs, reason
-from fep.cli.ctl_status import link_line
+from fep.cli.ctl_status import state_line
 
 
 @click.group("link", cls=Verbs, invoke_without_command=True,
@@ -20,6 +20,16 @@ def group(ctx: click.Context) -> None:
     """Show the link."""
     if ctx.invoked_subcommand is not None:
         return
+    _ask()
+
+
+@group.command("status", zh="通道状态（同 fepctl link）", en="the state, as fepctl link")
+def status() -> None:
+    """Show the link."""
+    _ask()
+
+
+def _ask() -> None:
     with reached() as desk:
         told = desk.call("link.status")
     emit(told, lambda: _show(told))
@@ -32,19 +42,29 @@ def _show(told: dict[str, Any]) -> None:
         oldest = when(row["oldest_due_at"])
         heading(row["dest"])
         facts([
-            (say("状态", "state"), link_line(row, row["oldest_due_at"])),
+            (say("状态", "state"), state_line(row)),
             (say("最后收到", "last heard"), when(row["last_heard_at"])),
             (say("待报", "backlog"), say(f"{row['backlog']}，最早 {oldest}",
                                          f"{row['backlog']}, oldest {oldest}")),
             (say("未确认批次", "unacked batches"), str(row["unacked_batches"])),
             (say("被拒", "refused"), str(row["rejected"])),
-            (say("离线累计", "offline in all"), lasting(row["offline_ms"])),
+            (say("已离线", "offline for"), lasting(row["offline_ms"])),
             (say("纪元", "epoch"), str(row["epoch"])),
+            *_live(row.get("live")),
         ], indent=2)  # fmt: skip
-    live = told["live"]
-    if isinstance(live, dict):
-        heading(say("运行中的通道", "the running link"))
-        facts([(name, str(value)) for name, value in live.items()], indent=2)
+
+
+def _live(live: dict[str, Any] | None) -> list[tuple[str, str]]:
+    """Return what only the running link knows."""
+    if live is None:
+        return []
+    offset = live["platform_offset_ms"] / 1000
+    return [
+        (say("每秒入库", "applied per s"), f"{live['applied_per_s']:.1f}"),
+        (say("隔离文件", "files set aside"), str(live["quarantined"])),
+        (say("平台时钟差", "platform clock"), f"{offset:+.1f} s"),
+        (say("人工暂停", "paused"), say("是", "yes") if live["paused"] else say("否", "no")),
+    ]
 
 
 @group.command("pause", zh="暂停上报（开票不受影响）", en="stop sending; issuing goes on")

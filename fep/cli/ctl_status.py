@@ -10,8 +10,12 @@ from fep.cli.common import emit, facts, heading, lasting, paint, say, sentence, 
 from fep.cli.common_reach import reached, up_for
 from fep.cli.common_verbs import Verb
 
-_LINK_STATES = {"online": "在线", "offline": "离线", "paused": "已暂停", "unknown": "未知",
-                "late": "迟缓", "silent": "无应答", "starting": "启动中"}  # fmt: skip
+_LINK_STATES = {"online": "在线", "degraded": "欠佳", "offline": "离线", "stalled": "已停住",
+                "unknown": "未知"}  # fmt: skip
+_LINK_COLOURS = {"online": "green", "stalled": "red"}
+_LINK_REASONS = {"never-heard": "从未收到平台消息", "silent": "平台无消息", "paused": "人工暂停",
+                 "carrier": "交换目录不可用", "late": "平台应答迟", "damaged": "收到损坏文件",
+                 "chain": "平台文件不连续", "head": "摘要不一致"}  # fmt: skip
 
 
 @click.command("status", cls=Verb, zh="一屏看清现状", en="the state of everything on one screen")
@@ -102,16 +106,22 @@ def _links(rows: list[dict[str, Any]], now: int) -> list[tuple[str, str]]:
     return shown or [(label, say("未配置", "none configured"))]
 
 
-def link_line(row: dict[str, Any], now: int) -> str:
-    """Return one destination as one line."""
+def state_line(row: dict[str, Any]) -> str:
+    """Return state, reason and since when of a destination."""
     state = row["state"]
     word = paint(say(_LINK_STATES.get(state, state), state),
-                 "green" if state == "online" else "yellow")  # fmt: skip
-    parts = [row["dest"], word]
+                 _LINK_COLOURS.get(state, "yellow"))  # fmt: skip
+    parts = [word]
     if row["reason"]:
-        parts.append(row["reason"])
+        parts.append(say(_LINK_REASONS.get(row["reason"], row["reason"]), row["reason"]))
     if row["since_at"]:
         parts.append(f"{say('自', 'since')} {when(row['since_at'])}")
+    return "  ".join(parts)
+
+
+def link_line(row: dict[str, Any], now: int) -> str:
+    """Return one destination as one line."""
+    parts = [row["dest"], state_line(row)]
     parts.append(say(f"待报 {row['backlog']}", f"backlog {row['backlog']}"))
     if row["backlog"] and row["oldest_due_at"]:
         oldest = lasting(now - row["oldest_due_at"])

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from fep.domain.calendar import iso
-from fep.store.queries_stock import LinkRow, Stock
+from fep.store.queries_stock import Stock
 
 NUMBERS_LOW = 500
 NUMBERS_LOW_DAYS = 14
@@ -133,22 +133,26 @@ def numbers(stocks: Sequence[Stock], wanted: Sequence[tuple[str, str]],
     return checks
 
 
-def links(rows: Sequence[LinkRow], now_ms: int) -> list[Check]:
-    """Look at every destination."""
-    checks: list[Check] = []
-    for row in rows:
-        since = f"，自 {iso(row.since_at)}" if row.since_at else ""
-        since_en = f" since {iso(row.since_at)}" if row.since_at else ""
-        zh = f"{row.dest} {row.state}（{row.reason or '-'}）{since}，待报 {row.backlog}"
-        en = f"{row.dest} {row.state} ({row.reason or '-'}){since_en}, backlog {row.backlog}"
-        if row.rejected:
-            checks.append(Check("LINK", State.WARN, f"{zh}，被拒 {row.rejected}",
-                                f"{en}, {row.rejected} refused", "fepctl resolve"))  # fmt: skip
-        elif row.state != "online":
-            checks.append(Check("LINK", State.WARN, zh, en, "fepctl link"))
-        else:
-            checks.append(Check("LINK", State.OK, zh, en))
-    return checks or [Check("LINK", State.OK, "没有配置上报通道", "no destination is configured")]
+def links(rows: Sequence[Mapping[str, Any]]) -> list[Check]:
+    """Look at every destination; a stalled one is not cured by waiting."""
+    return [_link(row) for row in rows] or [
+        Check("LINK", State.OK, "没有配置上报通道", "no destination is configured")
+    ]
+
+
+def _link(row: Mapping[str, Any]) -> Check:
+    state, reason, backlog = row["state"], row["reason"], row["backlog"]
+    since = f" {iso(row['since_at'])}" if row["since_at"] else ""
+    zh = f"{row['dest']} {state} {reason}{since}，待报 {backlog}"
+    en = f"{row['dest']} {state} {reason}{since}, backlog {backlog}"
+    if state == "stalled":
+        return Check("LINK", State.FAIL, zh, en, "fepctl help link")
+    if row["rejected"]:
+        return Check("LINK", State.WARN, f"{zh}，被拒 {row['rejected']}",
+                     f"{en}, {row['rejected']} refused", "fepctl resolve")  # fmt: skip
+    if state != "online":
+        return Check("LINK", State.WARN, zh, en, "fepctl link")
+    return Check("LINK", State.OK, zh, en)
 
 
 def printers(devices: Sequence[Mapping[str, Any]]) -> list[Check]:

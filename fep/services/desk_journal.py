@@ -77,7 +77,7 @@ async def unmask(ctx: DeskContext, asked: UnmaskParams) -> dict[str, Any]:
 
 
 def _unmask_txn(tx: Any, reason: str, verb: str, peer: str) -> int:
-    return int(tx.journal("system.unmasked", verb, {"by": peer, "reason": reason}))
+    return int(tx.journal("system.unmasked", verb, {"who": peer, "reason": reason}))
 
 
 METHODS: dict[str, Method] = {

@@ -204,7 +204,7 @@ async def export_receipt(ctx: DeskContext, asked: NameParams) -> dict[str, Any]:
 
 
 def _exported_txn(tx: Any, name: str, peer: str) -> None:
-    tx.journal("receipt.exported", name, {"by": peer})
+    tx.journal("receipt.exported", name, {"who": peer})
 
 
 def _export_q(conn: Connection, code: str, number: str, settings: Any) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from fep.services import desk_checks as checks
 from fep.services import desk_keys
 from fep.services.desk_checks import Check, State, attempt
 from fep.services.desk_context import STORE_FILE, DeskContext, Method, Params, pid
-from fep.services.desk_stock import configured_devices, destinations
+from fep.services.desk_stock import configured_devices, destinations, link_rows
 from fep.store import queries, queries_journal
 from fep.store import queries_stock as stock
 from fep.store.schema import receipt
@@ -99,8 +99,9 @@ async def status(ctx: DeskContext, _asked: Params) -> dict[str, Any]:
     now_ms = ctx.now_ms()
     seen = await ctx.read(look_q, ctx.units, destinations(ctx), now_ms)
     devices = devices_of(ctx)
+    links = link_rows(ctx, seen.links)
     names = {code: unit.name for code, unit in _units(ctx).items()}
-    alarms = [check for check in _state_checks(ctx, seen, devices, now_ms)
+    alarms = [check for check in _state_checks(ctx, seen, links, devices, now_ms)
               if check.state is not State.OK]  # fmt: skip
     return {
         "daemon": daemon(ctx),
@@ -115,7 +116,7 @@ async def status(ctx: DeskContext, _asked: Params) -> dict[str, Any]:
             "waiting": seen.queued, "unsigned": seen.frozen,
             **(dict(ctx.issue.stats()) if ctx.issue else {}),
         },
-        "links": [asdict(row) for row in seen.links],
+        "links": links,
         "devices": devices,
         "prints": seen.prints,
         "journal": {"seq": seen.journal_seq, "at": seen.journal_at},
@@ -158,8 +159,9 @@ def wanted_codes(ctx: DeskContext, now_ms: int) -> list[tuple[str, str]]:
 
 
 def _state_checks(
-    ctx: DeskContext, seen: Seen, devices: list[dict[str, Any]], now_ms: int
-) -> list[Check]:
+    ctx: DeskContext, seen: Seen, links: list[dict[str, Any]], devices: list[dict[str, Any]],
+    now_ms: int,
+) -> list[Check]:  # fmt: skip
     """Return the checks that need no more than what was read: status shows them as alarms."""
     found: list[Check] = []
     if ctx.issue is not None:
@@ -167,9 +169,10 @@ def _state_checks(
     for unit, signer in ctx.signers.items():
         found.append(checks.signer(unit, signer.state, signer.why, signer.backend))
     found.append(attempt("DISK", lambda: checks.disk(ctx.data_dir)))
-    found.append(checks.clock(ctx.clock.wall(), seen.journal_at, ()))
+    offsets = [row["live"]["platform_offset_ms"] for row in links if "live" in row]
+    found.append(checks.clock(ctx.clock.wall(), seen.journal_at, offsets))
     found += checks.numbers(seen.stocks, wanted_codes(ctx, now_ms), seen.used_14d)
-    found += checks.links(seen.links, now_ms)
+    found += checks.links(links)
     found += checks.printers(devices if ctx.live else [])
     found.append(checks.queue(seen.queued, seen.frozen, seen.last_refusal))
     found.append(checks.uncertain(seen.prints["uncertain"]))
@@ -192,7 +195,8 @@ async def doctor(ctx: DeskContext, asked: DoctorParams) -> dict[str, Any]:
     found.append(checks.sqlite_version())
     now_ms = ctx.now_ms()
     seen = await ctx.read(look_q, ctx.units, destinations(ctx), now_ms)
-    found += _state_checks(ctx, seen, devices_of(ctx), now_ms)
+    links = link_rows(ctx, seen.links)
+    found += _state_checks(ctx, seen, links, devices_of(ctx), now_ms)
     if ctx.selfcheck is not None:
         found += _selfcheck(ctx.selfcheck())
     return {"daemon": daemon(ctx), "checks": [check.told() for check in found]}

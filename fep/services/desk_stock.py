@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Literal
 
@@ -87,7 +88,7 @@ async def import_numbers(ctx: DeskContext, asked: ImportParams) -> dict[str, Any
     if not (len(asked.code) == 8 and asked.code.isascii() and asked.code.isdigit()):
         raise refuse("REQ_FIELD_VALUE", field="code", value=asked.code[:20], allowed="8 digits")
     evidence = msgspec.json.encode(
-        {"approval": asked.approval.strip()[:200], "by": ctx.peer, "reason": reason}
+        {"approval": asked.approval.strip()[:200], "reason": reason, "who": ctx.peer}
     ).decode()
     grant = Grant(asked.unit, asked.code, asked.first, asked.last, "person", evidence)
     new = await ctx.writer("numbers import").do("numbers.import", grant_txn, grant)
@@ -116,9 +117,24 @@ async def list_queue(ctx: DeskContext, asked: Limited) -> dict[str, Any]:
 # the link
 async def link_status(ctx: DeskContext, _asked: Params) -> dict[str, Any]:
     """Return every destination: stored state, backlog, and what the running link says."""
-    rows = await ctx.read(stock.links_q, destinations(ctx))
-    live = _plain(ctx.uplink.status()) if ctx.uplink is not None else None
-    return {"links": [asdict(row) for row in rows], "live": live}
+    return {"links": link_rows(ctx, await ctx.read(stock.links_q, destinations(ctx)))}
+
+
+def link_rows(ctx: DeskContext, rows: Sequence[stock.LinkRow]) -> list[dict[str, Any]]:
+    """Return the destinations as stored, overlaid with what the running link says of its own.
+
+    The store learns of a state only when it changes; the link knows it now.
+    """
+    told = [asdict(row) for row in rows]
+    if ctx.uplink is None:
+        return told
+    live = _plain(ctx.uplink.status())
+    for row in told:
+        if row["dest"] == live["dest"]:
+            row |= {name: live[name] for name in ("state", "reason", "since_at", "last_heard_at")}
+            row["offline_ms"] = int(live["offline_s"] * 1000)
+            row["live"] = live
+    return told
 
 
 def destinations(ctx: DeskContext) -> tuple[str, ...]:
@@ -184,7 +200,7 @@ async def check_device(ctx: DeskContext, asked: DeviceParams) -> dict[str, Any]:
 
 
 def _tested_txn(tx: Any, device: str, reason: str, peer: str) -> None:
-    tx.journal("device.tested", device[:40], {"by": peer, "reason": reason})
+    tx.journal("device.tested", device[:40], {"who": peer, "reason": reason})
 
 
 def _spool(ctx: DeskContext) -> SpoolDoor:

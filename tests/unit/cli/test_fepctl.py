@@ -134,9 +134,7 @@ def test_a_refusal_shows_its_code_first(town: Town, capsys: pytest.CaptureFixtur
     assert capsys.readouterr().err.startswith("RCP_UNKNOWN  There is no such receipt")
 
 
-def test_a_refusal_in_json_is_one_document(
-    town: Town, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_refusal_in_json_is_one_document(town: Town, capsys: pytest.CaptureFixture[str]) -> None:
     town.answers["receipts.show"] = refusal("RCP_UNKNOWN", "没有此票据", "There is no such receipt")
 
     with pytest.raises(SystemExit):

@@ -96,9 +96,11 @@ def test_an_issued_receipt_comes_back_typed(serve: Callable[..., FrontEnd]) -> N
 
 def test_a_refusal_keeps_its_stable_code(serve: Callable[..., FrontEnd]) -> None:
     front_end = serve(
-        lambda request: well(request)
-        if request["method"] == "system.auth"
-        else refusal("NUM_NONE", "没有可用票号", "No numbers left")
+        lambda request: (
+            well(request)
+            if request["method"] == "system.auth"
+            else refusal("NUM_NONE", "没有可用票号", "No numbers left")
+        )
     )
 
     with connect(front_end) as client, pytest.raises(RemoteFault) as refused:

@@ -15,7 +15,7 @@ from fep.services import desk_checks, desk_keys
 from fep.services.desk_checks import State
 from fep.services.desk_stopped import last_stop, opened
 from fep.store.lock import DataLock
-from fep.store.queries_stock import LinkRow, Stock
+from fep.store.queries_stock import Stock
 from tests.unit.desk.desk_site import CODE, UNIT, DeskSite
 
 
@@ -148,13 +148,13 @@ def test_a_code_of_this_year_without_a_block_fails() -> None:
     assert check.state is State.FAIL
 
 
-def link(**changes: Any) -> LinkRow:
+def link(**changes: Any) -> dict[str, Any]:
     values: dict[str, Any] = {
         "dest": "province", "state": "online", "reason": "", "since_at": 1, "last_heard_at": 1,
         "offline_ms": 0, "epoch": 1, "backlog": 0, "oldest_due_at": 0, "unacked_batches": 0,
         "rejected": 0,
     }  # fmt: skip
-    return LinkRow(**{**values, **changes})
+    return {**values, **changes}
 
 
 @pytest.mark.parametrize(
@@ -162,13 +162,12 @@ def link(**changes: Any) -> LinkRow:
     [
         ({}, State.OK, ""),
         ({"state": "offline"}, State.WARN, "fepctl link"),
+        ({"state": "stalled", "reason": "head"}, State.FAIL, "fepctl help link"),
         ({"rejected": 2}, State.WARN, "fepctl resolve"),
     ],
 )
-def test_the_link_names_the_next_command(
-    changes: dict[str, Any], state: State, next_: str
-) -> None:
-    (check,) = desk_checks.links([link(**changes)], 2)
+def test_the_link_names_the_next_command(changes: dict[str, Any], state: State, next_: str) -> None:
+    (check,) = desk_checks.links([link(**changes)])
 
     assert (check.state, check.next) == (state, next_)
 

@@ -44,7 +44,10 @@ class Uplink:
         self.calls: list[tuple[str, str, str]] = []
 
     def status(self) -> Any:
-        return {"state": "online"}
+        return {
+            "dest": "province", "state": "degraded", "reason": "paused", "since_at": 5,
+            "last_heard_at": 4, "offline_s": 1.5, "platform_offset_ms": 20,
+        }  # fmt: skip
 
     async def pause(self, reason: str, by: str) -> Any:
         self.calls.append(("pause", reason, by))
@@ -58,9 +61,7 @@ class Uplink:
 def test_numbers_tell_what_is_left(site: DeskSite) -> None:
     told = site.ask("numbers.list")
 
-    assert told["stock"] == [
-        {"unit": UNIT, "code": CODE, "left": 997, "total": 1000, "burned": 0}
-    ]
+    assert told["stock"] == [{"unit": UNIT, "code": CODE, "left": 997, "total": 1000, "burned": 0}]
     assert [(row["first"], row["next"], row["source"]) for row in told["blocks"]] == [
         ("0000000001", "0000000004", "person")
     ]
@@ -76,7 +77,7 @@ def test_an_imported_block_is_journalled_with_its_evidence(site: DeskSite) -> No
     assert came == ["numbers"]
     newest = max(site.ask("numbers.list")["blocks"], key=lambda row: row["id"])
     assert newest["evidence"] == (
-        '{"approval":"鄂财票〔2026〕8号","by":"tester(0)","reason":"年末补充"}'
+        '{"approval":"鄂财票〔2026〕8号","reason":"年末补充","who":"tester(0)"}'
     )
     assert site.journal()[-1] == "numbers.granted"
 
@@ -121,6 +122,15 @@ def test_link_counts_what_waits(site: DeskSite) -> None:
     assert [(row["dest"], row["state"], row["backlog"]) for row in told["links"]] == [
         ("province", "unknown", 3)
     ]
+
+
+def test_the_running_link_knows_its_state_better_than_the_store(site: DeskSite) -> None:
+    site.with_services(uplink=Uplink())
+
+    (row,) = site.ask("link.status")["links"]
+
+    assert (row["state"], row["reason"], row["offline_ms"]) == ("degraded", "paused", 1500)
+    assert row["backlog"] == 3
 
 
 def test_pause_and_resume_carry_reason_and_person(site: DeskSite) -> None:
