@@ -26,6 +26,8 @@ CLEAR_ENQ = DLE + b"\x05\x02"
 CLEAR_DC4 = DLE + b"\x14\x08\x01\x03\x14\x01\x06\x02\x08"
 # An interrupted image waits for its dots and would swallow the next job's head.
 FLUSH_RASTER = b"\x00" * 8192 + RESET
+# Said of the part of a sheet that an interrupted job left behind; a whole sheet is not meant.
+REMNANT = "【打印中断，残联作废】"
 MAX_BODY = 512 * 1024
 MAX_QR_BYTES = 512
 HAN_DOTS = 24
@@ -109,6 +111,12 @@ def cut(profile: Profile) -> bytes:
         return feed
     tail = bytes((profile.cut_n,)) if profile.cut_m >= 65 else b""
     return feed + GS + b"V" + bytes((profile.cut_m,)) + tail
+
+
+def remnant(profile: Profile) -> bytes:
+    """Return the bytes that mark and cut off what an interrupted job left on the paper."""
+    mark = ESC + b"a\x01" + REMNANT.encode("gbk") + LINE + ESC + b"a\x00"
+    return preamble(profile) + mark + cut(profile)
 
 
 def encode_text(text: str, profile: Profile) -> bytes | None:

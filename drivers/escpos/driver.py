@@ -234,10 +234,10 @@ class EscposPrinter:
             talk.write(codec.CLEAR_DC4)
 
     async def _settle(self, talk: Talk) -> None:
-        """Prove the buffer empty, and end the sheet that was torn off half way."""
+        """Prove the buffer empty; mark and cut off a sheet that ended half way."""
         if self._torn:
             flush = codec.FLUSH_RASTER if self._profile.flush_raster else b""
-            talk.write(flush + codec.RESET + codec.cut(self._profile))
+            talk.write(flush + codec.remnant(self._profile))
         if self._proof == "process_id":
             self._syncs = (self._syncs + 1) % 1000
             mark = f"~{self._syncs:03d}"

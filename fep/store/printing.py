@@ -203,8 +203,11 @@ def request_txn(tx: Tx, receipt_id: int, device_group: str, reason: str, who: st
     tx.journal(
         "print.requested",
         str(job.id),
-        {"receipt": receipt_id, "copy": copy, "reason": reason, "who": who},
-    )
+        {
+            "receipt": receipt_id, "copy": copy, "reason": reason, "who": who,
+            "reprint": job.id if copy > FIRST_COPY else 0,
+        },
+    )  # fmt: skip
     return job
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 import pytest_twisted
 
+from drivers.escpos import Profile
 from fep.domain.printing import Outcome
 from tests.device.bench import FAST, bearing, bench, slower, small, whole
 
 
-async def _conversation_size(abilities: dict[str, bool]) -> tuple[int, int]:
+async def _conversation_size(profile: Profile, abilities: dict[str, bool]) -> tuple[int, int]:
     """Return after how many bytes the body of a second job begins, and ends."""
-    async with bench(**abilities) as b:
+    async with bench(profile, **abilities) as b:
         await b.printer.print(small("甲0"), "id00")
         begun = b.device.received
         await b.printer.print(small("甲1"), "id01")
@@ -23,11 +24,13 @@ async def _conversation_size(abilities: dict[str, bool]) -> tuple[int, int]:
 @pytest_twisted.ensureDeferred
 async def test_link_cut_at_every_byte_keeps_the_outcome_rule(process_id):
     abilities = {"process_id": process_id}
-    begun, ended = await _conversation_size(abilities)
+    # Without process ids the probe would only cost its time-out, thousands of times.
+    profile = slower(FAST, settle_s=0.02, probe_process_id=process_id)
+    begun, ended = await _conversation_size(profile, abilities)
     checks = 12  # four real-time questions of three bytes come before the body
     wrong = []
     for at in range(begun + 1, ended + 1):
-        async with bench(slower(FAST, settle_s=0.02), **abilities) as b:
+        async with bench(profile, **abilities) as b:
             await b.printer.print(small("甲0"), "id00")
             b.device.kill_after = at
 

@@ -81,6 +81,7 @@ async def test_paper_end_at_any_line_is_uncertain_and_its_rest_never_comes(abili
         assert (Outcome.NOT_PRINTED, "PRN_PAPER_END") == (refused.outcome, refused.fault)
         assert PrintResult(Outcome.PRINTED, "", proof) == printed
         assert 1 == len(bearing(b.device, "丁1"))
+        assert ["【打印中断，残联作废】"] == bearing(b.device, "丁1")[0][line:]
         assert [True] == [whole(lines, "丁2") for lines in bearing(b.device, "丁2")]
 
 
