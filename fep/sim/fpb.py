@@ -31,7 +31,10 @@ assert _HEAD.size == 254
 
 
 class Bad(Exception):
-    """A file that is no acceptable batch. `final` is False while it may only be incomplete."""
+    """A file that is no acceptable batch. `final` is False while it may only be incomplete.
+
+    `reason` is a word of the NACK, or `unexpected` for what is kept and answered by nothing.
+    """
 
     def __init__(self, reason: str, detail: str, *, final: bool) -> None:
         super().__init__(f"{reason}: {detail}")
@@ -72,13 +75,13 @@ class Batch:
     sm3: bytes
 
     def records(self) -> list[dict[str, Any]]:
-        """Return the records. Raises Bad `chain` for text that is no list of objects."""
+        """Return the records. Raises Bad `unexpected` for text that is no list of objects."""
         try:
             found = [json.loads(line) for line in self.plain.split(b"\n")] if self.plain else []
         except ValueError as error:
-            raise Bad("chain", f"records: {error}", final=True) from error
+            raise Bad("unexpected", f"records: {error}", final=True) from error
         if not all(isinstance(record, dict) for record in found):
-            raise Bad("chain", "a record is no object", final=True)
+            raise Bad("unexpected", "a record is no object", final=True)
         return found
 
 
@@ -163,22 +166,24 @@ def read(content: bytes, me: Self, party: Callable[[str], Party | None]) -> Batc
     Raises Bad; `final` is False for what a file still being copied may look like.
     """
     header, sizes = _head(content)
-    if header.receiver != me.id:
-        raise Bad("receiver", header.receiver, final=True)
     sender = party(header.sender)
     if sender is None or sender.certificate.serial != header.sender_serial:
         raise Bad("key-unknown", f"{header.sender} {header.sender_serial:x}", final=True)
     signed, signature = content[:-_TAIL], content[-_TAIL:-8]
     if not sender.certificate.public_key.verify(signed, sm.der_of_raw(signature)):
         raise Bad("bad-signature", header.sender, final=False)
+    if header.receiver != me.id:
+        raise Bad("receiver", header.receiver, final=True)
     if header.receiver_serial != me.certificate.serial:
         raise Bad("key-unknown", f"receiver {header.receiver_serial:x}", final=True)
     try:
         plain = _open(content, header, sizes, me.key)
-    except (sm.CryptoFault, zlib.error) as error:
-        raise Bad("bad-signature", f"body: {error}", final=True) from error
+    except sm.CryptoFault as error:
+        raise Bad("key-unknown", f"body: {error}", final=True) from error
+    except zlib.error as error:
+        raise Bad("truncated", f"body: {error}", final=True) from error
     if len(plain) != sizes.plain or sm.sm3(plain) != sizes.plain_sm3:
-        raise Bad("bad-signature", "plain text differs from the header", final=True)
+        raise Bad("truncated", "plain text differs from the header", final=True)
     return Batch(header, plain, sm.sm3(content))
 
 
@@ -203,16 +208,15 @@ def _head(content: bytes) -> tuple[Header, _Sizes]:
      ) = _HEAD.unpack_from(content)  # fmt: skip
     if magic != b"FPB1":
         raise Bad("truncated", "magic", final=False)
+    total, trailer = struct.unpack(">I4s", content[-8:])
+    if trailer != b"1BPF" or total != len(content):
+        raise Bad("truncated", f"{len(content)} of {total} bytes", final=False)
     if major != 1 or (part, parts) != (1, 1) or cipher not in (SM4_CBC, SM4_GCM):
         raise Bad("version", f"major {major} part {part}/{parts} alg {cipher}", final=True)
     if plain_len > PLAIN_MAX or body_len > BODY_MAX:
         raise Bad("too-big", f"plain {plain_len} body {body_len}", final=True)
-    total, trailer = struct.unpack(">I4s", content[-8:])
-    whole = hdr_len + body_len + _TAIL
-    if trailer != b"1BPF" or total != len(content) or whole != total:
-        raise Bad("truncated", f"{len(content)} of {whole} bytes", final=False)
-    if hdr_len != _HEAD.size + wrapped_len:
-        raise Bad("truncated", "header length", final=False)
+    if hdr_len != _HEAD.size + wrapped_len or hdr_len + body_len + _TAIL != total:
+        raise Bad("truncated", "lengths do not add up", final=False)
     header = Header(
         kind, _text(sender), _text(receiver), epoch, channel, seq, created_ms, first_rec, n_rec,
         prev, cum_ack, ack_head, int.from_bytes(sender_serial, "big"),

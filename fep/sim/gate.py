@@ -8,6 +8,7 @@ half of a file. It never reads what it carries.
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -99,13 +100,19 @@ class Gate:
 
     def _drive(self, road: _Road, now: float) -> int:
         waiting = {}
-        for path in sorted(p for p in road.lane.source.iterdir() if _visible(p)):
-            key = (path.name, path.stat().st_ino)
+        for key in _files(road.lane.source):
             waiting[key] = road.plans.get(key) or self._plan(road, now)
         road.plans = waiting
         due = [key for key, plan in waiting.items() if plan.due <= now]
         due.sort(key=lambda key: (waiting[key].due, waiting[key].order))
-        return sum(self._carry(road, key, now) for key in due)
+        moved = 0
+        for key in due:
+            try:
+                moved += self._carry(road, key, now)
+            except FileNotFoundError:
+                # The sender took its file back; whoever sends may do that.
+                del road.plans[key]
+        return moved
 
     def _plan(self, road: _Road, now: float) -> _Passage:
         """Throw the dice for a file seen for the first time, in a fixed order of throws."""
@@ -218,5 +225,11 @@ def _lay(target: Path, name: str, content: bytes) -> None:
     (target / ".gate" / f"half-{name}").unlink(missing_ok=True)
 
 
-def _visible(path: Path) -> bool:
-    return not path.name.startswith(".") and path.is_file()
+def _files(directory: Path) -> list[tuple[str, int]]:
+    """Return name and inode of the visible files, by name."""
+    with os.scandir(directory) as entries:
+        return sorted(
+            (entry.name, entry.inode())
+            for entry in entries
+            if not entry.name.startswith(".") and entry.is_file()
+        )

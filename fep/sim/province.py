@@ -132,15 +132,17 @@ class Province:
                 for record in batch.records():
                     self._control.answered(head.sender, head.kind, record)
             except (KeyError, TypeError, ValueError) as error:
-                raise fpb.Bad("chain", f"answer: {error!r}", final=True) from error
+                raise fpb.Bad("unexpected", f"answer: {error!r}", final=True) from error
         else:
-            raise fpb.Bad("chain", f"kind {head.kind} on channel {head.channel}", final=True)
+            raise fpb.Bad("unexpected", f"kind {head.kind} on {head.channel}", final=True)
 
     def _set_aside(self, path: Path, content: bytes, bad: fpb.Bad) -> None:
         self._inbox.set_aside(path)
         self._book.count(f"file.{bad.reason}")
         if bad.reason == "bad-signature":
             self._book.count("bad_signatures")
+        if bad.reason == "unexpected":
+            return
         sender, epoch = self._author(path.name, content)
         # Nobody keeps files of channel 0, so there is nothing to ask for again.
         if sender is not None and not TRANSPORT_NAME.match(path.name):
@@ -265,8 +267,8 @@ class Province:
         self._send(node, fpb.NACK, body, self._clock.mono())
 
     def _beat(self, now: float) -> None:
-        """Send an ACK with nothing new; not while the one before still waits for the gate."""
-        for row in self._book.rows("SELECT id FROM node"):
+        """Send whoever was heard an ACK with nothing new; not while the last one still waits."""
+        for row in self._book.rows("SELECT id FROM node WHERE heard_ms IS NOT NULL"):
             sent_at, name = self._last_sent.get(row["id"], (now - self._knobs.heartbeat_s, ""))
             if now - sent_at < self._knobs.heartbeat_s or (name and self._outbox.holds(name)):
                 continue

@@ -56,7 +56,8 @@ class Registrar:
     def take(self, batch: Batch) -> list[int]:
         """Store a data batch and apply what is in order now; return the applied `seq`s.
 
-        Raises Bad `chain` for a batch that contradicts what is held; the stream stops then.
+        Raises Bad `chain` for a batch that does not follow, which stops the stream, and
+        `unexpected` for another content under a `seq` that was taken, which changes nothing.
         """
         head = batch.header
         stream = self.stream(head.sender, head.epoch)
@@ -65,7 +66,7 @@ class Registrar:
             head.sender, head.epoch, head.seq,
         )  # fmt: skip
         if held is not None and held["sm3"] != batch.sm3:
-            self._stop(head.sender, head.epoch, f"batch {head.seq} came with another content")
+            raise Bad("unexpected", f"batch {head.seq} came with another content", final=True)
         if held is not None:
             self._book.count("duplicate_batches")
             return []
@@ -152,7 +153,7 @@ class Registrar:
         self, record: dict[str, Any], certificate: Callable[[str, str], sm.Certificate | None]
     ) -> Verdict:
         if record.get("op") != "ISSUE":
-            raise check.Rejected("OP", str(record.get("op")))
+            raise check.Rejected("op", str(record.get("op")))
         body = record["body"]
         found = check.papers(body)
         if record.get("idem") != check.idem_of(body, "ISSUE"):

@@ -217,3 +217,16 @@ def test_a_bad_gate_loses_nothing_over_restarts(tmp_path: Path, seed: int) -> No
     contents = set(arrived.values())
     assert {f"content of {name}".encode() for name in names} - contents == set()
     assert link.names("a-out") == []
+
+
+def test_a_file_taken_back_by_its_sender_is_forgotten(tmp_path: Path) -> None:
+    link = _link(tmp_path, gate.Knobs(half_visible=1.0))
+    link.send("one")
+    link.turn()
+
+    (tmp_path / "a-out" / "one").unlink()
+    link.send("two")
+    link.turn(1)
+    link.turn(1)
+
+    assert (tmp_path / "b-in" / "two").read_bytes() == b"content of two"

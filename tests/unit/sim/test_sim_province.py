@@ -173,17 +173,18 @@ def test_a_broken_batch_chain_stops_the_channel(world: World) -> None:
     assert _numbers(world) == ["0000000001"]
 
 
-def test_a_batch_number_with_another_content_stops_the_channel(world: World) -> None:
+def test_another_content_under_a_taken_batch_number_changes_nothing(world: World) -> None:
     world.bring(world.node.batch(world.node.body(1)))
     world.turn()
-    world.answers(fpb.NACK)
+    before = desk.report(world.book)["channels"]
     world.node.seq, world.node.rec_seq = 0, 0
     world.node.head, world.node.batch_sm3 = "0" * 64, bytes(32)
 
     world.bring(world.node.batch(world.node.body(2)))
     world.turn()
 
-    assert [nack["reason"] for nack in world.answers(fpb.NACK)] == ["chain"]
+    assert world.answers(fpb.NACK) == []
+    assert desk.report(world.book)["channels"] == before
     assert len(world.quarantine) == 1
 
 
@@ -282,7 +283,10 @@ def test_a_malformed_answer_is_set_aside(world: World) -> None:
     assert world.quarantine == [name]
 
 
-def test_an_idle_platform_still_acknowledges(world: World) -> None:
+def test_an_idle_platform_still_acknowledges_whom_it_has_heard(world: World) -> None:
+    world.turn()
+    unheard = world.answers(fpb.ACK)
+    world.bring(world.node.batch(world.node.body(1)))
     world.turn()
     world.answers(fpb.ACK)
 
@@ -290,8 +294,8 @@ def test_an_idle_platform_still_acknowledges(world: World) -> None:
     early = world.answers(fpb.ACK)
     world.turn(1)
 
-    assert early == []
-    assert [(a["applied_upto"], a["results"]) for a in world.answers(fpb.ACK)] == [(0, [])]
+    assert (unheard, early) == ([], [])
+    assert [(a["applied_upto"], a["results"]) for a in world.answers(fpb.ACK)] == [(1, [])]
 
 
 def test_grants_of_one_code_never_overlap(world: World) -> None:
