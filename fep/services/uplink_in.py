@@ -260,7 +260,8 @@ class Inbox:
         hint = parse_name(name)
         # Nobody keeps transport files, so there is nothing to ask for again.
         if hint is not None and hint.channel != TRANSPORT:
-            await self._send_nack(reason, ((hint.seq, hint.seq),), (name,))
+            ours = reason is not Reason.RECEIVER
+            await self._send_nack(reason, ((hint.seq, hint.seq),) if ours else (), (name,))
 
     # answering
     async def _send_ack(self, results: tuple[Result, ...]) -> None:

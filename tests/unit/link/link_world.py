@@ -13,13 +13,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock as FakeReactor
 
 from fep.crypto import certs, keyfile, sm3
 from fep.domain.link_budget import OfflineBudget
 from fep.services.uplink import Uplink
-from fep.services.uplink_ends import Ends
 from fep.settings_link import LinkSettings
 from fep.store.certificates import certificate_txn
 from fep.store.issuing import Draft, Seal, freeze_txn, seal_txn
@@ -184,12 +184,13 @@ class Platform:
         received = ((1, seq),) if seq else ()
         ack = Ack(rec_seq, 1, 1, rec_hash.hex(), "APPLIED", self.world.now_ms(), received, results)
         for name, value in changes.items():
-            ack = replace(ack, **{name: value})
+            ack = msgspec.structs.replace(ack, **{name: value})
         return self.transport_file(Kind.ACK, ack.encode())
 
-    def nack(self, reason: str, missing: tuple[tuple[int, int], ...] = ()) -> bytes:
+    def nack(self, reason: str, missing: tuple[tuple[int, int], ...] = (),
+             names: tuple[str, ...] = ()) -> bytes:  # fmt: skip
         """Send a NACK for channel 1."""
-        body = Nack(1, 1, reason, self.world.now_ms(), missing)  # type: ignore[arg-type] # any word
+        body = Nack(1, 1, reason, self.world.now_ms(), missing, names)  # type: ignore[arg-type] # any word
         return self.transport_file(Kind.NACK, body.encode())
 
     def transport_file(self, kind: Kind, plain: bytes) -> bytes:
@@ -201,16 +202,22 @@ class Platform:
               quota: dict[str, Any] | None = None, prev: bytes | None = None,
               unit: str = "u1") -> bytes:  # fmt: skip
         """Send a number grant on channel 2, in its place of the chain."""
-        at, rec_seq, batch_sm3, rec_hash = self.control
+        rec_seq = self.control[1]
         body = {
             "code": CODE, "first": f"{first:010d}", "last": f"{last:010d}", "unit": unit,
             "grant_id": f"g{rec_seq + 1}", "not_after": None,
             "quota": quota or {"hours": None, "count": None, "amount_fen": None},
         }  # fmt: skip
+        return self.control_record("GRANT", body, seq=seq, send=send, prev=prev)
+
+    def control_record(self, op: str, body: dict[str, Any], *, seq: int | None = None,
+                       send: bool = True, prev: bytes | None = None) -> bytes:  # fmt: skip
+        """Send one record on channel 2; `prev` or `seq` put it out of its place."""
+        at, rec_seq, batch_sm3, rec_hash = self.control
+        identity = idem(CODE, str(body.get("first")), op, str(body.get("last")))
         line, digest = record_line(
-            rec_seq + 1, "GRANT", idem(CODE, body["first"], "GRANT", body["last"]),
-            self.world.now_ms(), body, JournalHead(0, ""), rec_hash,
-        )  # fmt: skip
+            rec_seq + 1, op, identity, self.world.now_ms(), body, JournalHead(0, ""), rec_hash
+        )
         header = replace(
             self.header(Kind.CTRL, 2, seq or at + 1), first_rec=rec_seq + 1,
             prev_batch_sm3=batch_sm3 if prev is None else prev,
@@ -349,7 +356,7 @@ class World:
 
     def crash(self) -> None:
         """Forget everything in memory; what was committed stays."""
-        for call in self.reactor.getDelayedCalls():
+        for call in list(self.reactor.getDelayedCalls()):
             call.cancel()
         self.store.close()
 
@@ -371,4 +378,13 @@ class World:
         return self.store.read(lambda conn: conn.exec_driver_sql(sql).all())
 
 
-__all__ = ["CODE", "NODE", "PLATFORM", "Dice", "Ends", "MemoryFerry", "World", "party"]
+def begun(coroutine: Any) -> Deferred[Any]:
+    """Start a coroutine."""
+    return Deferred.fromCoroutine(coroutine)
+
+
+def journalled(world: World, *ops: str) -> list[tuple[str]]:
+    """Return the link's journal operations of these names, in order."""
+    lines = world.rows("SELECT line FROM journal ORDER BY seq")
+    found = [bytes(line).split(b'"op":"')[1].split(b'"')[0].decode() for (line,) in lines]
+    return [(op,) for op in found if op in {f"link.{name}" for name in ops}]
