@@ -94,7 +94,7 @@ class Tray:
         file = io.BytesIO()
         ink = look.inked(piece.bands, self._width, piece.rows)
         dpi = (look.DPI, look.DPI)
-        look.photograph(ink, straight=cut).save(file, "PNG", dpi=dpi, compress_level=4)
+        look.photograph(ink, straight=cut).save(file, "PNG", dpi=dpi)
         return file.getvalue()
 
     def _write(self, name: str, content: bytes) -> None:
