@@ -61,10 +61,7 @@ class Nack(msgspec.Struct, frozen=True):
 
     channel: Count
     epoch: Count
-    reason: Literal[
-        "missing", "truncated", "bad-signature", "key-unknown", "version", "too-big", "chain",
-        "receiver",
-    ]  # fmt: skip
+    reason: Annotated[str, Meta(max_length=40)]  # the words of `fpb.Reason`; others may come
     time_ms: Count
     missing: Annotated[tuple[Range, ...], Meta(max_length=RANGES_MAX)] = ()
     names: Annotated[tuple[str, ...], Meta(max_length=RANGES_MAX)] = ()

@@ -190,7 +190,7 @@ class Platform:
     def nack(self, reason: str, missing: tuple[tuple[int, int], ...] = (),
              names: tuple[str, ...] = ()) -> bytes:  # fmt: skip
         """Send a NACK for channel 1."""
-        body = Nack(1, 1, reason, self.world.now_ms(), missing, names)  # type: ignore[arg-type] # any word
+        body = Nack(1, 1, reason, self.world.now_ms(), missing, names)
         return self.transport_file(Kind.NACK, body.encode())
 
     def transport_file(self, kind: Kind, plain: bytes) -> bytes:
