@@ -49,12 +49,26 @@ def _walked(desk: Desk) -> dict[str, Any]:
 
 def _verdict(told: dict[str, Any]) -> None:
     if told["good"]:
-        click.echo(paint(say(f"日志账完整：{told['records']} 条连贯",
-                             f"the journal is whole: {told['records']} records"), "green"))
+        click.echo(
+            paint(
+                say(
+                    f"日志账完整：{told['records']} 条连贯",
+                    f"the journal is whole: {told['records']} records",
+                ),
+                "green",
+            )
+        )
         click.echo(f"SM3 {told['hash']}")  # fmt: skip
         return
-    click.echo(paint(say(f"日志账在第 {told['broken_at']} 条断裂",
-                         f"the journal is broken at record {told['broken_at']}"), "red"))
+    click.echo(
+        paint(
+            say(
+                f"日志账在第 {told['broken_at']} 条断裂",
+                f"the journal is broken at record {told['broken_at']}",
+            ),
+            "red",
+        )
+    )
     click.echo(told["why"])  # fmt: skip
 
 
