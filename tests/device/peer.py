@@ -47,6 +47,9 @@ class Printer(Factory):
         self.cutter_jam = False
         self.jam_stays = False
         self.open_cover_at_cut = False
+        # For each GS r to come, the delays of the replies given to it; then one at once.
+        self.fence_plan: list[tuple[float, ...]] = []
+        self.wrong_id = b""
         self.lines_left: int | None = None
         self.kill_after: int | None = None
         self.refuse_second = False
@@ -131,6 +134,14 @@ class Printer(Factory):
         if self.wire is not None and not self.mute:
             self.wire.transport.write(data)
 
+    def _later(self, delay: float, data: bytes) -> None:
+        if not delay:
+            self.say(data)
+            return
+        from twisted.internet import reactor
+
+        reactor.callLater(delay, self.say, data)
+
     def tell_asb(self) -> None:
         """Report a change of status."""
         first = 0x10 | 0x08 * self.halted | 0x20 * self.cover_open
@@ -183,8 +194,9 @@ class Printer(Factory):
             self.tell_asb()
             return 3
         if head == b"\x1dr":
-            if self.gs_r:
-                self.say(b"\x00")
+            delays = self.fence_plan.pop(0) if self.fence_plan else (0.0,) * self.gs_r
+            for delay in delays:
+                self._later(delay, b"\x00")
             return 3
         if head == b"\x1dI":
             self.say(b"\x5f" + {66: b"PEER", 67: b"P-80", 68: b"S1"}.get(data[2], b"") + b"\x00")
@@ -219,7 +231,7 @@ class Printer(Factory):
             return 0
         body = data[5:size]
         if data[2:3] == b"H" and self.process_id:
-            self.say(b"\x37\x22" + body[2:6] + b"\x00")
+            self.say(b"\x37\x22" + (self.wrong_id or body[2:6]) + b"\x00")
         elif data[2:3] == b"k" and body[:3] == b"\x31\x50\x30":
             self._stored_qr = body[3:].decode("utf-8")
         elif data[2:3] == b"k" and body[:2] == b"\x31\x51":

@@ -115,6 +115,31 @@ async def test_silence_after_the_body_is_uncertain_and_the_next_sheet_is_not_pro
 
 
 @pytest_twisted.ensureDeferred
+async def test_the_process_id_of_another_job_proves_nothing():
+    async with bench(process_id=True) as b:
+        await b.printer.print(small("午0"), "id00")
+        b.device.wrong_id = b"id00"
+
+        result = await b.printer.print(small("午1"), "id01")
+
+        assert (Outcome.UNCERTAIN, "DEV_TIMEOUT") == (result.outcome, result.fault)
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_late_fence_of_an_earlier_job_proves_nothing():
+    profile = slower(FAST, settle_s=0.3, fence_min_s=0.5, probe_process_id=False)
+    async with bench(profile) as b:
+        await b.printer.print(small("未0"), "id00")
+        # Job 1 is silent; its reply comes with the one that settles; job 2 is silent again.
+        b.device.fence_plan = [(), (0.0, 0.1), ()]
+
+        silent = await b.printer.print(small("未1"), "id01")
+        after = await b.printer.print(small("未2"), "id02")
+
+        assert (Outcome.UNCERTAIN, Outcome.UNCERTAIN) == (silent.outcome, after.outcome)
+
+
+@pytest_twisted.ensureDeferred
 async def test_a_device_that_cannot_clear_prints_its_rest_before_the_next_sheet():
     async with bench(process_id=False) as b:
         b.device.clears = False
