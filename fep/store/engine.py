@@ -7,6 +7,7 @@ swallows I/O errors; readers are query-only and never checkpoint.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -14,7 +15,6 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import StaticPool
 
-from fep.env import fsync_dir
 
 
 class StoreUnsound(Exception):
@@ -33,8 +33,17 @@ def open_writer(path: Path) -> Connection:
     event.listen(engine, "begin", lambda conn: conn.exec_driver_sql("BEGIN IMMEDIATE"))
     connection = engine.connect()
     if fresh:
-        fsync_dir(path.parent)
+        _sync_dir(path.parent)
     return connection
+
+
+def _sync_dir(path: Path) -> None:
+    """Make names inside `path` durable: SQLite ignores a failed fsync of its directory."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def open_reader(path: Path) -> Engine:
