@@ -88,8 +88,16 @@ def _load() -> None:
     if CATALOGUE.faults:
         return
     # The parts import `Fault` from here, so they can only be read once this module stands.
-    from fep.domain import faults_core, faults_link, faults_print
+    from fep.domain import (
+        faults_core,
+        faults_desk,
+        faults_link,
+        faults_print,
+        faults_site,
+    )
 
     CATALOGUE.add(faults_core.CATALOGUE)
     CATALOGUE.add(faults_link.CATALOGUE)
     CATALOGUE.add(faults_print.CATALOGUE)
+    CATALOGUE.add(faults_desk.CATALOGUE)
+    CATALOGUE.add(faults_site.CATALOGUE)

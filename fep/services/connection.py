@@ -43,12 +43,23 @@ class Door(Protocol):
     frame_mac: bool
     version: str
 
-    def challenge(self) -> str: ...
-    def auth(self, params: Any, challenge: str, peer: str) -> Caller: ...
-    def greet(self, connection: Connection) -> Caller | None: ...
-    def call(self, caller: Caller, request: jsonrpc.Request) -> Any: ...
-    def reference(self) -> str: ...
-    def lost(self, connection: Connection) -> None: ...
+    def challenge(self) -> str:
+        """Return a fresh challenge."""
+
+    def auth(self, params: Any, challenge: str, peer: str) -> Caller:
+        """Return who proved a key. Raises Refused AUTH_*."""
+
+    def greet(self, connection: Connection) -> Caller | None:
+        """Take a new connection; a person of this machine is known at once."""
+
+    def call(self, caller: Caller, request: jsonrpc.Request) -> Any:
+        """Run a method; answers a value, a coroutine or a Deferred."""
+
+    def reference(self) -> str:
+        """Return a correlation id for log and caller."""
+
+    def lost(self, connection: Connection) -> None:
+        """Forget a connection."""
 
 
 @implementer(IPushProducer)

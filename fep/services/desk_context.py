@@ -184,7 +184,7 @@ class DeskContext:
 
 
 def _on_reader(path: Path, fn: Callable[..., T], args: Any, kwargs: Any) -> T:
-    from fep.store.engine import open_reader
+    from fep.store.sqlite import open_reader
 
     engine = open_reader(path)
     try:

@@ -29,8 +29,11 @@ from fep.wire import einvoice
 class Budget(Protocol):
     """What the link tells the offline budget."""
 
-    def answered(self, count: int, amount_fen: int) -> None: ...
-    def bind(self, signed: OfflineBudget) -> None: ...
+    def answered(self, count: int, amount_fen: int) -> None:
+        """The platform has answered for receipts."""
+
+    def bind(self, signed: OfflineBudget) -> None:
+        """The platform has signed limits."""
 
 
 @dataclass(frozen=True, slots=True)

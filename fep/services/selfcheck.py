@@ -15,7 +15,7 @@ from sqlalchemy import Connection, select
 from fep.crypto import certs, gm, selftest, sm3
 from fep.domain.journal import GENESIS
 from fep.store import receipts, schema
-from fep.store.engine import open_reader
+from fep.store.sqlite import open_reader
 
 RECENT_RECEIPTS = 5
 RECENT_LINES = 200

@@ -20,7 +20,7 @@ from twisted.python.threadpool import ThreadPool
 
 from fep.domain.faults import refuse
 from fep.store import schema
-from fep.store.engine import open_reader, open_writer
+from fep.store.sqlite import open_reader, open_writer
 from fep.store.tx import load_heads
 from fep.store.writer import Store
 

@@ -16,7 +16,6 @@ from sqlalchemy.engine import URL
 from sqlalchemy.pool import StaticPool
 
 
-
 class StoreUnsound(Exception):
     """The store did not take a setting it must have; nothing may be issued on it."""
 
