@@ -73,6 +73,7 @@ class EscposPrinter:
         self._owed = 0
         self._syncs = 0
         self._freed_at = float("-inf")
+        self._given_back = False
 
     # from the spool
     async def print(self, slip: Slip, fence_id: str) -> PrintResult:
@@ -92,8 +93,8 @@ class EscposPrinter:
         result = await self._stream(talk, body, fence_id)
         if result.outcome is Outcome.UNCERTAIN:
             self._break_off(talk, result.fault)
-        elif self._tcp.shared:
-            self._drop()
+        else:
+            self._give_back()
         return result
 
     async def status(self) -> tuple[str, ...]:
@@ -105,8 +106,7 @@ class EscposPrinter:
                 faults = await self._free_cutter(talk, faults)
         except DeviceFault as error:
             return (error.code,)
-        if self._tcp.shared:
-            self._drop()
+        self._give_back()
         return faults
 
     async def identify(self) -> Identity:
@@ -162,7 +162,9 @@ class EscposPrinter:
         except tcp.Unreachable as error:
             raise DeviceFault("DEV_UNREACHABLE", str(error)) from error
         self._talk = talk
-        self._proof = ""
+        if not self._given_back:
+            self._proof = ""
+        self._given_back = False
         try:
             await self._check_identity(talk)
         except LineLost as error:
@@ -337,6 +339,12 @@ class EscposPrinter:
             self._clear(talk)
         else:
             self._drop(abort=True)
+
+    def _give_back(self) -> None:
+        """Let another till have the device; what it can prove is remembered."""
+        if self._tcp.shared:
+            self._drop()
+            self._given_back = True
 
     def _drop(self, *, abort: bool = False) -> None:
         talk, self._talk = self._talk, None

@@ -170,6 +170,25 @@ async def test_a_port_in_other_hands_is_busy_and_nothing_is_printed():
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_shared_printer_is_given_back_after_every_job():
+    async with bench(process_id=False) as b:
+        b.device.refuse_second = True
+        options = escpos.Options(tcp.Options("127.0.0.1", b.port, 0.5, 1, 0.02, shared=True))
+        tills = [
+            escpos.create(b.reactor, RealClock(), options, b.rasteriser, FAST) for _ in range(2)
+        ]
+        results = []
+        for at in range(4):
+            results.append(await tills[at % 2].print(small(f"申{at}"), f"id0{at}"))
+            await deferLater(b.reactor, 0.02)
+
+        assert [PrintResult(Outcome.PRINTED, "", "fence")] * 4 == results
+        assert [True] * 4 == [
+            whole(sheet.lines, f"申{at}") for at, sheet in enumerate(b.device.sheets)
+        ]
+
+
+@pytest_twisted.ensureDeferred
 async def test_nobody_at_the_port_is_busy_or_unreachable_and_nothing_is_printed():
     async with bench() as b:
         port = b.port
