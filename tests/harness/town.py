@@ -92,7 +92,7 @@ class Town:
         state = str(self.province_state)
         run([program("fepsim"), "province", "init", "--state", state])
         certificate = str(self.province_state / "platform.crt")
-        self.fepctl("init", str(self.place), "--platform-cert", certificate, config=False)
+        self.fepctl("init", str(self.place), "--demo", "--platform-cert", certificate, config=False)
         self._configure()
         self._learn()
         keys = self.place / "keys"
