@@ -33,7 +33,7 @@ class LinkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     window_batches: Annotated[int, Meta(ge=1, le=1024)] = 64
     window_bytes: Annotated[int, Meta(ge=65536)] = 67_108_864
     rto_first_s: Seconds = 120.0
-    rto_least_s: Seconds = 3.0
+    rto_least_s: Seconds = 15.0
     rto_most_s: Seconds = 1800.0
     rto_jitter: Annotated[float, Meta(ge=0, le=0.5)] = 0.2
     heartbeat_s: Seconds = 30.0

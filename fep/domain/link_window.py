@@ -32,7 +32,7 @@ class Timing:
     """Limits of the time-out."""
 
     first_s: float = 120.0
-    least_s: float = 3.0
+    least_s: float = 15.0
     most_s: float = 1800.0
     jitter: float = 0.2  # ± this part
 

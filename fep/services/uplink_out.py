@@ -143,8 +143,10 @@ class Outbox:
                     "link.answers", answers_txn, self._ends.dest, part
                 ))  # fmt: skip
             self._count(total)
-            await self._free(ack.applied_upto)
-        self._arrived(ack.received)
+            freed = await self._free(ack.applied_upto)
+            if total.count or freed:
+                self._progress()
+        self._arrived(ack)
 
     def nacked(self, nack: Nack, *, fresh: bool) -> None:
         """Make what the platform asks for due at once, or stop when it cannot be sent."""
@@ -253,7 +255,8 @@ class Outbox:
         expected = known.get(ack.applied_upto, b"")
         return not expected or expected.hex() == ack.head
 
-    async def _free(self, applied_upto: int) -> None:
+    async def _free(self, applied_upto: int) -> bool:
+        """Drop what is answered; True when that was anything."""
         stems: set[str] = set()
         now = self._ends.clock.mono()
         while True:
@@ -269,13 +272,26 @@ class Outbox:
                 break
         if stems:
             await self._ends.work(self._ends.carrier.recall, stems)
+        return bool(stems)
 
-    def _arrived(self, received: Iterable[tuple[int, int]]) -> None:
-        """Give batches that reached the platform the time to be applied."""
-        ranges = tuple(received)
+    def _progress(self) -> None:
+        """The platform works through a queue: what stands behind in it is not lost."""
         now = self._ends.clock.mono()
         for seq, flight in list(self.flights.items()):
-            if any(low <= seq <= high for low, high in ranges):
+            due = max(flight.due_s, now + self._timeout(max(1, flight.tries)))
+            self.flights[seq] = replace(flight, due_s=due)
+
+    def _arrived(self, ack: Ack) -> None:
+        """Give batches that reached the platform the time to be applied.
+
+        One that is applied and still here has lost its results: it keeps its time-out, or
+        every heartbeat would put its repeat off for ever.
+        """
+        now = self._ends.clock.mono()
+        for seq, flight in list(self.flights.items()):
+            if flight.last_rec <= ack.applied_upto:
+                continue
+            if any(low <= seq <= high for low, high in ack.received):
                 due = max(flight.due_s, now + self._timeout(max(1, flight.tries)))
                 self.flights[seq] = replace(flight, due_s=due)
 
