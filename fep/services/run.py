@@ -8,6 +8,7 @@ stall every timer.
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +21,25 @@ from fep.render.rasteriser import ChildRasteriser
 from fep.services.almanac import Almanac
 from fep.services.node import Node
 from fep.services.watch import Watch
-from fep.settings import load
+from fep.settings import SettingsError, load
 
 STOP_WITHIN_S = 60.0
+EX_CONFIG = 78
 
 
 def run(path: Path) -> int:
     """Run a node until it is told to stop; returns the exit code.
 
-    0 after an ordered stop, 1 when it could not start, 70 after a store failure.
+    0 after an ordered stop, 1 when it could not start, 70 after a store failure, 78 when the
+    configuration is wrong (every problem is on standard error).
     """
-    settings = load(path)
+    try:
+        settings = load(path)
+    except SettingsError as error:
+        for problem in error.problems:
+            print(f"{problem.file}:{problem.line}: {problem.zh} / {problem.en}"
+                  f" [{problem.suggestion}]", file=sys.stderr)  # fmt: skip
+        return EX_CONFIG
     logs.configure(settings.log)
     os.umask(0o077)
     from twisted.internet import reactor as untyped
