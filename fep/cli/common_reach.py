@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import tomllib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,6 +22,8 @@ from fep.domain.faults import Refused
 from fep.domain.faults_desk import desk_refuse
 
 TIMEOUT_S = 60.0
+HELD_TRIES = 40
+HELD_PAUSE_S = 0.1
 SYSTEM_CONFIG = Path("/etc/fep/fep.toml")
 
 
@@ -139,17 +142,33 @@ def reached(changes: str = "") -> Iterator[Desk]:
 
 @contextmanager
 def _stopped(site: Site) -> Iterator[Desk]:
-    from fep.env import RealClock
-    from fep.services.desk_stopped import last_stop, opened
+    from fep.services.desk_stopped import last_stop
 
-    try:
-        with opened(site.data, settings_of(site), RealClock(), version()) as asked:
-            stopped = dict(last_stop(site.data))
-            if not wants_json():
-                note(why_down(stopped))
-            yield Desk(site, False, asked, stopped)
-    except Refused as refused:
-        raise of(refused) from refused
+    with ExitStack() as stack:
+        asked = _held(site, stack)
+        stopped = dict(last_stop(site.data))
+        if not wants_json():
+            note(why_down(stopped))
+        yield Desk(site, False, asked, stopped)
+
+
+def _held(site: Site, stack: ExitStack) -> Asked:
+    """Take the directory; another fepctl gives it back in a moment, a daemon does not.
+
+    Raises CliFault: CTL_NO_STORE, CTL_DENIED, CTL_STARTING.
+    """
+    from fep.env import RealClock
+    from fep.services.desk_stopped import opened
+
+    told = settings_of(site)
+    for turn in range(HELD_TRIES):
+        try:
+            return stack.enter_context(opened(site.data, told, RealClock(), version()))
+        except Refused as refused:
+            if refused.details.get("role") != "fepctl" or turn == HELD_TRIES - 1:
+                raise of(refused) from refused
+            threading.Event().wait(HELD_PAUSE_S)
+    raise AssertionError("the last turn returns or raises")
 
 
 def settings_of(site: Site) -> Any:

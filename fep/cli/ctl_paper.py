@@ -11,6 +11,7 @@ import click
 from fep.cli.common import CliFault, Column, emit, heading, paint, say, table, when
 from fep.cli.common_reach import reached
 from fep.cli.common_verbs import Verbs, option, reason
+from fep.cli.ctl_status import device_word
 from fep.domain.faults import fault
 
 _OUTCOMES = {"printed": "已打印（打印机已证实）", "accepted": "已送出（打印机不能证实）",
@@ -36,7 +37,7 @@ def _devices(told: dict[str, Any]) -> None:
          Column("地址", "address"), Column("状态", "state"), Column("故障", "faults"),
          Column("自", "since"), Column("待打", "queue", right=True),
          Column("最近结果", "last outcome")),
-        [(row["id"], row["group"], row["profile"], row["address"], str(row["state"]),
+        [(row["id"], row["group"], row["profile"], row["address"], device_word(row),
           _faults(row.get("faults") or ()), when(row.get("since")), str(row.get("queue", "-")),
           f"{row.get('last_outcome', '')} {row.get('last_fault', '')}".strip() or "-")
          for row in told["devices"]],

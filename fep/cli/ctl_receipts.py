@@ -156,7 +156,8 @@ def _effects(told: dict[str, Any]) -> None:
                  row["result"], row["detail"]]  # fmt: skip
         facts([(say("上报", "delivery"), "  ".join(word for word in words if word))])
     for job in told["prints"]:
-        words = [f"print {job['id']}", _word(_PRINTS, job["state"]), job["device"],
+        words = [say(f"任务 {job['id']}", f"job {job['id']}"),
+                 _word(_PRINTS, job["state"]), job["device"],
                  say(f"第 {job['copy']} 份", f"copy {job['copy']}"), when(job["updated_at"]),
                  job["reason"]]  # fmt: skip
         facts([(say("打印", "paper"), "  ".join(word for word in words if word))])

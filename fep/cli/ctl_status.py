@@ -9,13 +9,9 @@ import click
 from fep.cli.common import emit, facts, heading, lasting, paint, say, sentence, when
 from fep.cli.common_reach import reached, up_for
 from fep.cli.common_verbs import Verb
+from fep.domain.faults_desk import DEVICE_WORDS, LINK_WORDS
 
-_LINK_STATES = {"online": "在线", "degraded": "欠佳", "offline": "离线", "stalled": "已停住",
-                "unknown": "未知"}  # fmt: skip
 _LINK_COLOURS = {"online": "green", "stalled": "red"}
-_LINK_REASONS = {"never-heard": "从未收到平台消息", "silent": "平台无消息", "paused": "人工暂停",
-                 "carrier": "交换目录不可用", "late": "平台应答迟", "damaged": "收到损坏文件",
-                 "chain": "平台文件不连续", "head": "摘要不一致"}  # fmt: skip
 
 
 @click.command("status", cls=Verb, zh="一屏看清现状", en="the state of everything on one screen")
@@ -109,11 +105,11 @@ def _links(rows: list[dict[str, Any]], now: int) -> list[tuple[str, str]]:
 def state_line(row: dict[str, Any]) -> str:
     """Return state, reason and since when of a destination."""
     state = row["state"]
-    word = paint(say(_LINK_STATES.get(state, state), state),
+    word = paint(say(LINK_WORDS.get(state, state), state),
                  _LINK_COLOURS.get(state, "yellow"))  # fmt: skip
     parts = [word]
     if row["reason"]:
-        parts.append(say(_LINK_REASONS.get(row["reason"], row["reason"]), row["reason"]))
+        parts.append(say(LINK_WORDS.get(row["reason"], row["reason"]), row["reason"]))
     if row["since_at"]:
         parts.append(f"{say('自', 'since')} {when(row['since_at'])}")
     return "  ".join(parts)
@@ -143,9 +139,15 @@ def _devices(devices: list[dict[str, Any]]) -> list[tuple[str, str]]:
 def device_line(device: dict[str, Any]) -> str:
     """Return one device as one line."""
     faults = device.get("faults") or []
-    word = paint(str(device["state"]), "yellow" if faults else "green")
+    word = paint(device_word(device), "yellow" if faults else "green")
     return "  ".join([device["id"], word, *(paint(str(code), "red") for code in faults),
                       str(device.get("address", ""))])  # fmt: skip
+
+
+def device_word(device: dict[str, Any]) -> str:
+    """Return the state of a device in the operator's language."""
+    state = str(device["state"])
+    return say(DEVICE_WORDS.get(state, state), state)
 
 
 def _prints(prints: dict[str, int]) -> str:

@@ -55,6 +55,19 @@ CATALOGUE: tuple[Fault, ...] = (
           "请从第 1 条开始", "Start at record 1"),
 )  # fmt: skip
 
+# State and reason of a link (fep/domain/link.py) as an operator reads them.
+LINK_WORDS: dict[str, str] = {
+    "online": "在线", "degraded": "欠佳", "offline": "离线", "stalled": "已停住",
+    "unknown": "未知", "never-heard": "从未收到平台消息", "silent": "平台无消息",
+    "paused": "人工暂停", "carrier": "交换目录不可用", "late": "平台应答迟",
+    "damaged": "收到损坏文件", "chain": "平台文件不连续", "head": "摘要不一致",
+    "peer-chain": "平台称文件不连续", "peer-lost": "平台称缺少已确认的批次",
+}  # fmt: skip
+DEVICE_WORDS: dict[str, str] = {
+    "ready": "就绪", "degraded": "欠佳", "stopped": "未运行", "disabled": "停用",
+    "opening": "正在连接", "lost": "已断开", "failed": "故障",
+}  # fmt: skip
+
 _BY_CODE = {entry.code: entry for entry in CATALOGUE}
 
 

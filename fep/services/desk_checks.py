@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from fep.domain.calendar import iso
+from fep.domain.faults import Fault, fault
+from fep.domain.faults_desk import DEVICE_WORDS, LINK_WORDS
 from fep.store.queries_stock import Stock
 
 NUMBERS_LOW = 500
@@ -143,7 +145,8 @@ def links(rows: Sequence[Mapping[str, Any]]) -> list[Check]:
 def _link(row: Mapping[str, Any]) -> Check:
     state, reason, backlog = row["state"], row["reason"], row["backlog"]
     since = f" {iso(row['since_at'])}" if row["since_at"] else ""
-    zh = f"{row['dest']} {state} {reason}{since}，待报 {backlog}"
+    words = f"{LINK_WORDS.get(state, state)} {LINK_WORDS.get(reason, reason)}".strip()
+    zh = f"{row['dest']} {words}{since}，待报 {backlog}"
     en = f"{row['dest']} {state} {reason}{since}, backlog {backlog}"
     if state == "stalled":
         return Check("LINK", State.FAIL, zh, en, "fepctl help link")
@@ -159,15 +162,28 @@ def printers(devices: Sequence[Mapping[str, Any]]) -> list[Check]:
     """Look at every device that the spool drives."""
     checks: list[Check] = []
     for device in devices:
-        faults = " ".join(device.get("faults", ()))
-        text = f"{device['id']} {device.get('state', '')} {faults} {device.get('address', '')}"
-        text = " ".join(text.split())
-        if faults:
-            checks.append(Check("PRINTER", State.WARN, text, text,
+        state = str(device["state"])
+        zh = f"{device['id']} {DEVICE_WORDS.get(state, state)} {device.get('address', '')}"
+        en = f"{device['id']} {state} {device.get('address', '')}"
+        codes = device.get("faults", ())
+        for code in codes:
+            said = known_fault(code)
+            zh += f"，{code} {said.zh}，{said.action_zh}" if said else f"，{code}"
+            en += f", {code} {said.en}. {said.action_en}" if said else f", {code}"
+        if codes:
+            checks.append(Check("PRINTER", State.WARN, zh, en,
                                 f"fepctl devices test {device['id']} --reason TEXT"))  # fmt: skip
         else:
-            checks.append(Check("PRINTER", State.OK, text, text))
+            checks.append(Check("PRINTER", State.OK, zh, en))
     return checks or [Check("PRINTER", State.OK, "没有配置打印机", "no printer is configured")]
+
+
+def known_fault(code: str) -> Fault | None:
+    """Return the catalogue's entry of a code, None for one it does not have."""
+    try:
+        return fault(code)
+    except KeyError:
+        return None
 
 
 def queue(queued: int, frozen: int, refused_reason: str) -> Check:
@@ -187,6 +203,17 @@ def uncertain(prints: int) -> Check:
     if prints:
         return Check("PRINTS", State.WARN, zh, en, "fepctl resolve")
     return Check("PRINTS", State.OK, zh, en)
+
+
+def stopped(told: Mapping[str, object]) -> Check:
+    """Say since when and why the daemon is down."""
+    at = told.get("stopped_at")
+    since = iso(at) if isinstance(at, int) and at else "-"
+    crashed = bool(told.get("crashed"))
+    why = "没有正常停止" if crashed else str(told.get("why", ""))
+    why_en = "no clean stop" if crashed else str(told.get("why", ""))
+    return Check("DAEMON", State.FAIL, f"没有运行，自 {since}（{why}）",
+                 f"not running since {since} ({why_en})", "systemctl start fep")  # fmt: skip
 
 
 def fence(fenced: str) -> Check:

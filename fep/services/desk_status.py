@@ -164,6 +164,8 @@ def _state_checks(
 ) -> list[Check]:  # fmt: skip
     """Return the checks that need no more than what was read: status shows them as alarms."""
     found: list[Check] = []
+    if not ctx.live:
+        found.append(checks.stopped(ctx.stopped))
     if ctx.issue is not None:
         found.append(checks.fence(ctx.issue.fenced))
     for unit, signer in ctx.signers.items():
@@ -173,7 +175,7 @@ def _state_checks(
     found.append(checks.clock(ctx.clock.wall(), seen.journal_at, offsets))
     found += checks.numbers(seen.stocks, wanted_codes(ctx, now_ms), seen.used_14d)
     found += checks.links(links)
-    found += checks.printers(devices if ctx.live else [])
+    found += checks.printers(devices)
     found.append(checks.queue(seen.queued, seen.frozen, seen.last_refusal))
     found.append(checks.uncertain(seen.prints["uncertain"]))
     return found
@@ -224,13 +226,16 @@ def _key_checks(settings: Any, now: Any) -> list[Check]:
 
 def _selfcheck(results: Any) -> list[Check]:
     """Return what the hourly self-check last found (fep/services/selfcheck.py)."""
-    found: list[Check] = []
-    for result in results:
-        members = msgspec.to_builtins(result)
+    listed = [msgspec.to_builtins(result) for result in results]
+    good = sum(members["state"] == State.OK.value for members in listed)
+    found = [Check("SELFCHECK", State.OK, f"定时自检 {good} 项通过",
+                   f"{good} findings of the hourly self-check are good")]  # fmt: skip
+    for members in listed:
         state = State(members["state"])
+        if state is State.OK:
+            continue
         text = f"{members['name']} {members['detail']}"
-        found.append(Check("SELFCHECK", state, text, text,
-                           "" if state is State.OK else "journalctl -u fep -n 50"))  # fmt: skip
+        found.append(Check("SELFCHECK", state, text, text, "journalctl -u fep -n 50"))
     return found
 
 

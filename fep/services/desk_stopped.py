@@ -55,7 +55,10 @@ def opened(data: Path, settings: Any, clock: Clock, version: str) -> Iterator[St
     try:
         lock.acquire("fepctl", to_ms(clock.wall()))
     except Locked as held:
-        raise desk_refuse("CTL_STARTING", pid=held.holder.get("pid", "?")) from held
+        holder = held.holder
+        raise desk_refuse(
+            "CTL_STARTING", pid=holder.get("pid", "?"), role=holder.get("role", "")
+        ) from held
     except PermissionError as error:
         raise desk_refuse("CTL_DENIED", path=data / LOCK_FILE) from error
     try:
@@ -80,7 +83,8 @@ def last_stop(data: Path, read: Callable[[Path], str] = Path.read_text) -> Mappi
         (
             int(path.stat().st_mtime * 1000)
             for path in (data / STORE_FILE, data / f"{STORE_FILE}-wal")
-            if path.exists()
+            # A reader of a closed store leaves an empty log behind: that is no write.
+            if path.exists() and path.stat().st_size
         ),
         default=0,
     )

@@ -187,11 +187,9 @@ def _link(conn: Connection, dest: str, row: Row[*tuple[Any, ...]] | None) -> Lin
             .group_by(upload.c.state)
         ).all()
     )
+    first = [_first_upload(conn, dest, state) for state in ("due", "sent")]
     oldest = conn.execute(
-        select(upload.c.updated_at)
-        .where(and_(upload.c.dest == dest, upload.c.state == "due"))
-        .order_by(upload.c.id)
-        .limit(1)
+        select(func.min(receipt.c.issued_at)).where(receipt.c.id.in_(first))
     ).scalar()
     batches = conn.execute(
         select(func.count())
@@ -215,6 +213,17 @@ def _link(conn: Connection, dest: str, row: Row[*tuple[Any, ...]] | None) -> Lin
         unacked_batches=batches or 0,
         rejected=refused,
     )
+
+
+def _first_upload(conn: Connection, dest: str, state: str) -> int:
+    """Return the receipt of the oldest delivery in a state, 0 when there is none."""
+    found = conn.execute(
+        select(upload.c.receipt_id)
+        .where(and_(upload.c.dest == dest, upload.c.state != "applied", upload.c.state == state))
+        .order_by(upload.c.id)
+        .limit(1)
+    ).scalar()
+    return found or 0
 
 
 @dataclass(frozen=True, slots=True)
