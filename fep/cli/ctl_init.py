@@ -17,6 +17,7 @@ from fep.cli.common_reach import of
 from fep.cli.common_verbs import Verb, option
 from fep.cli.ctl_config import show_problems
 from fep.domain.faults import Refused
+from fep.domain.faults_site import site_refuse
 
 if TYPE_CHECKING:
     from fep.services.site import Identity, Site, Wanted
@@ -63,6 +64,10 @@ class _Shape(click.ParamType[str]):
         zh="本机编号", en="id of this node")  # fmt: skip
 @option("--port", default=0, type=click.IntRange(0, 65535), metavar="PORT",
         zh="本机监听端口（默认 7500）", en="port on this machine (default 7500)")  # fmt: skip
+@option("--data", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+        zh="数据与网闸交换目录的位置（如 /var/lib/fep；默认在站点目录内）",
+        en="where data and the ferry directory go, as /var/lib/fep"
+           " (default: inside the site)")  # fmt: skip
 @option(
     "--passphrase-file",
     type=FILE,
@@ -77,12 +82,11 @@ class _Shape(click.ParamType[str]):
     zh="平台证书，导入并显示指纹",
     en="the platform's certificate; its fingerprint is shown",
 )
-def command(directory: Path, demo: bool, platform_cert: Path | None,
-            passphrase_file: Path | None, **given: Any) -> None:  # fmt: skip
+def command(directory: Path, demo: bool, platform_cert: Path | None, **given: Any) -> None:
     """Make a site, or import the platform's certificate into one."""
     from fep.services import site
 
-    wanted = site.Wanted(passphrase_file=passphrase_file, **given)
+    wanted = site.Wanted(**given)
     alone = platform_cert is not None and wanted == site.Wanted() and not demo
     try:
         if alone and platform_cert is not None and (directory / "fep.toml").exists():
@@ -119,8 +123,7 @@ def _passphrase(path: Path) -> str:
     from fep.settings import SettingsError, read_secret
 
     if path.stat().st_mode & 0o077:
-        refuse_with(CliFault("SITE_SECRET", f"{path} 他人可读，请先 chmod 600",
-                             f"others may read {path}: chmod 600 first"))  # fmt: skip
+        raise site_refuse("SITE_SECRET", path=path)
     try:
         return read_secret(f"file:{path.absolute()}", Path())
     except SettingsError as error:
@@ -137,7 +140,7 @@ def next_steps(made: Site, *, named: bool) -> list[tuple[str, str]]:
                       f"vi {made.path / 'units'}/*.toml"))  # fmt: skip
     if os.geteuid() == 0 and made.unit:
         steps.append((say("交给服务用户", "give it to the service user"),
-                      f"chown -R fep:fep {made.path}"))  # fmt: skip
+                      " ".join(["chown -R fep:fep", *map(str, made.homes)])))  # fmt: skip
     steps.append((say("检查配置", "check the configuration"), f"fepctl -c {config} config check"))
     if all(identity.name != "platform" for identity in made.identities):
         steps.append((say("把 unit.crt、node.crt 交平台登记，取回平台证书后导入",

@@ -22,6 +22,8 @@ CATALOGUE: tuple[Fault, ...] = (
           "请向平台索取平台证书", "Ask the platform for its certificate"),
     Fault("SITE_TEMPLATES", "找不到配置模板：{path}", "The templates are missing: {path}",
           "请重新安装本软件", "Install the software again"),
+    Fault("SITE_SECRET", "{path} 他人可读", "Others may read {path}",
+          "请先 chmod 600 {path}", "Run chmod 600 {path} first"),
     Fault("SITE_CONFIG", "配置有 {count} 处错误，先看：{first}",
           "The configuration has {count} errors, the first: {first}",
           "请运行 fepctl config check", "Run fepctl config check"),

@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from fep.settings_toml import SettingsError, Trail, lines_of
 
 ROOMS = ("units", "kinds", "provinces", "devices")
 KEYS = "keys"
-PLACES = (KEYS, "data", "link", "link/out", "link/in", "link/tmp", "link/quarantine")
+LINK = ("link", "link/out", "link/in", "link/tmp", "link/quarantine")
 OURS = ("fep.toml", *ROOMS, KEYS, "data", "link")
 STAGE = ".fep-init"
 CALLER_KEY_BYTES = 32
@@ -45,6 +45,7 @@ class Wanted:
     party_code: str = ""
     node_id: str = ""
     port: int = 0
+    data: Path | None = None
     passphrase: str = ""
     passphrase_file: Path | None = None
 
@@ -83,8 +84,14 @@ class Site:
     unit: str = ""
     unit_name: str = ""
     kept: Path | None = None
+    data: Path | None = None
     errors: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
+
+    @property
+    def homes(self) -> tuple[Path, ...]:
+        """Return the directories that must belong to the service user."""
+        return (self.path,) if self.data is None else (self.path, self.data)
 
 
 def found_site(path: Path, wanted: Wanted, platform: Path | None, clock: Clock,
@@ -97,9 +104,11 @@ def found_site(path: Path, wanted: Wanted, platform: Path | None, clock: Clock,
     templates = template_dir()
     if not (templates / "fep.toml").is_file():
         raise site_refuse("SITE_TEMPLATES", path=templates)
-    there = [name for name in OURS if (path / name).exists() or (path / name).is_symlink()]
-    if there:
-        raise site_refuse("SITE_EXISTS", path=path, found=there[0])
+    _refuse_existing(path, OURS)
+    if wanted.data is not None:
+        data = wanted.data.absolute()
+        wanted = replace(wanted, data=data)
+        _refuse_existing(data, ("fep.db", "fep.lock", "link"))
     theirs = _read_certificate(platform) if platform is not None else None
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -111,13 +120,28 @@ def found_site(path: Path, wanted: Wanted, platform: Path | None, clock: Clock,
             _make_keys(stage, wanted, unit_file, clock, entropy)
             if theirs is not None:
                 _write(stage / KEYS / "platform.crt", _pem(theirs.der))
-            for name in OURS:
+            _make_places(stage if wanted.data is None else wanted.data, wanted.data is None)
+            for name in sorted(entry.name for entry in stage.iterdir()):
                 (stage / name).rename(path / name)
         finally:
             shutil.rmtree(stage, ignore_errors=True)
     except OSError as error:
         raise site_refuse("SITE_FILE", path=error.filename or path, why=error.strerror) from error
-    return _look(path)
+    return _look(path, wanted.data)
+
+
+def _refuse_existing(path: Path, names: Iterable[str]) -> None:
+    for name in names:
+        if (path / name).exists() or (path / name).is_symlink():
+            raise site_refuse("SITE_EXISTS", path=path, found=name)
+
+
+def _make_places(home: Path, inside: bool) -> None:
+    """Make the directories that the daemon writes to, in the site or outside of it."""
+    if not inside:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for name in ("data", *LINK) if inside else LINK:
+        (home / name).mkdir(mode=0o700)
 
 
 def trust(path: Path, platform: Path, clock: Clock) -> Site:
@@ -169,8 +193,7 @@ def filled(text: str, values: Mapping[Trail, object]) -> str:
 
 def _copy(templates: Path, stage: Path, wanted: Wanted) -> str:
     """Copy the templates with the values filled in; return the unit's code."""
-    for name in PLACES:
-        (stage / name).mkdir(parents=True, mode=0o700)
+    (stage / KEYS).mkdir(mode=0o700)
     for room in ROOMS:
         (stage / room).mkdir(mode=0o700)
         for file in sorted((templates / room).glob("*.toml")):
@@ -182,6 +205,10 @@ def _copy(templates: Path, stage: Path, wanted: Wanted) -> str:
         values["node", "id"] = wanted.node_id
     if wanted.port:
         values["api", "listen"] = [f"tcp:{wanted.port}:interface=127.0.0.1"]
+    if wanted.data is not None:
+        values["node", "data"] = str(wanted.data)
+        values["api", "control"] = str(wanted.data / "control.sock")
+        values["link", "directory"] = str(wanted.data / "link")
     if secret:
         values["node", "passphrase"] = secret
     # The umask of the operator is none of the site's business: modes are set by hand.
@@ -275,7 +302,7 @@ def _identity(name: str, path: Path) -> Identity:
                     certificate.fingerprint.hex(), certificate.not_after)  # fmt: skip
 
 
-def _look(path: Path) -> Site:
+def _look(path: Path, data: Path | None) -> Site:
     """Read the site back as the daemon will."""
     seen = survey(path)
     names = [
@@ -286,7 +313,7 @@ def _look(path: Path) -> Site:
     unit = units[0] if units else None
     return Site(
         path, identities, unit=unit.code if unit else "", unit_name=unit.name if unit else "",
-        errors=seen.errors, warnings=seen.warnings,
+        data=data, errors=seen.errors, warnings=seen.warnings,
     )  # fmt: skip
 
 
