@@ -131,7 +131,8 @@ class Uplink:
 
     async def resume(self, reason: str, by: str) -> LinkStatus:
         """Go on, also after the channel had stopped: the operator's word that it may."""
-        was, self._pulse.stopped = self._pulse.stopped, ""
+        was = self._pulse.stopped_out or self._pulse.stopped_in
+        self._pulse.stopped_out = self._pulse.stopped_in = ""
         self._paused = False
         self._more = True
         await self._note("link.resumed", reason, by, stopped=was)
@@ -172,7 +173,7 @@ class Uplink:
 
     async def _send_turn(self) -> float:
         """Do what is due on the way out; returns seconds until the next look."""
-        if not self._pulse.stopped:
+        if not self._pulse.stopped_out:
             await self._outbox.resend_due()
             if self._more and self._may_send():
                 self._more = False
@@ -183,13 +184,13 @@ class Uplink:
 
     async def _receive_loop(self) -> None:
         beat_s = self._ends.clock.mono()
-        retry_held = True
+        go_on = True
         while self._running:
             wait = self._ends.settings.poll_s
             try:
-                if retry_held and not self._pulse.stopped:
-                    await self._inbox.retry_held()
-                retry_held = bool(self._pulse.stopped)
+                if go_on and not self._pulse.stopped_in:
+                    await self._inbox.go_on()
+                go_on = bool(self._pulse.stopped_in)
                 dealt_with = await self._inbox.turn()
                 if dealt_with:
                     # Answers open the window.
@@ -219,7 +220,7 @@ class Uplink:
         await self._ends.store.do("link.note", _note_txn, op, self._ends.dest, body)
 
     def _may_send(self) -> bool:
-        return self._running and not self._paused and not self._pulse.stopped
+        return self._running and not self._paused and not self._pulse.stopped_out
 
     def _lingered(self) -> None:
         self._more = True

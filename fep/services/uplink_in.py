@@ -17,7 +17,7 @@ from fep.domain.link_gap import GapWatch, missing, ranges
 from fep.services.ferry import TooBig
 from fep.services.uplink_ends import Ends
 from fep.services.uplink_out import Outbox
-from fep.services.uplink_pulse import Pulse
+from fep.services.uplink_pulse import CHAIN, Pulse
 from fep.store.link import CONTROL, TRANSPORT, Head, LinkStart
 from fep.store.link_in import (
     Control,
@@ -132,8 +132,9 @@ class Inbox:
         await self._ask_for_gap()
         return min(len(ready), ARRIVALS_MAX)
 
-    async def retry_held(self) -> None:
-        """Go on with batches held for their turn, after a start or an operator's word."""
+    async def go_on(self) -> None:
+        """Look again at all that waits, after a start or an operator's word."""
+        self._looks.clear()
         await self._follow_up()
 
     async def beat(self) -> None:
@@ -171,6 +172,9 @@ class Inbox:
             self._outbox.nacked(opened.nack, fresh=fresh)
             return True
         if opened.header.channel == CONTROL and opened.header.kind is Kind.CTRL:
+            if self._pulse.stopped_in:
+                self._not_ready(name)  # it stays where it is until a person resumes
+                return False
             return await self._control(name, opened)
         await self._ends.work(self._ends.carrier.aside, name, "unexpected")
         self._pulse.damaged()
@@ -229,7 +233,7 @@ class Inbox:
         await self._send_ack(outcome.results)
 
     async def _chain_broken(self, outcome: Outcome) -> None:
-        self._pulse.stopped = "chain"
+        self._pulse.stopped_in = CHAIN
         self._ends.log.error("link.chain", dest=self._ends.dest, why=outcome.detail)
         await self._send_nack(Reason.CHAIN, ())
 

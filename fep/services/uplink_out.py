@@ -131,7 +131,7 @@ class Outbox:
         if ack.channel != RECEIPTS or ack.epoch != self.head.epoch:
             return
         if not self._head_fits(ack):
-            self._pulse.stopped = "head"
+            self._pulse.stopped_out = "head"
             self._ends.log.error("link.head_differs", dest=self._ends.dest, at=ack.applied_upto)
             return
         self._pulse.refused = ""
@@ -153,14 +153,14 @@ class Outbox:
         if nack.channel != RECEIPTS or nack.epoch != self.head.epoch:
             return
         if nack.reason == "chain":
-            self._pulse.stopped = "peer-chain"
+            self._pulse.stopped_out = "peer-chain"
             return
         if nack.reason in REFUSALS:
             self._pulse.refused = nack.reason
         lost = [low for low, _ in nack.missing
                 if 0 < low <= self.head.seq and low not in self.flights]  # fmt: skip
         if fresh and lost:
-            self._pulse.stopped = "peer-lost"
+            self._pulse.stopped_out = "peer-lost"
             self._ends.log.error("link.peer_lost", dest=self._ends.dest, seq=lost[0])
         now = self._ends.clock.mono()
         for seq in list(self._wanted(nack)):

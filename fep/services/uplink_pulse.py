@@ -15,6 +15,7 @@ from fep.store.link import Head, Kept, LinkStart, pulse_txn
 from fep.wire.fpb import Header
 
 DAMAGED_SHOWN_S = 3600.0
+CHAIN = "chain"
 
 
 class Pulse:
@@ -25,7 +26,8 @@ class Pulse:
         self.standing = Standing(LinkState.OFFLINE, "never-heard", ends.now_ms())
         self.last_heard_at = 0
         self.offset_ms = 0
-        self.stopped = ""
+        self.stopped_out = ""  # why receipts do not leave: head, peer-chain, peer-lost
+        self.stopped_in = ""  # why grants are not taken: chain
         self.refused = ""
         self.carrier_fault = ""
         self.quarantined = 0
@@ -46,7 +48,9 @@ class Pulse:
         self.last_heard_at = kept.last_heard_at
         self.offset_ms = kept.platform_offset_ms
         if kept.standing.state is LinkState.STALLED:
-            self.stopped = kept.standing.reason
+            reason = kept.standing.reason
+            self.stopped_in = reason if reason == CHAIN else ""
+            self.stopped_out = reason if reason != CHAIN else ""
         since = (kept.last_heard_at or kept.standing.since_at) + kept.offline_ms
         self._silent_ms = kept.offline_ms + max(0, self._ends.now_ms() - since)
 
@@ -89,7 +93,7 @@ class Pulse:
         if self._damaged_s is not None:
             damaged = int(self._ends.clock.mono() - self._damaged_s < DAMAGED_SHOWN_S)
         facts = LinkFacts(
-            stopped=self.stopped,
+            stopped=self.stopped_out or self.stopped_in,
             paused=paused,
             silent_s=self.silent_ms() / 1000 if self.last_heard_at else None,
             carrier_fault=self.carrier_fault,

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from fep.domain.faults import Refused
 from fep.domain.link_budget import OfflineBudget
@@ -79,7 +79,16 @@ def control_txn(tx: Tx, dest: str, batch: Control, on_grant: OnGrant) -> Outcome
     if batch.epoch > head.epoch:
         head = Head(epoch=batch.epoch)
     row = _row_q(tx.conn, dest, batch.epoch, batch.seq)
-    if row is not None:
+    if row is not None and row.state == "refused":
+        # A person has let the channel go on: what once did not follow gets a new chance.
+        column = link_in.c
+        tx.conn.execute(
+            delete(link_in).where(
+                column.dest == dest, column.channel == CONTROL, column.epoch == batch.epoch,
+                column.seq == batch.seq,
+            )
+        )  # fmt: skip
+    elif row is not None:
         return _known(tx, dest, batch, head, row)
     if batch.seq <= head.seq:
         return Outcome(Fate.STALE, head, detail=f"batch {batch.seq} is not remembered")
@@ -175,8 +184,6 @@ def _known(tx: Tx, dest: str, batch: Control, head: Head, row: Any) -> Outcome:
         return Outcome(Fate.CONFLICT, head, detail="other content under a known number")
     if row.state == "held":
         return Outcome(Fate.HELD, head)
-    if row.state != "applied":
-        return Outcome(Fate.CHAIN, head, detail=row.detail)
     results = msgspec.convert(json.loads(row.detail)["results"], tuple[Result, ...])
     return Outcome(Fate.REPEATED, head, results)
 

@@ -118,6 +118,39 @@ def test_a_batch_that_does_not_follow_stops_the_channel(world: World):
     assert 1 == len(world.ferry.quarantine)
 
 
+def test_a_stopped_control_channel_takes_no_grant_but_receipts_go_on(world: World):
+    world.platform.grant(1, 100)
+    world.run(2)
+    world.platform.grant(101, 200, prev=b"\x01" * 32)
+    world.run(2)
+    numbers = world.issue(3)
+    world.platform.grant(101, 200)
+
+    world.run(5)
+
+    assert numbers == [number for number, _ in world.platform.applied]
+    assert ([(1, 100)], 1) == (blocks(world), len(world.ferry.arrivals))
+    world.done(begun(world.uplink.resume("the platform was repaired", "li")))
+    world.run(3)
+    assert [(1, 100), (101, 200)] == blocks(world)
+
+
+def test_a_held_batch_that_did_not_follow_gets_a_new_chance(world: World):
+    first = world.platform.grant(1, 100, send=False)
+    good = world.platform.control
+    world.platform.grant(101, 200, seq=2, prev=b"\x01" * 32)
+    world.platform.deliver(first, 2, 1)
+    world.run(3)
+    stalled = world.uplink.status().reason
+    world.done(begun(world.uplink.resume("the platform was repaired", "li")))
+    assert good == world.platform.control
+    world.platform.grant(101, 200)
+
+    world.run(3)
+
+    assert ("chain", [(1, 100), (101, 200)]) == (stalled, blocks(world))
+
+
 def test_other_content_under_a_known_number_changes_nothing(world: World):
     world.platform.grant(1, 100)
     world.run(2)
