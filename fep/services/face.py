@@ -3,7 +3,8 @@ configuration it was issued under. Personal numbers are masked as the official s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import msgspec
 from sqlalchemy import Connection
@@ -32,8 +33,10 @@ class Faces:
         units: Mapping[str, Unit],
         kinds: Mapping[str, Kind],
         provinces: Mapping[str, Province],
+        offline: Callable[[], bool],
     ) -> None:
         self._units = units
+        self._offline = offline
         self._kinds = kinds
         self._provinces = provinces
 
@@ -45,8 +48,9 @@ class Faces:
             raise KeyError(receipt_id)
         event = issue_params.parse(msgspec.json.decode(row.params))
         unit = self._units[receipt.unit]
-        return face(receipt, event, self._kinds[receipt.kind], unit,
-                    self._provinces[unit.province], copy)  # fmt: skip
+        province = self._provinces[unit.province]
+        view = face(receipt, event, self._kinds[receipt.kind], unit, province, copy)
+        return replace(view, offline=True) if self._offline() else view
 
 
 def face(receipt: Receipt, event: BillingEvent, kind: Kind, unit: Unit, province: Province,

@@ -20,6 +20,7 @@ from fep import __version__
 from fep.crypto import selftest
 from fep.domain.calendar import to_ms
 from fep.domain.faults import refuse
+from fep.domain.link import LinkState
 from fep.env import write_durably
 from fep.ports import Clock, Entropy
 from fep.services import selfcheck
@@ -124,7 +125,7 @@ class Node:
             bytes_max=s.api.queue_bytes, doubles=Doubles(s.issue.suspected_double_s),
         )  # fmt: skip
         self.queue = Queue(self._reactor, self.store, self.issue, draw, self._log)
-        self.faces = Faces(s.units, s.kinds, s.provinces)
+        self.faces = Faces(s.units, s.kinds, s.provinces, self._offline)
         self.spool = Spool(
             self._reactor, self._clock, self._entropy, self.store, s.devices,
             self.faces.view_q, self._rasteriser, self._log,
@@ -173,6 +174,10 @@ class Node:
             self.spool.wake()
         if self.uplink is not None:
             self.uplink.wake()
+
+    def _offline(self) -> bool:
+        """Say whether the platform cannot be reached now: the face tells the holder so."""
+        return self.uplink is not None and self.uplink.status().state is LinkState.OFFLINE
 
     def _offline_ms(self) -> int:
         if self.uplink is not None:

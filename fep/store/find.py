@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, and_, select
 
 from fep.domain.receipt import Receipt
 from fep.store.receipts import as_receipt, receipts
-from fep.store.schema import event, receipt
+from fep.store.schema import event, number_block, receipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,9 @@ def find_q(conn: Connection, query: Query, limit: int, before_id: int) -> list[R
     if query.key:
         wanted = wanted.where(event.c.key == query.key)
     if query.number:
-        wanted = wanted.where(receipt.c.number == query.number)
+        # With the codes in hand the unique index finds it; a number alone would be a scan.
+        codes = select(number_block.c.code).distinct()
+        wanted = wanted.where(and_(receipt.c.code.in_(codes), receipt.c.number == query.number))
     if query.payer:
         wanted = wanted.where(receipt.c.payer == query.payer)
     if query.day_from:
