@@ -44,6 +44,7 @@ class RunningBudget:
         amount_fen: int,
         log: Any,
     ) -> None:
+        self._ours = limits
         self.limits = limits
         self._offline_ms = offline_ms
         self._count = count
@@ -74,8 +75,8 @@ class RunningBudget:
         self._warned = min(self._warned, self.limits.warning(self.use()))
 
     def bind(self, signed: OfflineBudget) -> None:
-        """Take the limits a platform signed; the tighter of both holds."""
-        self.limits = self.limits.bound_by(signed)
+        """Take the newest limits a platform signed; the tighter of theirs and ours holds."""
+        self.limits = self._ours.bound_by(signed)
 
     # from the status screen
     def use(self) -> OfflineUse:

@@ -59,6 +59,7 @@ def make_uplink(parts: Parts, budget: Budget, on_grant: Callable[..., bool]) -> 
     secret = read_secret(s.node.passphrase, s.root) if s.node.passphrase else None
     node_key = keyfile.load_private(s.node.key.read_bytes(), secret, entropy=parts.entropy)
     ferry = Ferry(s.root / s.link.directory)
+    ferry.prepare()
     return Uplink(
         parts.reactor,
         parts.clock,
