@@ -7,6 +7,7 @@ a table is printed.
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 import unicodedata
@@ -31,6 +32,7 @@ __all__ = [
     "refuse_with",
     "say",
     "sentence",
+    "steady",
     "table",
     "wants_json",
     "when",
@@ -46,6 +48,13 @@ class CliFault(Exception):
     def __init__(self, code: str, zh: str, en: str, *, details: object = None) -> None:
         super().__init__(code)
         self.code, self.zh, self.en, self.details = code, zh, en, details
+
+
+def steady() -> None:
+    """Let a console that lacks a character show a question mark instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def wants_json() -> bool:

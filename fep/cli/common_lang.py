@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 LANGUAGES = ("zh", "en")
+_NO_LOCALE = ("", "C", "POSIX")
 
 
 @dataclass(slots=True)
@@ -60,8 +61,11 @@ def _shows_chinese(environ: Mapping[str, str], encoding: str | None) -> bool:
     """The kernel's own console (TERM=linux) has no Chinese glyphs whatever the locale says."""
     if environ.get("TERM") == "linux":
         return False
-    locale = environ.get("LC_ALL") or environ.get("LC_CTYPE") or environ.get("LANG") or ""
-    if locale in ("", "C", "POSIX"):
+    ctype = environ.get("LC_CTYPE", "")
+    if ctype == "C.UTF-8" and environ.get("LANG", "") in _NO_LOCALE:
+        ctype = ""  # Python itself wrote this for a bare C locale (PEP 538); no person did.
+    locale = environ.get("LC_ALL") or ctype or environ.get("LANG") or ""
+    if locale in _NO_LOCALE:
         return False
     try:
         "票据号码，前置机".encode(encoding or "ascii")

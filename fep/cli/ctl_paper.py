@@ -34,8 +34,9 @@ def list_() -> None:
 def _devices(told: dict[str, Any]) -> None:
     table(
         (Column("设备", "device"), Column("组", "group"), Column("型号", "profile"),
-         Column("地址", "address"), Column("状态", "state"), Column("故障", "faults"),
-         Column("自", "since"), Column("待打", "queue", right=True),
+         Column("地址", "address", fold=False), Column("状态", "state", fold=False),
+         Column("故障", "faults"), Column("自", "since", fold=False),
+         Column("待打", "queue", right=True),
          Column("最近结果", "last outcome")),
         [(row["id"], row["group"], row["profile"], row["address"], device_word(row),
           _faults(row.get("faults") or ()), when(row.get("since")), str(row.get("queue", "-")),

@@ -17,8 +17,8 @@ _UPLOADS = {"": "-", "due": "待报", "sent": "已发", "applied": "已入库", 
 _PRINTS = {"": "-", "due": "待打", "streaming": "正在打", "printed": "已打印",
            "accepted": "已送出", "uncertain": "不确定", "cancelled": "已取消"}  # fmt: skip
 _COLUMNS = (
-    Column("票据", "receipt", fold=False), Column("开票时间", "issued at"),
-    Column("金额", "amount", right=True), Column("交款人", "payer"),
+    Column("票据", "receipt", fold=False), Column("开票时间", "issued at", fold=False),
+    Column("金额", "amount", right=True, fold=False), Column("交款人", "payer"),
     Column("状态", "state", fold=False), Column("上报", "delivery", fold=False),
     Column("打印", "paper", fold=False), Column("流水号", "key"),
 )  # fmt: skip

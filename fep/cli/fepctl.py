@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import click
 
-from fep.cli.common import CliFault, paint, print_json, refuse_with, say
+from fep.cli.common import CliFault, paint, print_json, refuse_with, say, steady
 from fep.cli.common_lang import LANG, choose
 from fep.cli.common_verbs import JSON, Lazy, Verbs
 
@@ -62,6 +62,7 @@ def _version(ctx: click.Context) -> None:
 def main() -> NoReturn:
     """Run the command line; every refusal leaves with its code first."""
     LANG.set(choose(sys.argv[1:], os.environ, sys.stdout.encoding))
+    steady()
     sys.exit(run(sys.argv[1:]))
 
 

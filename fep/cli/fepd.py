@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from fep.cli.common import steady
 from fep.cli.common_lang import LANG, choose
 from fep.cli.common_verbs import Verbs
 
@@ -44,4 +45,5 @@ def run() -> None:
 def main() -> None:
     """Run the command line."""
     LANG.set(choose(sys.argv[1:], os.environ, sys.stdout.encoding))
+    steady()
     cli.main(sys.argv[1:], prog_name="fepd")

@@ -214,6 +214,9 @@ async def list_unknown(ctx: DeskContext, asked: Limited) -> dict[str, Any]:
     """Return every outcome that waits for a person: prints and refused deliveries."""
     limit = max(1, min(asked.limit, LISTED_MAX))
     prints = await ctx.read(stock.prints_q, "uncertain", limit)
+    if not ctx.live:
+        # What was streaming when the daemon ended is uncertain; its next start will say so.
+        prints += await ctx.read(stock.prints_q, "streaming", limit)
     uploads = await ctx.read(stock.refused_uploads_q, limit)
     return {
         "prints": [{**asdict(row), "ref": row.ref} for row in prints],

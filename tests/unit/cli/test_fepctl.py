@@ -72,6 +72,8 @@ def language() -> Iterator[None]:
         ([], {"LANG": "C"}, "utf-8", "en"),
         ([], {**UTF8, "LC_ALL": "POSIX"}, "utf-8", "en"),
         ([], {}, "utf-8", "en"),
+        ([], {"LANG": "C", "LC_CTYPE": "C.UTF-8"}, "utf-8", "en"),
+        ([], {"LC_CTYPE": "zh_CN.UTF-8"}, "utf-8", "zh"),
         ([], UTF8, "ascii", "en"),
         ([], UTF8, None, "en"),
         ([], {**UTF8, "FEP_LANG": "en"}, "utf-8", "en"),
