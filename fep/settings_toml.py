@@ -19,6 +19,9 @@ Trail = tuple[str | int, ...]
 FILE_MAX_BYTES = 1024 * 1024
 _AT_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 _BARE_END = re.compile(r"[,\]}#\n]")
+# Some Chinese words in GBK read as letters of other alphabets in UTF-8 (医院: two of them).
+_GBK_AS_UTF8 = re.compile(r"[\u0080-\u07ff]{2}")
+_CHINESE = re.compile(r"[\u3000-\u9fff]")
 _KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -100,25 +103,26 @@ def read_toml(path: Path, problems: list[Problem]) -> Source | None:
     try:
         # Notepad writes a byte order mark; it is no error of the technician's.
         text = raw.decode("utf-8-sig").replace("\r\n", "\n")
-        source.values = tomllib.loads(text)
     except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        problems.append(
-            Problem(
-                str(path),
-                line,
-                "",
-                "文件不是 UTF-8 编码",
-                "the file is not UTF-8",
-                f"iconv -f GB18030 -t UTF-8 {path.name}",
-            )
-        )
+        problems.append(_not_utf8(path, raw[: error.start].count(b"\n") + 1))
         return None
+    if (found := _GBK_AS_UTF8.search(text)) and not _CHINESE.search(text):
+        problems.append(_not_utf8(path, text[: found.start()].count("\n") + 1))
+        return None
+    try:
+        source.values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         problems.append(_syntax(path, text, str(error)))
         return None
     source.lines = lines_of(text)
     return source
+
+
+def _not_utf8(path: Path, line: int) -> Problem:
+    return Problem(
+        str(path), line, "", "文件不是 UTF-8 编码", "the file is not UTF-8",
+        f"iconv -f GB18030 -t UTF-8 {path.name}",
+    )  # fmt: skip
 
 
 def _syntax(path: Path, text: str, said: str) -> Problem:
