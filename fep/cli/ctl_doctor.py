@@ -8,9 +8,8 @@ from typing import Any
 import click
 
 from fep.cli.common import COLOURS, CliFault, emit, paint, say, sentence
-from fep.cli.common_reach import Desk, Site, find_site, of, reached, version
+from fep.cli.common_reach import Desk, Site, find_site, reached, version
 from fep.cli.common_verbs import Verb, option
-from fep.domain.faults_desk import desk_refuse
 
 _START = "systemctl start fep"
 
@@ -20,13 +19,15 @@ _START = "systemctl start fep"
 @option("--full", is_flag=True, zh="不论大小，检查整个数据库", en="read the whole store")
 def command(full: bool) -> None:
     """Run every check; exit 1 when one fails."""
-    found = [_config_file(site := find_site())]
+    found = _config_file(site := find_site())
     try:
         with reached() as desk:
             found += _daemon(desk, site)
             found += desk.call("system.doctor", full=full)["checks"]
     except CliFault as fault:
         found.append(line(fault.code, "FAIL", fault.zh, fault.en, _START))
+        if fault.code == "CTL_NO_STORE":
+            found += _before_first_start(site)
     emit({"checks": found}, lambda: show(found))
     if any(check["state"] == "FAIL" for check in found):
         sys.exit(1)
@@ -37,21 +38,31 @@ def line(code: str, state: str, zh: str, en: str, next_: str = "") -> dict[str, 
     return {"code": code, "state": state, "zh": zh, "en": en, "next": next_}
 
 
-def _config_file(site: Site) -> dict[str, str]:
+def _config_file(site: Site) -> list[dict[str, str]]:
     """Read the files as they are now: a running daemon still has those of its start."""
-    from fep import settings
+    from fep.settings import survey
 
+    seen = survey(site.config)
     check = f"fepctl -c {site.config} config check"
-    try:
-        settings.load(site.config)
-    except settings.SettingsError as error:
-        first = error.problems[0]
-        return line("CONFIG_FILE", "FAIL", f"{first.file}:{first.line} {first.zh}",
-                    f"{first.file}:{first.line} {first.en}", check)  # fmt: skip
-    except OSError as error:
-        bad = of(desk_refuse("CTL_CONFIG_BAD", path=site.config, why=error))
-        return line("CONFIG_FILE", "FAIL", bad.zh, bad.en, check)
-    return line("CONFIG_FILE", "OK", str(site.config), str(site.config))
+    found: list[dict[str, str]] = []
+    for state, problems in (("FAIL", seen.errors), ("WARN", seen.warnings)):
+        for problem in problems:
+            place = f"{problem.file}:{problem.line}"
+            found.append(line("CONFIG_FILE", state, f"{place} {problem.zh}",
+                              f"{place} {problem.en}", problem.suggestion or check))  # fmt: skip
+    return found or [line("CONFIG_FILE", "OK", str(site.config), str(site.config))]
+
+
+def _before_first_start(site: Site) -> list[dict[str, str]]:
+    """Check what can be checked of a site that was never started: keys and cryptography."""
+    from fep.cli.common_reach import settings_of
+    from fep.env import RealClock
+    from fep.services.desk_status import without_store
+
+    told = settings_of(site)
+    if told is None:
+        return []
+    return [check.told() for check in without_store(told, RealClock().wall())]
 
 
 def _daemon(desk: Desk, site: Site) -> list[dict[str, str]]:

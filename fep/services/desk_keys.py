@@ -6,7 +6,6 @@ store, and change nothing. A key file that this user may not read is said so, no
 
 from __future__ import annotations
 
-import os
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,14 +16,20 @@ from fep.crypto import certs, keyfile, selftest
 from fep.crypto.errors import CryptoError
 from fep.domain.journal import GENESIS
 from fep.services.desk_checks import CERT_SOON, Check, State
+from fep.settings import read_secret
 from fep.store import queries_journal as chain
 
 QUICK_STORE_BYTES = 512 * 1024**2
 RECENT_ROWS = 2000
+CREDENTIAL = "credential:"
 
 
 def pair(code: str, key: Path, cert: Path, passphrase: str, now: datetime) -> Check:
     """Check that a key can be opened, fits its certificate, and that this one is valid."""
+    if CREDENTIAL in (str(key)[: len(CREDENTIAL)], str(cert)[: len(CREDENTIAL)]):
+        return Check(code, State.WARN, f"{key} 只有服务进程可见，未检查",
+                     f"{key} can only be seen by the service, not checked",
+                     "systemctl status fep")  # fmt: skip
     try:
         certificate = certs.parse(cert.read_bytes())
     except (OSError, CryptoError) as error:
@@ -48,25 +53,16 @@ def pair(code: str, key: Path, cert: Path, passphrase: str, now: datetime) -> Ch
 
 def _mismatch(certificate: certs.Certificate, key: Path, passphrase: str) -> str | None:
     try:
-        private = keyfile.load_private(key.read_bytes(), secret(passphrase) or None)
+        private = keyfile.load_private(key.read_bytes(), passphrase or None)
     except (OSError, CryptoError) as error:
         return str(error)
     same = private.public.point == certificate.public_key.point
     return None if same else "public key"
 
 
-def secret(reference: str) -> str:
-    """Return what a reference stands for: `file:PATH`, `credential:NAME`, or empty.
-
-    Raises OSError when it cannot be read.
-    """
-    scheme, _, name = reference.partition(":")
-    if scheme == "file":
-        return Path(name).read_text("utf-8").strip()
-    if scheme == "credential":
-        directory = os.environ.get("CREDENTIALS_DIRECTORY", "")
-        return (Path(directory) / name).read_text("utf-8").strip()
-    return reference
+def passphrase_of(reference: str, root: Path) -> str:
+    """Return the passphrase behind a reference, empty for none. Raises SettingsError."""
+    return read_secret(reference, root) if reference else ""
 
 
 def cryptography() -> list[Check]:

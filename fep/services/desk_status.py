@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -185,16 +186,13 @@ async def doctor(ctx: DeskContext, asked: DoctorParams) -> dict[str, Any]:
     """Return every check of the site, one line each."""
     found: list[Check] = []
     if ctx.settings is not None:
-        found.append(desk_keys.configuration(ctx.settings))
-        found += await ctx.aside(_key_checks, ctx.settings, ctx.clock.wall())
-    found += await ctx.aside(desk_keys.cryptography)
+        found += await ctx.aside(without_store, ctx.settings, ctx.clock.wall())
     path = ctx.data_dir / STORE_FILE
     for code, query in (
         ("STORE", lambda conn: desk_keys.store_sound(conn, path, asked.full)),
         ("JOURNAL", desk_keys.journal_sound),
     ):
         found.append(await ctx.read(_sound, code, query))
-    found.append(checks.sqlite_version())
     now_ms = ctx.now_ms()
     seen = await ctx.read(look_q, ctx.units, destinations(ctx), now_ms)
     links = link_rows(ctx, seen.links)
@@ -204,22 +202,33 @@ async def doctor(ctx: DeskContext, asked: DoctorParams) -> dict[str, Any]:
     return {"daemon": daemon(ctx), "checks": [check.told() for check in found]}
 
 
+def without_store(settings: Any, now: datetime) -> list[Check]:
+    """Return the checks that a site needs no store for."""
+    return [
+        desk_keys.configuration(settings),
+        *_key_checks(settings, now),
+        *desk_keys.cryptography(),
+        checks.sqlite_version(),
+    ]
+
+
 def _sound(conn: Connection, code: str, query: Any) -> Check:
     return attempt(code, lambda: query(conn))
 
 
-def _key_checks(settings: Any, now: Any) -> list[Check]:
+def _key_checks(settings: Any, now: datetime) -> list[Check]:
     root = Path(settings.root)
     node = settings.node
     found = [
         attempt("KEY_NODE", lambda: desk_keys.pair(
-            "KEY_NODE", root / node.key, root / node.cert, node.passphrase, now))
+            "KEY_NODE", root / node.key, root / node.cert,
+            desk_keys.passphrase_of(node.passphrase, root), now))
     ]  # fmt: skip
     for unit in settings.units.values():
         found.append(
             attempt("KEY_UNIT", lambda unit=unit: desk_keys.pair(  # type: ignore[misc]  # mypy: lambda default
                 "KEY_UNIT", root / unit.signer_key, root / unit.signer_cert,
-                unit.signer_passphrase, now))
+                desk_keys.passphrase_of(unit.signer_passphrase, root), now))
         )  # fmt: skip
     return found
 

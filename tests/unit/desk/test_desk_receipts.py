@@ -5,11 +5,15 @@ from __future__ import annotations
 import base64
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
 from fep.cli.ctl_export import BY_CERTIFICATE, VERIFY, write
 from fep.domain.faults import Refused
+from fep.sim import sm
+from fep.store.schema import supervision
 from tests.unit.desk.desk_site import CODE, NAMES, DeskSite
 
 FIRST = f"{CODE}-0000000001"
@@ -137,6 +141,28 @@ def test_a_document_verifies_by_the_serial_inside_it(site: DeskSite) -> None:
     told = site.ask("verify.receipt", document=files["receipt.xml"])
 
     assert (told["name"], told["good"]) == (FIRST, True)
+
+
+def test_a_supervised_document_carries_both_signatures(site: DeskSite) -> None:
+    keys = site.root / "keys"
+    sm.create_identity(keys / "platform.key", keys / "platform.crt", "platform", 78)
+    platform = sm.load_certificate((keys / "platform.crt").read_bytes())
+    der = sm.load_private((keys / "platform.key").read_bytes()).sign(b"supervised")
+
+    def supervise_txn(tx: Any) -> None:
+        values = {"receipt_id": 1, "signed_at": 5, "cert_serial": platform.serial_hex, "der": der}
+        tx.conn.execute(insert(supervision).values(**values))
+
+    site.room.done(site.room.store.do("supervise", supervise_txn))
+
+    told = site.ask("receipts.show", name=FIRST)
+    document = base64.b64decode(site.ask("receipts.export", name=FIRST)["files"]["receipt.xml"])
+    verified = site.ask("verify.receipt", document=base64.b64encode(document).decode())
+
+    assert told["supervision"]["cert_serial"] == platform.serial_hex
+    assert document.count(b"<Signature>") == 2
+    assert base64.b64encode(der) in document
+    assert verified["good"] is True
 
 
 def test_a_changed_document_does_not_verify(site: DeskSite) -> None:
