@@ -1,8 +1,11 @@
-"""Long tests. `kill`: SIGKILL the loaded daemon at random moments, restart, count what is left.
+"""Long tests.
 
-The HIS runs throughout and repeats what was not answered with the same key. At the end
-everything drains, and the store is held against the HIS's file, the province's ledger and
-the paper. The closing line counts violations of I1 to I6 by what they mean to a hospital.
+`kill`: SIGKILL the loaded daemon at random moments, restart, count what is left. The HIS runs
+throughout and repeats what was not answered with the same key. At the end everything drains,
+and the store is held against the HIS's file, the province's ledger and the paper. The closing
+line counts violations of I1 to I6 by what they mean to a hospital.
+`strike`: SIGKILL at the n-th write, sync, rename or send of one issue, for every n.
+`city`: seeded days of trouble for the whole system on a fake clock.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.harness import ledgers
+from tests.harness import ledgers, strike
 from tests.harness.checkers import check_all
 from tests.harness.processes import Child, Failed, Fleet, wait_until
 from tests.harness.town import Town
@@ -164,6 +167,58 @@ def soak_kill(options: argparse.Namespace) -> int:
     return 0 if good else 1
 
 
+def soak_strike(options: argparse.Namespace) -> int:
+    """Strike call after call until one cycle has no such call any more."""
+    place = Path(tempfile.mkdtemp(prefix="fep-soak-")).resolve()
+    outcomes: Counter[str] = Counter()
+    wrong: list[str] = []
+    try:
+        with Fleet(place / "world" / "logs") as fleet:
+            town = Town(place, fleet)
+            _open(town)
+            for nth in range(1, options.calls + 1):
+                outcome = strike.once(town, nth)
+                outcomes[outcome] += 1
+                found = check_all(town.place, town.ledger, town.report(), town.paper)
+                wrong += [f"call {nth}: {violation}" for violation in found]
+                if found or nth % PRINT_EVERY == 0:
+                    print(f"  {nth:4d} {dict(outcomes)}", flush=True)
+                if found or outcome == "done":
+                    break
+    except Failed as failed:
+        print(f"soak: {failed}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+    for text in wrong[:30]:
+        print(f"  {text}")
+    print(f"soak: struck={outcomes['killed']} violations={len(wrong)}", flush=True)
+    return 1 if wrong or not outcomes["killed"] else 0
+
+
+def soak_city(options: argparse.Namespace) -> int:
+    """Live through the days of many seeds."""
+    # The simulated city loads the whole node into this process.
+    from tests.simulation.trouble import live
+
+    bad = []
+    for seed in range(options.first, options.first + options.seeds):
+        with tempfile.TemporaryDirectory(prefix="fep-soak-") as place:
+            try:
+                wrong = live(Path(place) / "site", seed)
+            except KeyboardInterrupt:
+                return 130
+            except Exception as error:  # whatever a seed finds, the next one is still tried
+                wrong = [f"{type(error).__name__}: {error}"]
+        if wrong:
+            bad.append(seed)
+            print(f"  seed {seed}: {wrong[:3]}", flush=True)
+    print(f"soak: seeds={options.seeds} failed={len(bad)}", flush=True)
+    return 1 if bad else 0
+
+
 def _open(town: Town) -> None:
     town.found()
     town.start_province()
@@ -219,9 +274,15 @@ def main() -> int:
     kill.add_argument("--cycles", type=int, default=100)
     kill.add_argument("--seed", type=int, default=1)
     kill.add_argument("--keep", metavar="DIR", type=Path, help="keep the data in DIR")
+    hit = kinds.add_parser("strike", help="SIGKILL at the n-th system call of one issue")
+    hit.add_argument("--calls", type=int, default=400)
+    city = kinds.add_parser("city", help="seeded days on a fake clock")
+    city.add_argument("--seeds", type=int, default=100)
+    city.add_argument("--first", type=int, default=1)
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, _interrupted)
-    return soak_kill(options)
+    soaks = {"kill": soak_kill, "strike": soak_strike, "city": soak_city}
+    return soaks[options.what](options)
 
 
 if __name__ == "__main__":

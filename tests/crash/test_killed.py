@@ -68,38 +68,11 @@ def test_killed_at_random_under_load_nothing_is_lost_or_doubled(town: Town):
 def test_killed_at_each_write_sync_rename_and_send_of_one_issue_cycle(town: Town):
     outcomes: Counter[str] = Counter()
     for number in STRUCK:
-        outcomes[strike_once(town, number)] += 1
+        outcomes[strike.once(town, number)] += 1
 
         assert [] == _violations(town), f"after SIGKILL at call {number}"
 
     assert outcomes["killed"] >= len(STRUCK) // 2, outcomes
-
-
-def strike_once(town: Town, nth: int) -> str:
-    """Kill the daemon at the n-th call of one issue with paper and delivery, and recover."""
-    daemon = town.start_daemon()
-    tracer = strike.attach(town.fleet, daemon, strike.CALLS, f"signal=KILL:when={nth}")
-    one = ("--count", "1", "--start", str(nth), "--retry", "--print", "--seed", "12")
-    his = town.fleet.start("his", town.his(*one, "--phase", "struck"))
-    wait_until(
-        lambda: not daemon.running or (not his.running and town.drained()),
-        "struck or done", timeout_s=30,
-    )  # fmt: skip
-    outcome = "done" if daemon.running else "killed"
-    if outcome == "done":
-        tracer.stop()
-        daemon.stop()
-    else:
-        tracer.stop()
-    for child in (tracer, daemon):
-        town.fleet.forget(child)
-    daemon = town.start_daemon()
-    wait_until(lambda: not his.running, "the HIS has its answer", timeout_s=30, children=[daemon])
-    assert 0 == his.process.returncode, his.tail()
-    town.fleet.forget(his)
-    _drain(town, daemon)
-    _down(town, daemon)
-    return outcome
 
 
 @pytest.mark.slow

@@ -10,11 +10,13 @@ import shutil
 from pathlib import Path
 
 from tests.harness.processes import Child, Failed, Fleet, wait_until
+from tests.harness.town import Town
 
 WRITES = "write,pwrite64,writev,pwritev"
 SYNCS = "fsync,fdatasync"
 RENAMES = "rename,renameat,renameat2"
 SENDS = "sendto,sendmsg"
+DRAIN_S = 60.0
 CALLS = ",".join((WRITES, SYNCS, RENAMES, SENDS))
 
 
@@ -51,3 +53,32 @@ def injected(fleet: Fleet) -> bool:
     """Tell whether an error was injected since strace was attached."""
     log = fleet.logs / "strace.out"
     return log.exists() and "(INJECTED)" in log.read_text("utf-8", "replace")
+
+
+def once(town: Town, nth: int, seed: int = 12) -> str:
+    """Kill the daemon at the n-th call of one issue with paper and delivery, and recover."""
+    daemon = town.start_daemon()
+    tracer = attach(town.fleet, daemon, CALLS, f"signal=KILL:when={nth}")
+    one = ("--count", "1", "--start", str(nth), "--retry", "--print", "--seed", str(seed))
+    his = town.fleet.start("his", town.his(*one, "--phase", "struck"))
+    wait_until(
+        lambda: not daemon.running or (not his.running and town.drained()),
+        "struck or done", timeout_s=30,
+    )  # fmt: skip
+    outcome = "done" if daemon.running else "killed"
+    if outcome == "done":
+        tracer.stop()
+        daemon.stop()
+    else:
+        tracer.stop()
+    for child in (tracer, daemon):
+        town.fleet.forget(child)
+    daemon = town.start_daemon()
+    wait_until(lambda: not his.running, "the HIS has its answer", timeout_s=30, children=[daemon])
+    if his.process.returncode != 0:
+        raise Failed(f"the HIS was refused after the recovery\n{his.tail()}")
+    town.fleet.forget(his)
+    wait_until(town.drained, "drained", timeout_s=DRAIN_S, children=[daemon], poll_s=0.1)
+    daemon.stop()
+    town.fleet.forget(daemon)
+    return outcome

@@ -32,7 +32,7 @@ class Hospital:
             for wants in (False, True)
         }  # fmt: skip
         self._next = 0
-        self._wanted = 0
+        self.wanted = 0
         self._windows: list[Window] = []
 
     def open(self, windows: int) -> None:
@@ -43,7 +43,7 @@ class Hospital:
 
     def want(self, events: int) -> None:
         """Have that many more events happen."""
-        self._wanted += events
+        self.wanted += events
         for window in self._windows:
             window.turn()
 
@@ -51,12 +51,12 @@ class Hospital:
     def done(self) -> bool:
         """Tell whether every event that happened has its receipt or a refusal for good."""
         idle = all(window.call is None for window in self._windows)
-        return self._next == self._wanted and idle
+        return self._next == self.wanted and idle
 
     # from windows
     def take(self) -> Call | None:
         """Return the next event, None while nothing happens."""
-        if self._next >= self._wanted:
+        if self._next >= self.wanted:
             return None
         number, self._next = self._next, self._next + 1
         wants = bool(self.print_every) and number % self.print_every == 0
