@@ -70,6 +70,7 @@ class Store:
         self._pending: deque[Work] = deque()
         self._busy = False
         self._scheduled = False
+        self._suspects = 0  # so many of the next works are run one a transaction
         self._idle: list[Deferred[None]] = []
         self.dead = ""
         self.fenced = ""
@@ -139,9 +140,12 @@ class Store:
         if self._busy or self.dead:
             return
         count = min(len(self._pending), MAX_GROUP)
-        self._attempt([self._pending.popleft() for _ in range(count)], alone=False)
+        if self._suspects:
+            self._suspects -= 1
+            count = 1
+        self._attempt([self._pending.popleft() for _ in range(count)])
 
-    def _attempt(self, works: list[Work], *, alone: bool) -> None:
+    def _attempt(self, works: list[Work]) -> None:
         """Run works in one transaction; on trouble undo all and run each alone."""
         tx = Tx(self._conn, self.heads.copy(), self._now_ms())
         try:
@@ -154,7 +158,7 @@ class Store:
             tx.flush()
         except Exception as error:
             transaction.rollback()
-            self._undone(works, error, alone=alone)
+            self._undone(works, error)
             return
         self._busy = True
         done = self._commits(transaction.commit)
@@ -163,29 +167,19 @@ class Store:
             lambda failure: self._die(works, failure.value),
         )
 
-    def _undone(self, works: list[Work], error: Exception, *, alone: bool) -> None:
+    def _undone(self, works: list[Work], error: Exception) -> None:
         if isinstance(error, Fence):
             self.fenced = str(error)
         elif _store_failed(error):
             self._die(works, error)
             return
-        if alone or len(works) == 1:
-            for work in works:
-                work.done.errback(error)
-            self._next()
-            return
-        for work in reversed(works):
-            self._pending.appendleft(work)
-        self._alone(len(works))
-
-    def _alone(self, count: int) -> None:
-        """Run the next `count` works one a transaction, then go on in groups."""
-        if count and self._pending and not self.dead:
-            work = self._pending.popleft()
-            work.done.addBoth(_then, lambda: self._alone(count - 1))
-            self._attempt([work], alone=True)
+        if len(works) == 1:
+            works[0].done.errback(error)
         else:
-            self._kick()
+            # One a turn of the reactor: a long group would outgrow the stack otherwise.
+            self._pending.extendleft(reversed(works))
+            self._suspects = len(works)
+        self._next()
 
     def _committed(self, tx: Tx, works: list[Work], results: list[Any]) -> None:
         self._busy = False
@@ -224,11 +218,6 @@ def _store_failed(error: Exception) -> bool:
     if isinstance(error, DBAPIError):
         return not isinstance(error, IntegrityError)
     return isinstance(error, sqlite3.Error) and not isinstance(error, sqlite3.IntegrityError)
-
-
-def _then(result: Any, go: Callable[[], None]) -> Any:
-    go()
-    return result
 
 
 def _execute(tx: Tx, works: list[Work]) -> list[Any]:
