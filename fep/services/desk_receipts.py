@@ -248,7 +248,7 @@ def _finance_element(conn: Connection, receipt_id: int, settings: Any, province:
     found = queries.supervision_q(conn, receipt_id)
     if found is None:
         return None
-    path = Path(settings.link.platform_cert)
+    path = Path(settings.root) / settings.link.platform_cert
     der = queries.certificate_of_serial_q(conn, found.cert_serial)
     try:
         certificate = certs.parse(der if der is not None else path.read_bytes())

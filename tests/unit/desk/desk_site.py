@@ -73,7 +73,7 @@ class DeskSite:
         province = Province("hubei", "湖北省", "CZ-EI-42")
         self.settings = SimpleNamespace(
             root=path, units={UNIT: _UNIT}, kinds={KIND: _KIND}, provinces={"hubei": province},
-            devices=(), link=SimpleNamespace(platform_cert=str(path / "keys" / "platform.crt")),
+            devices=(), link=SimpleNamespace(platform_cert="keys/platform.crt"),
             node=SimpleNamespace(
                 id="node-0001", data=path / "data", key="keys/unit.key", cert="keys/unit.crt",
                 passphrase=""),
