@@ -24,6 +24,7 @@ class Phase(Enum):
     UNSIGNED = auto()  # the signer said no; waiting for it to come back
     SEALING = auto()
     REFUSING = auto()
+    ENDED = auto()  # answered; what comes later is discarded
 
 
 @dataclass(slots=True, eq=False)
@@ -42,6 +43,8 @@ class Inflight:
     phase: Phase = Phase.FREEZING
     receipt: Receipt | None = None
     abandoned: bool = False
+    reserved: bool = False  # its share of the offline budget is taken and not given back
+    adopted: bool = False
     waiters: list[tuple[Deferred[tuple[Receipt, bool]], bool]] = field(default_factory=list)
 
 
@@ -77,7 +80,7 @@ class Table:
         """Enter a receipt that a crash left frozen: nobody waits, there is no deadline."""
         entry = Inflight(
             receipt.unit, receipt.key, digest, receipt.amount_fen, 0, True, at, receipt.point,
-            wish, receipt=receipt,
+            wish, receipt=receipt, adopted=True,
         )  # fmt: skip
         return self._enter(entry)
 

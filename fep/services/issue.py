@@ -67,6 +67,8 @@ class Issue:
         self._doubles = doubles
         self._sweep: Any = None
         self._closing: Deferred[None] | None = None
+        self._recovering = self._recovered_to = 0
+        self._recover_more = False
         self.fenced = ""
         self.on_sealed: list[Callable[[Receipt], None]] = []
         self.issued = 0
@@ -88,12 +90,15 @@ class Issue:
                 done.errback(refuse("EVT_CONFLICT", key=draft.key, receipt=ref))
             else:
                 entry.waiters.append((done, True))
+                if entry.queued and not queued:
+                    self._bound(entry, done)
             return done
         refused = self._unable(draft)
-        if refused is not None:
+        if refused is not None and not self._known(draft):
             done.errback(refused)
             return done
         entry = self._table.add(draft, queued=queued, at=self._clock.mono())
+        entry.reserved = refused is None
         entry.waiters.append((done, False))
         self._arm()
         self._freeze(entry, draft)
@@ -110,14 +115,22 @@ class Issue:
 
     # from node
     def recover(self) -> int:
-        """Sign again what a crash left frozen; answers how many were taken up."""
-        found = self._store.read(receipts.frozen_q, RECOVERED_AT_ONCE)
-        for receipt in found:
-            if self._table.find(receipt.unit, receipt.key) is None:
-                self._adopt(receipt)
-        if found:
-            self._log.warning("issue.recovered", frozen=len(found))
-        return len(found)
+        """Sign again what a crash left frozen; answers how many were taken up now.
+
+        The next ones follow when these are done: a signer is never flooded.
+        """
+        if self._closing is not None:
+            return 0
+        found = self._store.read(receipts.frozen_q, RECOVERED_AT_ONCE, self._recovered_to)
+        fresh = [each for each in found if self._table.find(each.unit, each.key) is None]
+        self._recovering = len(fresh)
+        self._recover_more = len(found) == RECOVERED_AT_ONCE
+        self._recovered_to = found[-1].id if found else self._recovered_to
+        for receipt in fresh:
+            self._adopt(receipt)
+        if fresh:
+            self._log.warning("issue.recovered", frozen=len(fresh))
+        return len(fresh)
 
     def fence(self, why: str) -> None:
         """Stop issuing until a person has looked; retries still get their receipts."""
@@ -128,6 +141,7 @@ class Issue:
     def stop(self) -> Deferred[None]:
         """Refuse new events, finish those under way, then fire."""
         self._closing = Deferred()
+        self._arm()
         self._settle()
         return self._closing
 
@@ -135,14 +149,34 @@ class Issue:
     def _unable(self, draft: issuing.Draft) -> Refused | None:
         if self._closing is not None:
             return refuse("STOPPING")
-        if self.fenced or self._store.fenced:
-            self.fence(self.fenced or self._store.fenced)
-            known = self._store.read(receipts.by_key_q, draft.unit, draft.key)
-            if known is None:
-                return refuse("FENCED", why=self.fenced)
         if self._table.full(len(draft.body)):
             return refuse("BUSY")
+        if self.fenced or self._store.fenced:
+            self.fence(self.fenced or self._store.fenced)
+            return refuse("FENCED", why=self.fenced)
         return self._budget.reserve(draft.amount_fen)
+
+    def _known(self, draft: issuing.Draft) -> bool:
+        """Return whether a refused call is a retry: a fence or a used-up budget stops new
+        receipts, never the answer to an event that has one."""
+        if self._closing is not None or self._table.full(len(draft.body)):
+            return False
+        return self._store.read(receipts.by_key_q, draft.unit, draft.key) is not None
+
+    def _bound(self, entry: Inflight, waiter: Deferred[tuple[Receipt, bool]]) -> None:
+        """Give a caller its deadline where the event itself has none: the event goes on."""
+
+        def leave() -> None:
+            entry.waiters[:] = [each for each in entry.waiters if each[0] is not waiter]
+            waiter.errback(refuse("BUSY"))
+
+        def answered(result: Any) -> Any:
+            if call.active():
+                call.cancel()
+            return result
+
+        call = self._reactor.callLater(self._deadline_s, leave)
+        waiter.addBoth(answered)
 
     def _freeze(self, entry: Inflight, draft: issuing.Draft) -> None:
         work = self._store.group("freeze", issuing.freeze_txn, draft)
@@ -154,7 +188,7 @@ class Issue:
     def _frozen(self, entry: Inflight, frozen: issuing.Frozen) -> None:
         receipt = entry.receipt = frozen.receipt
         if frozen.original is None:
-            self._budget.release(receipt.amount_fen)
+            self._give_back(entry)
             if receipt.state is ReceiptState.SEALED:
                 self._finish(entry, receipt, repeated=True)
                 return
@@ -164,7 +198,11 @@ class Issue:
             double = self._doubles.seen(entry.digest, entry.key, receipt.issued_at)
             if double:
                 self._note_double(receipt, double)
-        if entry.abandoned:
+        if frozen.queued and not entry.queued:  # a durable row: its caller may go, it stays
+            entry.queued = True
+            for waiter, _ in entry.waiters:
+                self._bound(entry, waiter)
+        if entry.abandoned and not entry.queued:
             self._burn(entry)
             return
         self._sign(entry, receipt, original)
@@ -222,7 +260,7 @@ class Issue:
     def _failed(self, entry: Inflight, failure: Failure) -> None:
         error = failure.value
         if entry.phase is Phase.FREEZING:
-            self._budget.release(entry.amount_fen)
+            self._give_back(entry)
         if isinstance(error, Refused):
             self._drop(entry, error)
             return
@@ -244,6 +282,11 @@ class Issue:
             lambda failure: self._failed(entry, failure),
         )
 
+    def _give_back(self, entry: Inflight) -> None:
+        if entry.reserved:
+            self._budget.release(entry.amount_fen)
+            entry.reserved = False
+
     # deadlines
     def _arm(self) -> None:
         if self._sweep is None and self._deadline_s > 0:
@@ -253,9 +296,11 @@ class Issue:
         self._sweep = None
         limit = self._clock.mono() - self._deadline_s
         for entry in self._table.older_than(limit):
+            waits = entry.phase in (Phase.SIGNING, Phase.UNSIGNED)
             if entry.queued:
-                continue
-            if entry.phase in (Phase.SIGNING, Phase.UNSIGNED):
+                if waits and self._closing is not None:  # its frozen row is signed at the start
+                    self._drop(entry, refuse("STOPPING"))
+            elif waits:
                 self._burn(entry)
             elif entry.phase is Phase.FREEZING:
                 entry.abandoned = True
@@ -264,17 +309,25 @@ class Issue:
 
     # ends
     def _finish(self, entry: Inflight, receipt: Receipt, *, repeated: bool) -> None:
-        self._table.remove(entry)
+        self._leave(entry)
         for waiter, joined in entry.waiters:
             waiter.callback((receipt, repeated or joined))
         self._settle()
 
     def _drop(self, entry: Inflight, refused: Refused) -> None:
-        self._table.remove(entry)
+        self._leave(entry)
         self.refused += 1
         for waiter, _ in entry.waiters:
             waiter.errback(refused)
         self._settle()
+
+    def _leave(self, entry: Inflight) -> None:
+        self._table.remove(entry)
+        entry.phase = Phase.ENDED
+        if entry.adopted:
+            self._recovering -= 1
+            if self._recover_more and self._recovering == 0:
+                self._reactor.callLater(0, self.recover)
 
     def _settle(self) -> None:
         if self._closing is not None and not self._closing.called and not len(self._table):

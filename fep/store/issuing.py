@@ -77,6 +77,7 @@ class Frozen:
 
     receipt: Receipt
     original: bytes | None  # None: the receipt was there before
+    queued: bool = False  # a durable row waited for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +209,7 @@ def _freeze(tx: Tx, rows: _Rows, draft: Draft, entry: Known | None) -> Frozen | 
         "issued_at": issued_ms, "key": draft.key, "kind": draft.kind,
         "original": sm3.digest(original).hex(), "unit": draft.unit,
     })  # fmt: skip
-    return Frozen(receipt, original)
+    return Frozen(receipt, original, entry is not None and entry.state == "queued")
 
 
 def _write(tx: Tx, rows: _Rows) -> None:

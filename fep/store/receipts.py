@@ -56,10 +56,13 @@ def by_key_q(conn: Connection, unit: str, key: str) -> Receipt | None:
     return as_receipt(row) if row else None
 
 
-def frozen_q(conn: Connection, limit: int) -> list[Receipt]:
-    """Return receipts that wait for their signature, oldest first."""
+def frozen_q(conn: Connection, limit: int, after: int = 0) -> list[Receipt]:
+    """Return receipts with an id above `after` that wait for their signature, oldest first."""
     rows = conn.execute(
-        receipts().where(receipt.c.state == "frozen").order_by(receipt.c.id).limit(limit)
+        receipts()
+        .where(and_(receipt.c.state == "frozen", receipt.c.id > after))
+        .order_by(receipt.c.id)
+        .limit(limit)
     )
     return [as_receipt(row) for row in rows]
 
