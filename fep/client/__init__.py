@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from fep.client.connection import Connection, RemoteFault, Unreachable
 from fep.client.front import Client
-from fep.client.values import Event, Issued, Item, Payer
+from fep.client.values import Event, Issued, Item, Payer, Queued
 
 __all__ = [
     "Client",
@@ -17,6 +17,7 @@ __all__ = [
     "Issued",
     "Item",
     "Payer",
+    "Queued",
     "RemoteFault",
     "Unreachable",
 ]

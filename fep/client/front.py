@@ -53,7 +53,7 @@ class Client:
         return dict(self.call("system.ping"))
 
     def issue(self, event: Event) -> Issued:
-        """Issue a receipt, or get the one this key already has."""
+        """Issue a receipt, or get the one this key already has. Raises Queued, RemoteFault."""
         return Issued.of(self.call("receipt.issue", **event.params()))
 
     def receipt(self, *, code: str, number: str) -> Issued:

@@ -77,6 +77,14 @@ class Event:
         return members
 
 
+class Queued(Exception):
+    """It cannot be issued now and waits durably; ask what became of it by its key."""
+
+    def __init__(self, event_id: int) -> None:
+        super().__init__(f"event {event_id} is queued")
+        self.event_id = event_id
+
+
 @dataclass(frozen=True, slots=True)
 class Issued:
     """A receipt as the front-end tells it; `repeated` says that the key was known."""
@@ -93,7 +101,9 @@ class Issued:
 
     @classmethod
     def of(cls, answer: Mapping[str, Any]) -> Issued:
-        """Read an answer of `receipt.issue` or `receipt.get`. Raises KeyError."""
+        """Read an answer of `receipt.issue` or `receipt.get`. Raises Queued, KeyError."""
+        if answer.get("queued"):
+            raise Queued(int(answer["event"]["id"]))
         told = answer["receipt"]
         names = [entry.name for entry in fields(cls) if entry.name != "repeated"]
         return cls(**{name: str(told[name]) for name in names},

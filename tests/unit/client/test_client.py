@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fep.client import Client, Event, Item, Payer, RemoteFault, Unreachable
+from fep.client import Client, Event, Item, Payer, Queued, RemoteFault, Unreachable
 from fep.wire import jsonrpc
 from tests.unit.client.front_end import CHALLENGE, Answer, FrontEnd, refusal
 
@@ -92,6 +92,21 @@ def test_an_issued_receipt_comes_back_typed(serve: Callable[..., FrontEnd]) -> N
         "items": [{"code": "01", "name": "诊察费", "amount": "12.34"}],
         "channels": [{"code": "02", "amount": "12.34"}],
     }  # fmt: skip
+
+
+def test_a_queued_event_is_told_as_such(serve: Callable[..., FrontEnd]) -> None:
+    front_end = serve(
+        lambda request: (
+            well(request)
+            if request["method"] == "system.auth"
+            else {"result": {"event": {"id": 7, "state": "queued"}, "queued": True}}
+        )
+    )
+
+    with connect(front_end) as client, pytest.raises(Queued) as queued:
+        client.issue(EVENT)
+
+    assert queued.value.event_id == 7
 
 
 def test_a_refusal_keeps_its_stable_code(serve: Callable[..., FrontEnd]) -> None:
