@@ -1,8 +1,10 @@
 """The durable queue: events that issue themselves when the cause goes.
 
-`event.submit` ends here. Rows are the queue; memory only holds who is under way. A refusal
-that may pass (no numbers, signer away, budget) is tried again with a growing pause, and at
-once when somebody says that things have changed.
+`event.submit` ends here. Rows are the queue; memory only holds who is under way. The queue
+is walked in rounds, oldest first. What is refused stays where it is and does not stand in
+the way of others: a kind of a unit that has no numbers or no signer is passed over for the
+rest of the round, a cause that concerns everybody ends it. The next round comes after a
+growing pause, or at once when somebody says that things have changed.
 """
 
 from __future__ import annotations
@@ -21,6 +23,9 @@ from fep.store.writer import Store
 
 WINDOW = 32
 PAUSE_S = (1.0, 2.0, 5.0, 15.0, 30.0)
+# Causes of one kind of one unit; other refusals that may pass concern every event.
+LOCAL = ("NUM_NONE", "SIG_DOWN", "SIG_FAIL", "SIG_KEY", "SIG_TIMEOUT")
+GLOBAL = ("FENCED", "STORE_DEAD")
 
 
 class Queue:
@@ -34,8 +39,12 @@ class Queue:
         self._log = log
         self._after = 0
         self._under_way: set[int] = set()
+        self._stuck: set[tuple[str, str]] = set()  # (unit, kind) not tried again in this round
+        self._halted = False  # nothing is tried again in this round
+        self._left = False  # the round has left events behind
         self._misses = 0
-        self._timer: Any = None
+        self._soon: Any = None
+        self._pause: Any = None
         self._stopped = False
         self.last_refusal = ""
 
@@ -48,71 +57,95 @@ class Queue:
 
     # from node, link and numbers: something has changed
     def wake(self) -> None:
-        """Look at the queue from its start, without waiting for the pause to end."""
-        self._after = 0
+        """Begin a round without waiting for the pause to end."""
         self._misses = 0
-        self._plan(0.0)
+        self._begin()
 
     def stop(self) -> None:
         """Take no further events up; rows keep them."""
         self._stopped = True
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        for timer in (self._soon, self._pause):
+            if timer is not None:
+                timer.cancel()
+        self._soon = self._pause = None
 
-    # the loop
+    # the rounds
     def _submitted(self, answer: tuple[int, str]) -> tuple[int, str]:
-        if self._misses == 0:
-            self._plan(0.0)
+        event_id, state = answer
+        if state == "queued":
+            # One that was refused before comes back under its old id.
+            self._after = min(self._after, event_id - 1)
+            self._plan()
         return answer
 
-    def _plan(self, after_s: float) -> None:
-        if self._stopped:
-            return
-        if self._timer is not None:
-            if self._timer.getTime() - self._reactor.seconds() <= after_s:
-                return
-            self._timer.cancel()
-        self._timer = self._reactor.callLater(after_s, self._turn)
+    def _begin(self) -> None:
+        if self._pause is not None and self._pause.active():
+            self._pause.cancel()
+        self._pause = None
+        self._after = 0
+        self._stuck.clear()
+        self._halted = self._left = False
+        self._plan()
+
+    def _plan(self) -> None:
+        if self._soon is None and not self._stopped:
+            self._soon = self._reactor.callLater(0, self._turn)
 
     def _turn(self) -> None:
-        self._timer = None
-        room = WINDOW - len(self._under_way)
-        if room <= 0:
-            return
-        rows = self._store.read(receipts.queued_q, self._after, room)
+        self._soon = None
+        room = 0 if self._halted else WINDOW - len(self._under_way)
+        rows = self._store.read(receipts.queued_q, self._after, room) if room else []
         for row in rows:
             self._after = row.id
             if row.id not in self._under_way:
                 self._take(row)
+        if rows:
+            self._plan()
+        elif not self._under_way:
+            self._rest()
+
+    def _rest(self) -> None:
+        """The round is over: begin another one later if it has left anything behind."""
+        if not self._left:
+            self._misses = 0
+            self.last_refusal = ""
+        elif self._pause is None and not self._stopped:
+            pause_s = PAUSE_S[min(self._misses, len(PAUSE_S) - 1)]
+            self._misses += 1
+            self._pause = self._reactor.callLater(pause_s, self._begin)
 
     def _take(self, row: receipts.EventRow) -> None:
-        self._under_way.add(row.id)
         try:
             params = msgspec.json.decode(row.params)
             draft = self._draw.draft(self._draw.event(params), params, row.caller)
-        except Refused as refused:  # configuration has changed since it was accepted
-            self._missed(row.id, refused)
+        except Exception as error:  # configuration has changed since it was accepted
+            self._missed(row.id, ("", ""), error)
             return
+        kind = (draft.unit, draft.kind)
+        if kind in self._stuck:
+            self._left = True
+            return
+        self._under_way.add(row.id)
         done = self._issue.issue(draft, queued=True)
         done.addCallbacks(
             lambda answer: self._issued(row.id, answer[0]),
-            lambda failure: self._missed(row.id, failure.value),
+            lambda failure: self._missed(row.id, kind, failure.value),
         )
 
     def _issued(self, event_id: int, _receipt: Receipt) -> None:
         self._under_way.discard(event_id)
         self._misses = 0
-        self.last_refusal = ""
-        self._plan(0.0)
+        self._plan()
 
-    def _missed(self, event_id: int, error: BaseException) -> None:
+    def _missed(self, event_id: int, kind: tuple[str, str], error: BaseException) -> None:
         self._under_way.discard(event_id)
+        self._left = True
         code = error.code if isinstance(error, Refused) else type(error).__name__
+        if code in LOCAL:
+            self._stuck.add(kind)
+        elif code in GLOBAL or (isinstance(error, Refused) and error.fault.retryable):
+            self._halted = True
         if code != self.last_refusal:
             self._log.warning("queue.waiting", event_id=event_id, why=code)
         self.last_refusal = code
-        if not self._under_way:
-            self._after = 0
-            self._plan(PAUSE_S[min(self._misses, len(PAUSE_S) - 1)])
-            self._misses += 1
+        self._plan()
