@@ -33,11 +33,11 @@ _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _YEAR_DAY = r"(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
 _LOOKS = (
     # An identity number holds a date of birth; a receipt's code and number (18 digits) do not.
-    (re.compile(rf"(?<!\d)[1-9]\d{{5}}(?:1[89]|20)\d\d{_YEAR_DAY}\d{{3}}[0-9Xx](?![0-9A-Za-z])"),
+    (re.compile(rf"(?<!\d)[1-9]\d{{5}}(?:1[89]|20)\d\d{_YEAR_DAY}\d{{3}}[0-9Xx](?!\d)"),
      "[id]"),
     (re.compile(rf"(?<!\d)[1-9]\d{{5}}\d\d{_YEAR_DAY}\d{{3}}(?!\d)"), "[id]"),
     (re.compile(r"(?<!\d)62\d{14}(?:\d{3})?(?!\d)"), "[card]"),
-    (re.compile(r"(?<![0-9A-Za-z])(?:\+?86[- ]?)?1[3-9]\d[- ]?\d{4}[- ]?\d{4}(?![0-9A-Za-z])"),
+    (re.compile(r"(?<!\d)(?:\+?86[- ]?)?1[3-9]\d[- ]?\d{4}[- ]?\d{4}(?!\d)"),
      "[tel]"),
     (re.compile(r"(?<![0-9A-Za-z])[0-9A-Fa-f]{32,}(?![0-9A-Za-z])"), "[hex]"),
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*KEY-----|\Z)", re.S),
