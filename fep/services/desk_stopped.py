@@ -48,11 +48,10 @@ def opened(data: Path, settings: Any, clock: Clock, version: str) -> Iterator[St
 
     Raises Refused: CTL_NO_STORE, CTL_DENIED, CTL_STARTING.
     """
-    store = data / STORE_FILE
-    if not store.exists():
-        raise desk_refuse("CTL_NO_STORE", path=data)
     lock = DataLock(data / LOCK_FILE)
     try:
+        if not (data / STORE_FILE).exists():
+            raise desk_refuse("CTL_NO_STORE", path=data)
         lock.acquire("fepctl", to_ms(clock.wall()))
     except Locked as held:
         holder = held.holder
@@ -60,7 +59,7 @@ def opened(data: Path, settings: Any, clock: Clock, version: str) -> Iterator[St
             "CTL_STARTING", pid=holder.get("pid", "?"), role=holder.get("role", "")
         ) from held
     except PermissionError as error:
-        raise desk_refuse("CTL_DENIED", path=data / LOCK_FILE) from error
+        raise desk_refuse("CTL_DENIED", path=data) from error
     try:
         yield StoppedDesk(
             DeskContext(
