@@ -157,7 +157,11 @@ class Store:
             results = _execute(tx, works)
             tx.flush()
         except Exception as error:
-            transaction.rollback()
+            try:
+                transaction.rollback()
+            except Exception as worse:  # nobody knows any more what the file holds
+                self._die(works, worse)
+                return
             self._undone(works, error)
             return
         self._busy = True
