@@ -87,11 +87,14 @@ class BillingEvent:
     occurred_at: str = ""
     ext: Mapping[str, str] = field(default_factory=dict)
     print: bool | None = None
+    # (code, number) of the blue receipt that a red one reverses; callers never set it.
+    related: tuple[str, str] | None = None
 
     def content(self) -> bytes:
         """Return the bytes whose SM3 decides whether two events are the same.
 
-        Payer, total, items, channels and kind; never times, operators or remarks.
+        Payer, total, items, channels, kind and the blue receipt of a red one; never times,
+        operators or remarks.
         """
         parts = [self.kind, self.payer.name, self.payer.type, self.payer.code,
                  str(self.total_fen)]  # fmt: skip
@@ -99,6 +102,8 @@ class BillingEvent:
             parts += ("i", item.code, item.name, str(item.amount_fen))
         for channel in self.channels:
             parts += ("c", channel.code, str(channel.amount_fen))
+        if self.related is not None:
+            parts += ("r", *self.related)
         return "\x1f".join(parts).encode()
 
 

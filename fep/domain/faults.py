@@ -91,6 +91,7 @@ def _load() -> None:
     from fep.domain import (
         faults_core,
         faults_desk,
+        faults_kind,
         faults_link,
         faults_print,
         faults_site,
@@ -101,3 +102,4 @@ def _load() -> None:
     CATALOGUE.add(faults_print.CATALOGUE)
     CATALOGUE.add(faults_desk.CATALOGUE)
     CATALOGUE.add(faults_site.CATALOGUE)
+    CATALOGUE.add(faults_kind.CATALOGUE)

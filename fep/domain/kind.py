@@ -9,16 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from fep.domain.event import Item
+from fep.domain.event import BillingEvent, Item
+
+EVENT_SOURCES = ("key", "occurred_at", "occurred_on", "cashier", "author", "checker", "remark")
+PAYER_SOURCES = ("name", "type", "code", "account", "bank", "tel", "email")
+RELATED_SOURCES = ("related.code", "related.number")
+SLIP_TEMPLATES = ("medical", "general")
 
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
     """One member of MainExt: element name and where its text comes from.
 
-    `source` is `key`, `occurred_at`, `occurred_on`, `payer.<field>`, `cashier`, `checker`,
-    `ext.<name>` or empty (the element is written empty). `label` is its caption on the face
-    (none: it is not shown); `money` members are amounts in yuan.
+    `source` is one of EVENT_SOURCES, `payer.<field>`, `ext.<name>`, `related.code` and
+    `related.number` (the blue receipt of a red one) or empty (the element is written empty).
+    `label` is its caption on the face (none: not shown); `money` members are amounts in yuan.
     """
 
     element: str
@@ -41,9 +46,13 @@ class Kind:
     item_limit: int = 12  # face capacity; more go to the detail list
     item_order: tuple[str, ...] = ()  # item names in the official order; others follow
     negative_lines: bool = True
-    numbering: str = "block"
-    offline: bool = True
+    numbering: str = "block"  # block | platform
+    offline: bool = True  # may be issued while the platform cannot be reached
     slip_template: str = "medical"
+    required: tuple[str, ...] = ()  # sources of the event that must not be empty
+    optional_ext: tuple[str, ...] = ()  # names in ext that may come beside those of main_ext
+    overflow: str = "details"  # items beyond the face: details | refuse
+    page_template: str = "medical"
 
     def code(self, area: str, year: int) -> str:
         """Return the 8-digit 票据代码 of the issue year."""
@@ -54,6 +63,33 @@ class Kind:
         order = {name: place for place, name in enumerate(self.item_order)}
         return sorted(items, key=lambda item: order.get(item.name, len(order)))
 
+    @property
+    def required_sources(self) -> tuple[str, ...]:
+        """Return every source that an event of this kind must fill."""
+        return (*self.required, *(f"ext.{name}" for name in self.required_ext))
+
+    @property
+    def optional_sources(self) -> tuple[str, ...]:
+        """Return the sources that an event may fill and that the document then carries."""
+        found = [m.source for m in self.main_ext if m.source not in ("", *RELATED_SOURCES)]
+        found += [f"ext.{name}" for name in self.optional_ext]
+        taken = set(self.required_sources)
+        return tuple(dict.fromkeys(source for source in found if source not in taken))
+
+
+def value(event: BillingEvent, source: str) -> str:
+    """Return the text of a source, empty when the event does not have it."""
+    group, _, name = source.partition(".")
+    if group == "ext":
+        return event.ext.get(name, "")
+    if group == "payer":
+        return str(getattr(event.payer, name))
+    if group == "related":
+        return "" if event.related is None else event.related[name == "number"]
+    if source == "occurred_on":
+        return event.occurred_at[:8]
+    return str(getattr(event, source)) if source else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Province:
@@ -63,9 +99,9 @@ class Province:
     name: str  # prefix of EInvoiceName, e.g. 湖北省
     tag: str  # EInvoiceTag, e.g. CZ-EI-42
     version: str = "1.1.0"
-    check_code: str = "random"  # random | digest
+    check_code: str = "random"  # random | digest | platform
     signature_algorithm: str = "1.2.156.10197.1.501"
-    signature_codec: str = "der"  # der | raw
+    signature_codec: str = "der"  # der | raw | cms
     signature_reference: str = ""
     pay_mode: str = ""
     qr_template: str = (

@@ -3,27 +3,26 @@
 Order of elements: facts/standards 4 (the sender's propOrder). What is signed is
 `<Header>…</Header><EInvoiceData>…</EInvoiceData>` in UTF-8: no declaration, no root, no white
 space between elements, empty elements as `<X></X>`. Built by plain text so that the same
-event always gives the same bytes.
+event always gives the same bytes. Read back by einvoice_read; einvoice.xsd says it all again.
 """
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields, is_dataclass
-from functools import cache
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 from xml.sax.saxutils import escape
 
 import msgspec
 
-from fep.crypto import sm2
+from fep.crypto import cms, sm2, sm3
 from fep.crypto.certs import Certificate
 from fep.domain.calendar import local
 from fep.domain.event import BillingEvent
-from fep.domain.kind import Kind, Province, Unit
+from fep.domain.kind import Kind, Province, Unit, value
 from fep.domain.money import format_fen
-from fep.domain.receipt import einvoice_id
+from fep.domain.receipt import check_code, einvoice_id
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 Compose = Callable[[str, str, str, int], bytes]
@@ -44,6 +43,69 @@ def _escaped(value: Any) -> Any:
     return value
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Plan:
+    """What of a document does not depend on the event. Holds the three it was made of."""
+
+    made_of: tuple[Kind, Unit, Province]
+    head: str  # end of Header up to EInvoiceCode
+    specimen: str
+    area: str
+    issuer: str
+    checker: str
+    main_ext: str  # one %s for each member
+    members: tuple[tuple[str, str], ...]  # (name in ext or empty, source)
+    seals: str
+    order: Mapping[str, int]
+
+
+_PLANS: dict[tuple[int, int, int], _Plan] = {}
+PLANS_MAX = 1024
+
+
+def _planned(kind: Kind, unit: Unit, province: Province) -> _Plan:
+    """Return the plan of this kind, unit and province; hashing them would cost more."""
+    key = (id(kind), id(unit), id(province))
+    plan = _PLANS.get(key)
+    if plan is None:
+        if len(_PLANS) >= PLANS_MAX:
+            _PLANS.clear()
+        # The plan keeps all three alive: their ids cannot come to mean others.
+        plan = _PLANS[key] = _plan(kind, unit, province)
+    return plan
+
+
+def _plan(kind: Kind, unit: Unit, province: Province) -> _Plan:
+    seal = (("SealId", unit.seal.id), ("SealName", unit.seal.name), ("SealHash", unit.seal.hash))
+    empty = (("SealId", ""), ("SealName", ""), ("SealHash", ""))
+    issuer = (
+        ("InvoicingPartyCode", unit.party_code), ("InvoicingPartyName", unit.name),
+        ("RecName", unit.rec_name), ("RecAcct", unit.rec_account), ("RecOpBk", unit.rec_bank),
+    )  # fmt: skip
+    members = "".join([f"<{m.element}>%s</{m.element}>" for m in kind.main_ext])
+    return _Plan(
+        made_of=(kind, unit, province),
+        head=(
+            f"<EInvoiceTag>{escape(province.tag)}</EInvoiceTag>"
+            f"<Version>{escape(province.version)}</Version></Header><EInvoiceData><Main>"
+            f"<EInvoiceName>{escape(province.name)}{escape(kind.name)}</EInvoiceName>"
+        ),
+        specimen=escape(kind.specimen_template),
+        area=f"<SupervisorAreaCode>{escape(unit.area)}</SupervisorAreaCode>",
+        issuer=f"<InvoicingParty>{_members(issuer)}</InvoicingParty>",
+        checker=escape(unit.default_checker),
+        main_ext=f"<MainExt>{members}</MainExt>",
+        members=tuple(
+            (m.source[4:] if m.source.startswith("ext.") else "", m.source) for m in kind.main_ext
+        ),
+        seals=(
+            f"<InvoicingPartySeal>{_members(seal)}</InvoicingPartySeal>"
+            f"<SupervisorPartySeal>{_members(empty)}</SupervisorPartySeal></Main>"
+        ),
+        order={escape(name): place for place, name in enumerate(kind.item_order)},
+    )
+
+
 def prepare(
     event: BillingEvent, kind: Kind, unit: Unit, province: Province, *, markup: bool = True
 ) -> Compose:
@@ -54,24 +116,25 @@ def prepare(
     """
     if markup:
         event = _escaped(event)
-    middle = _parties(event, unit) + _main_ext(event, kind) + _seals(unit) + "</Main>"
-    tail = (middle + _items(event, kind) + _details(event) + "</EInvoiceData>").encode()
-    name = f"<EInvoiceName>{escape(province.name)}{escape(kind.name)}</EInvoiceName>"
-    area = f"<SupervisorAreaCode>{escape(unit.area)}</SupervisorAreaCode>"
-    total = f"<TotalAmount>{format_fen(event.total_fen)}</TotalAmount>"
-    header_end = (
-        f"<EInvoiceTag>{escape(province.tag)}</EInvoiceTag>"
-        f"<Version>{escape(province.version)}</Version></Header>"
+    plan = _planned(kind, unit, province)
+    ext = event.ext
+    main_ext = plan.main_ext % tuple(
+        [ext.get(name, "") if name else value(event, source) for name, source in plan.members]
     )
+    tail = (
+        f"{_parties(event, plan)}{main_ext}{plan.seals}{_items(event, plan.order)}"
+        f"{_details(event)}</EInvoiceData>"
+    ).encode()
+    total = f"<TotalAmount>{format_fen(event.total_fen)}</TotalAmount>"
 
     def compose(code: str, number: str, check_code: str, issued_ms: int) -> bytes:
         at = local(issued_ms)
-        specimen = kind.specimen_template.format(code=code)
         head = (
-            f"<Header><EInvoiceID>{einvoice_id(code, number)}</EInvoiceID>{header_end}"
-            f"<EInvoiceData><Main>{name}<EInvoiceCode>{code}</EInvoiceCode>"
+            f"<Header><EInvoiceID>{einvoice_id(code, number)}</EInvoiceID>{plan.head}"
+            f"<EInvoiceCode>{code}</EInvoiceCode>"
             f"<EInvoiceNumber>{number}</EInvoiceNumber><RandomNumber>{check_code}</RandomNumber>"
-            f"<EInvoiceSpecimenCode>{escape(specimen)}</EInvoiceSpecimenCode>{area}{total}"
+            f"<EInvoiceSpecimenCode>{plan.specimen.format(code=code)}</EInvoiceSpecimenCode>"
+            f"{plan.area}{total}"
             f"<IssueDate>{at:%Y%m%d}</IssueDate><IssueTime>{at:%H:%M:%S}</IssueTime>"
         )
         return head.encode() + tail
@@ -79,12 +142,25 @@ def prepare(
     return compose
 
 
-def _parties(event: BillingEvent, unit: Unit) -> str:
+def derived_check_code(
+    name: str, payer: str, amount_fen: int, code: str, number: str, issued_ms: int
+) -> str:
+    """Return the 校验码 of strategy `digest`: the first 8 bytes of SM3 as 6 digits of base 62.
+
+    Digested are name of the receipt, code, number, IssueDate (yyyyMMdd), payer and amount
+    (12.30), joined by U+001F. The inputs are those one province is known to take; the
+    derivation is our own, and nobody may verify a receipt by computing it.
+    """
+    parts = (name, code, number, f"{local(issued_ms):%Y%m%d}", payer, format_fen(amount_fen))
+    return check_code(sm3.digest("\x1f".join(parts).encode()))
+
+
+def _parties(event: BillingEvent, plan: _Plan) -> str:
     author = event.author or event.cashier
-    checker = event.checker or escape(unit.default_checker) or author
+    checker = event.checker or plan.checker or author
     payer = event.payer
     return (
-        f"{_issuer(unit)}<PayerParty><PayerPartyType>{payer.type}</PayerPartyType>"
+        f"{plan.issuer}<PayerParty><PayerPartyType>{payer.type}</PayerPartyType>"
         f"<PayerPartyCode>{payer.code}</PayerPartyCode>"
         f"<PayerPartyName>{payer.name}</PayerPartyName><PayerAcct>{payer.account}</PayerAcct>"
         f"<PayerOpBk>{payer.bank}</PayerOpBk></PayerParty>"
@@ -95,56 +171,19 @@ def _parties(event: BillingEvent, unit: Unit) -> str:
     )
 
 
-@cache
-def _issuer(unit: Unit) -> str:
-    members = (
-        ("InvoicingPartyCode", unit.party_code), ("InvoicingPartyName", unit.name),
-        ("RecName", unit.rec_name), ("RecAcct", unit.rec_account), ("RecOpBk", unit.rec_bank),
-    )  # fmt: skip
-    return f"<InvoicingParty>{_members(members)}</InvoicingParty>"
-
-
-@cache
-def _seals(unit: Unit) -> str:
-    seal = (("SealId", unit.seal.id), ("SealName", unit.seal.name), ("SealHash", unit.seal.hash))
-    empty = (("SealId", ""), ("SealName", ""), ("SealHash", ""))
-    return (
-        f"<InvoicingPartySeal>{_members(seal)}</InvoicingPartySeal>"
-        f"<SupervisorPartySeal>{_members(empty)}</SupervisorPartySeal>"
-    )
-
-
 def _members(members: Iterable[tuple[str, str]]) -> str:
     """Return elements in the order given, their texts escaped."""
     return "".join([f"<{name}>{escape(text)}</{name}>" for name, text in members])
 
 
-def _main_ext(event: BillingEvent, kind: Kind) -> str:
-    ext = event.ext
-    members = [
-        f"<{m.element}>{ext.get(m.source[4:], '')}</{m.element}>"
-        if m.source.startswith("ext.")
-        else f"<{m.element}>{_source(event, m.source)}</{m.element}>"
-        for m in kind.main_ext
-    ]
-    return f"<MainExt>{''.join(members)}</MainExt>"
-
-
-def _source(event: BillingEvent, source: str) -> str:
-    if source.startswith("payer."):
-        return str(getattr(event.payer, source[6:]))
-    if source == "occurred_on":
-        return event.occurred_at[:8]
-    return str(getattr(event, source)) if source else ""
-
-
-def _items(event: BillingEvent, kind: Kind) -> str:
+def _items(event: BillingEvent, order: Mapping[str, int]) -> str:
+    last = len(order)
     rows = [
         f"<Item><ItemCode>{i.code}</ItemCode><ItemName>{i.name}</ItemName>"
         f"<ItemQuantity>{i.number}</ItemQuantity><ItemUnit>{i.unit}</ItemUnit>"
         f"<ItemStd>{i.std}</ItemStd><ItemAmount>{format_fen(i.amount_fen)}</ItemAmount>"
         f"<ItemRemark>{i.remark}</ItemRemark><ItemExt></ItemExt></Item>"
-        for i in kind.ordered(event.items)
+        for i in sorted(event.items, key=lambda item: order.get(item.name, last))
     ]
     return f"<Details>{''.join(rows)}</Details>"
 
@@ -164,11 +203,18 @@ def _details(event: BillingEvent) -> str:
     return f"<AuxDetails>{''.join(rows)}</AuxDetails>"
 
 
+_CODECS: Mapping[str, Callable[[bytes, Certificate], bytes]] = {
+    "der": lambda der, _certificate: der,
+    "raw": lambda der, _certificate: sm2.der_to_raw(der),
+    "cms": cms.detached,
+}
+
+
 def signature_element(
     der: bytes, signed_at_ms: int, certificate: Certificate, province: Province
 ) -> str:
     """Return the `<Signature>` element of a party (facts/standards 5.1)."""
-    value = sm2.der_to_raw(der) if province.signature_codec == "raw" else der
+    coded = _CODECS[province.signature_codec](der, certificate)
     info = _members(
         (
             ("Reference", province.signature_reference),
@@ -182,7 +228,7 @@ def signature_element(
     return (
         f"<Signature><SignedInfo>{info}</SignedInfo>"
         f"<SignatureTime>{local(signed_at_ms):%Y%m%d%H%M%S}</SignatureTime>"
-        f"<SignatureValue>{base64.b64encode(value).decode()}</SignatureValue>"
+        f"<SignatureValue>{base64.b64encode(coded).decode()}</SignatureValue>"
         f"<KeyInfo>{key}</KeyInfo></Signature>"
     )
 
