@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from fep.crypto import certs, keyfile
+from fep.env import RealEntropy
 from fep.settings import Problem, Settings, load, survey, template_dir
 
 KEYS = ("node.key", "node.crt", "unit.key", "unit.crt", "platform.crt", "caller-his.key")
@@ -64,3 +67,19 @@ class Place:
     def places(self) -> list[tuple[str, int, str]]:
         """Return file, line and key of every error."""
         return [self.told(problem) for problem in self.errors()]
+
+
+def certificate(path: Path, name: str = "province") -> Path:
+    """Write a self-signed certificate."""
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    key = keyfile.generate(RealEntropy())
+    path.write_bytes(certs.self_signed(key, name, 7, now, now + timedelta(days=400)))
+    return path
+
+
+def tree(path: Path) -> dict[str, bytes]:
+    """Return every file below a directory."""
+    return {
+        str(file.relative_to(path)): file.read_bytes()
+        for file in sorted(path.rglob("*")) if file.is_file()
+    }  # fmt: skip

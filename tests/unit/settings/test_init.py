@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 import tomllib
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fep.cli.common_lang import LANG
-from fep.cli.fepctl import run
 from fep.crypto import certs, keyfile
 from fep.domain.faults import Refused
 from fep.env import RealClock, RealEntropy
 from fep.services import site
 from fep.services.site import Wanted, filled, found_site, trust
 from fep.settings import load, survey
+from tests.unit.settings.place import certificate, tree
 
 FILES = ("fep.toml", "units/demo-hospital.toml", "kinds/outpatient.toml", "provinces/hubei.toml",
          "provinces/generic.toml", "devices/window-1.toml", "keys/unit.key", "keys/unit.crt",
@@ -37,40 +34,9 @@ class Clock:
         return 0.0
 
 
-@pytest.fixture(autouse=True)
-def language() -> Iterator[None]:
-    """Speak English, and put back what was spoken."""
-    before = LANG.get()
-    LANG.set("en")
-    yield
-    LANG.set(before)
-
-
 def made(path: Path, platform: Path | None = None, **wanted: Any) -> site.Site:
     """Make a site."""
     return found_site(path, Wanted(**wanted), platform, Clock(), RealEntropy())
-
-
-@pytest.fixture
-def platform(tmp_path: Path) -> Path:
-    """Return a certificate of somebody else."""
-    return certificate(tmp_path / "theirs.crt")
-
-
-def certificate(path: Path, name: str = "province") -> Path:
-    """Write a self-signed certificate."""
-    now = datetime(2026, 1, 1, tzinfo=UTC)
-    key = keyfile.generate(RealEntropy())
-    path.write_bytes(certs.self_signed(key, name, 7, now, now + timedelta(days=400)))
-    return path
-
-
-def tree(path: Path) -> dict[str, bytes]:
-    """Return every file below a directory."""
-    return {
-        str(file.relative_to(path)): file.read_bytes()
-        for file in sorted(path.rglob("*")) if file.is_file()
-    }  # fmt: skip
 
 
 def fault(work: Any, *given: Any, **more: Any) -> str:
@@ -301,110 +267,6 @@ def test_filling_in_changes_the_named_lines_alone():
     assert '# a\nx = 1 \n[t]\n  y = "n\\"w"\n# b\nz = [\n 1]\n' == filled(text, {("t", "y"): 'n"w'})
     with pytest.raises(KeyError):
         filled(text, {("t", "q"): "x"})
-
-
-# --- the command
-
-
-def test_the_command_prints_fingerprints_and_what_to_do_next(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-):
-    assert 0 == run(["init", str(tmp_path / "site"), "--demo"])
-
-    shown = capsys.readouterr().out
-    read = certs.parse((tmp_path / "site" / "keys" / "unit.crt").read_bytes())
-    assert read.fingerprint.hex().upper()[:4] in shown
-    assert f"fepctl -c {tmp_path}/site/fep.toml config check" in shown
-    assert "the unit is the demo one" not in shown
-
-
-def test_the_command_tells_the_same_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str],
-                                            platform: Path):  # fmt: skip
-    run(["init", str(tmp_path / "site"), "--json"])
-    capsys.readouterr()
-
-    assert 0 == run(["init", str(tmp_path / "site"), "--platform-cert", str(platform), "--json"])
-
-    told = json.loads(capsys.readouterr().out)
-    (theirs,) = told["certificates"]
-    assert ("platform", certs.parse(platform.read_bytes()).fingerprint.hex()) == (
-        theirs["name"], theirs["sm3"],
-    )  # fmt: skip
-    assert "systemctl restart fep" in [step["run"] for step in told["next"]]
-
-
-def test_the_command_says_everything_in_chinese(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    LANG.set("zh")
-
-    run(["init", str(tmp_path / "site")])
-
-    assert "站点已建立" in capsys.readouterr().out
-
-
-def test_a_second_run_is_refused_with_a_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    run(["init", str(tmp_path / "site")])
-    before = tree(tmp_path / "site")
-
-    with pytest.raises(SystemExit) as left:
-        run(["init", str(tmp_path / "site"), "--unit-name", "别的医院"])
-
-    assert 1 == left.value.code
-    assert capsys.readouterr().err.startswith("SITE_EXISTS")
-    assert before == tree(tmp_path / "site")
-
-
-@pytest.mark.parametrize(
-    "option",
-    [("--area", "42"), ("--unit-code", "a b"), ("--party-code", "x!"), ("--node-id", "n" * 17),
-     ("--port", "70000"), ("--unit-name", "a\x1bb")],
-)  # fmt: skip
-def test_a_value_of_the_wrong_shape_makes_nothing(tmp_path: Path, option: tuple[str, str]):
-    assert 2 == run(["init", str(tmp_path / "site"), *option])
-    assert not (tmp_path / "site").exists()
-
-
-def test_a_passphrase_that_others_may_read_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-):
-    (tmp_path / "pass").write_text("geheim")
-    (tmp_path / "pass").chmod(0o644)
-
-    with pytest.raises(SystemExit):
-        run(["init", str(tmp_path / "site"), "--passphrase-file", str(tmp_path / "pass")])
-
-    assert capsys.readouterr().err.startswith("SITE_SECRET")
-
-
-def test_config_check_names_file_and_line_and_exits_with_one(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-):
-    run(["init", str(tmp_path)])
-    config = tmp_path / "fep.toml"
-    config.write_text(config.read_text("utf-8").replace("deadline_s", "deadine_s"), "utf-8")
-    line = config.read_text("utf-8").split("deadine_s")[0].count("\n") + 1
-    capsys.readouterr()
-
-    with pytest.raises(SystemExit) as left:
-        run(["-c", str(config), "config", "check"])
-
-    shown = capsys.readouterr().out
-    assert 1 == left.value.code
-    assert f"FAIL  {config}:{line}  api.deadine_s  unknown key, did you mean deadline_s" in shown
-    assert "→ deadline_s" in shown
-
-
-def test_config_check_of_a_sound_site_is_quiet_and_tells_the_same_as_json(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], platform: Path
-):
-    run(["init", str(tmp_path / "site"), "--platform-cert", str(platform)])
-    config = tmp_path / "site" / "fep.toml"
-    capsys.readouterr()
-
-    run(["-c", str(config), "config", "check", "--json"])
-
-    assert {"config": str(config), "ok": True, "problems": []} == json.loads(
-        capsys.readouterr().out
-    )
 
 
 def test_templates_are_there_for_an_installation_too(tmp_path: Path):
