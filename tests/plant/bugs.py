@@ -138,7 +138,7 @@ def answer_before_commit(soil: Soil) -> None:
     """Now and then callers are told of a seal although its commit did not happen."""
     attempt, due = Store._attempt, _nth(3)
 
-    def losing(store: Any, works: Any, *, alone: bool) -> None:
+    def losing(store: Any, works: Any) -> None:
         commits = store._commits
 
         def sometimes(commit: Any) -> Any:
@@ -147,7 +147,7 @@ def answer_before_commit(soil: Soil) -> None:
 
         store._commits = sometimes
         try:
-            attempt(store, works, alone=alone)
+            attempt(store, works)
         finally:
             store._commits = commits
 
