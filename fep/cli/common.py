@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
@@ -26,6 +27,7 @@ __all__ = [
     "Column",
     "emit",
     "facts",
+    "hang",
     "heading",
     "note",
     "paint",
@@ -123,6 +125,28 @@ def heading(text: str) -> None:
 def width(text: str) -> int:
     """Return the columns a terminal uses for `text`."""
     return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
+
+
+def hang(text: str, indent: int) -> str:
+    """Break a line at the terminal's edge, going on below its own beginning.
+
+    `text` starts in column `indent`. Piped output is one line a fact.
+    """
+    if not sys.stdout.isatty():
+        return text
+    room = max(shutil.get_terminal_size().columns - indent - 1, 20)
+    lines, used, start, blank = [], 0, 0, -1
+    for place, char in enumerate(text):
+        used += width(char)
+        if char == " ":
+            blank = place
+        if used > room:
+            # Chinese may break anywhere; an ASCII word goes down as a whole.
+            inside = width(char) == 1 and width(text[place - 1]) == 1 and char != " "
+            cut = blank + 1 if inside and blank > start else place
+            lines.append(text[start:cut])
+            start, blank, used = cut, -1, width(text[cut : place + 1])
+    return f"\n{' ' * indent}".join([*lines, text[start:]])
 
 
 def facts(rows: Iterable[tuple[str, str]], indent: int = 0) -> None:

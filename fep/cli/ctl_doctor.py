@@ -7,11 +7,15 @@ from typing import Any
 
 import click
 
-from fep.cli.common import COLOURS, CliFault, emit, paint, say, sentence
+from fep.cli.common import COLOURS, CliFault, emit, hang, paint, say, sentence
 from fep.cli.common_reach import Desk, Site, find_site, reached, version
 from fep.cli.common_verbs import Verb, option
 
-_START = "systemctl start fep"
+_NEXT = {
+    "CTL_DENIED": "sudo fepctl doctor",
+    "CTL_STARTING": "journalctl -u fep -n 50",
+    "CTL_LOST": "fepctl status",
+}
 
 
 @click.command("doctor", cls=Verb, zh="逐项体检，每项给出下一步命令",
@@ -25,7 +29,8 @@ def command(full: bool) -> None:
             found += _daemon(desk, site)
             found += desk.call("system.doctor", full=full)["checks"]
     except CliFault as fault:
-        found.append(line(fault.code, "FAIL", fault.zh, fault.en, _START))
+        next_ = _NEXT.get(fault.code, "systemctl start fep")
+        found.append(line(fault.code, "FAIL", fault.zh, fault.en, next_))
         if fault.code == "CTL_NO_STORE":
             found += _before_first_start(site)
     emit({"checks": found}, lambda: show(found))
@@ -102,7 +107,8 @@ def show(found: list[dict[str, Any]]) -> None:
     room = max(len(check["code"]) for check in found)
     for check in found:
         state = paint(f"{check['state']:<4}", COLOURS[check["state"]])
-        click.echo(f"{state}  {check['code']:<{room}}  {sentence(check['zh'], check['en'])}")
+        said = hang(sentence(check["zh"], check["en"]), room + 8)
+        click.echo(f"{state}  {check['code']:<{room}}  {said}")
         if check["next"]:
             click.echo(f"      → {check['next']}")
     bad = sum(check["state"] == "FAIL" for check in found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -56,9 +57,6 @@ def _show(text: str) -> None:
     if not sys.stdout.isatty():
         click.echo(text)
         return
-    from rich.console import Console
-    from rich.markdown import Markdown
+    from fep.cli import common_page
 
-    console = Console()
-    with console.pager(styles=True):
-        console.print(Markdown(text))
+    common_page.show(text, shutil.get_terminal_size().columns)

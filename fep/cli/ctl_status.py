@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from fep.cli.common import emit, facts, heading, lasting, paint, say, sentence, when
+from fep.cli.common import emit, facts, hang, heading, lasting, paint, say, sentence, when
 from fep.cli.common_reach import reached, up_for
 from fep.cli.common_verbs import Verb
 from fep.domain.faults_desk import DEVICE_WORDS, LINK_WORDS
@@ -41,7 +41,8 @@ def show(told: dict[str, Any]) -> None:
     heading(say(f"告警 {len(alarms)} 项", f"{len(alarms)} alarms"))
     for alarm in alarms:
         colour = "red" if alarm["state"] == "FAIL" else "yellow"
-        click.echo(f"{paint(alarm['code'], colour)}  {sentence(alarm['zh'], alarm['en'])}")
+        said = hang(sentence(alarm["zh"], alarm["en"]), len(alarm["code"]) + 2)
+        click.echo(f"{paint(alarm['code'], colour)}  {said}")
         if alarm["next"]:
             click.echo(f"    → {alarm['next']}")
 
