@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,8 +46,25 @@ def test_a_day_with_the_province_away_for_two_hours(city: City):
     assert 80 == len(city.look().province.receipts)
 
 
-@pytest.mark.parametrize("seed", range(1, 9))
+SEEDS = range(1, 9)
+MUST_REACH = {
+    "answer repeated", "batch twice", "issue.recovered", "link.nack", "paper printed",
+    "paper uncertain", "receipt burned", "receipt sealed",
+}  # fmt: skip
+_lived: dict[int, Counter[str]] = {}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.timeout(120)
 def test_crashes_and_faults_by_seed_lose_and_double_nothing(seed: int, tmp_path: Path):
     """Safety at every stop, liveness after healing; a failing seed replays."""
-    assert [] == live(tmp_path / "site", seed)
+    reached = _lived[seed] = Counter[str]()
+
+    assert [] == live(tmp_path / "site", seed, reached)
+
+
+def test_the_days_together_reached_every_state_that_matters():
+    if set(_lived) != set(SEEDS):
+        pytest.skip("only with all seeds in the same run")
+
+    assert set() == MUST_REACH - set().union(*_lived.values())

@@ -7,13 +7,15 @@ everything is well again. The same seed lives through the same day.
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-from fep.sim import gate
+from fep.sim import gate, province_desk
 from fep.sim.printer import orders
 from tests.harness.checkers import check_world
+from tests.harness.world import World
 from tests.simulation.city import City
 
 EPISODES = 14
@@ -28,29 +30,50 @@ def bad_gate(seed: int) -> gate.Knobs:
     )  # fmt: skip
 
 
-def live(place: Path, seed: int, episodes: int = EPISODES) -> list[str]:
-    """Live through the day of a seed; return what was wrong at its end."""
+def live(place: Path, seed: int, reached: Counter[str] | None = None) -> list[str]:
+    """Live through the day of a seed; return what was wrong at its end.
+
+    `reached` counts states that the days together must have seen, or they prove little.
+    """
     dice = random.Random(seed)
     city = City(place, seed, bad_gate(seed))
     city.start()
     city.grant(400)
     assert city.hub.run(900, until=lambda: city.numbers_left() > 0), city.notes.tail()
+    # A sheet takes a second or two, so that a crash finds one half out.
+    order_now(city, "speed", "25")
     city.his.open(6)
     try:
-        for _episode in range(episodes):
+        for _episode in range(EPISODES):
             city.his.want(dice.randrange(1, 12))
             city.hub.run(dice.choice((0.02, 0.1, 0.7, 9.0, 300.0)) * dice.random())
             FAULTS[dice.choice(sorted(FAULTS))](city, dice)
         _all_well(city)
         city.settle(REST_S)
         city.stop()
-        wrong = [str(violation) for violation in check_world(city.look())]
+        world = city.look()
+        wrong = [str(violation) for violation in check_world(world)]
+        if reached is not None:
+            reached.update(_reached(city, world))
         answered = {acked.key for acked in city.his.told} | {key for key, _ in city.his.refused}
         if len(answered) != city.his.wanted:
             wrong.append(f"{city.his.wanted} events, {len(answered)} answered")
         return wrong
     finally:
         city.close()
+
+
+def _reached(city: City, world: World) -> set[str]:
+    found = {event for _level, event, _facts in city.notes.lines}
+    found |= {f"receipt {row.state}" for row in world.books["receipt"]}
+    found |= {f"paper {row.outcome}" for row in world.books["print_attempt"]}
+    found |= {f"told {fault}" for _key, fault in city.his.refused}
+    if any(acked.repeated for acked in city.his.told):
+        found.add("answer repeated")
+    report = province_desk.report(city.book)
+    if report["duplicate_batches"] or report["duplicate_records"]:
+        found.add("batch twice")
+    return found
 
 
 def _crash(city: City, dice: random.Random) -> None:
