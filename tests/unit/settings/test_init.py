@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import tomllib
+from configparser import ConfigParser
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,11 @@ from fep.domain.faults import Refused
 from fep.env import RealClock, RealEntropy
 from fep.services import site
 from fep.services.site import Wanted, filled, found_site, trust
-from fep.settings import load, survey
+from fep.settings import load, survey, template_dir
 from tests.unit.settings.place import certificate, tree
 
-FILES = ("fep.toml", "units/demo-hospital.toml", "kinds/outpatient.toml", "provinces/hubei.toml",
-         "provinces/generic.toml", "devices/window-1.toml", "keys/unit.key", "keys/unit.crt",
-         "keys/node.key", "keys/node.crt", "keys/caller-his.key")  # fmt: skip
+MADE = {"fep.toml", "keys/unit.key", "keys/unit.crt", "keys/node.key", "keys/node.crt",
+        "keys/caller-his.key"}  # fmt: skip
 
 
 class Clock:
@@ -52,7 +52,11 @@ def test_a_new_site_is_whole_private_and_without_an_error(tmp_path: Path):
     found = made(tmp_path / "site")
 
     assert [] == found.errors
-    assert set(FILES) == set(tree(tmp_path / "site"))
+    copied = {
+        str(file.relative_to(template_dir()))
+        for room in site.ROOMS for file in (template_dir() / room).glob("*.toml")
+    }  # fmt: skip
+    assert MADE | copied == set(tree(tmp_path / "site"))
     for path in (tmp_path / "site").rglob("*"):
         wanted = 0o700 if path.is_dir() else 0o600
         assert wanted == stat.S_IMODE(path.stat().st_mode), path
@@ -271,10 +275,6 @@ def test_filling_in_changes_the_named_lines_alone():
 
 def test_templates_are_there_for_an_installation_too(tmp_path: Path):
     """setup.cfg ships every template that the checkout has."""
-    from configparser import ConfigParser
-
-    from fep.settings import template_dir
-
     setup = ConfigParser()
     setup.optionxform = str  # type: ignore[method-assign,assignment]  # keys are paths
     setup.read(template_dir().parent / "setup.cfg", encoding="utf-8")
