@@ -92,6 +92,7 @@ def _load() -> None:
         faults_core,
         faults_desk,
         faults_kind,
+        faults_life,
         faults_link,
         faults_print,
         faults_site,
@@ -103,3 +104,4 @@ def _load() -> None:
     CATALOGUE.add(faults_desk.CATALOGUE)
     CATALOGUE.add(faults_site.CATALOGUE)
     CATALOGUE.add(faults_kind.CATALOGUE)
+    CATALOGUE.add(faults_life.CATALOGUE)

@@ -4,6 +4,10 @@ Schema version 1: the spine. Events, receipts with their literal bytes and signa
 tables of their own (a state change must not rewrite a blob), number blocks and burns,
 print jobs and attempts, uploads and link batches, the journal.
 
+Schema version 2: the life of a receipt. Reversals (at most one live per blue receipt), marks
+that come back from outside, blocks of paper sheets with the sheets that were used or voided,
+and acts on paper; an upload may carry an act, and has a revision when it is a repeat.
+
 Times end in `_at` and are integer milliseconds since the epoch in UTC; business dates end in
 `_on` and are text YYYY-MM-DD of the +08:00 day. Money is integer fen. Ids are given by the
 writer (`heads`), never by the database, so that a group of rows is one executemany.
@@ -26,9 +30,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import BigInteger
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 # The oldest build (by its own SCHEMA_VERSION) that may still open this store.
-COMPAT_VERSION = 1
+COMPAT_VERSION = 2
 
 metadata = MetaData()
 # SQLite only makes INTEGER PRIMARY KEY an alias of the rowid; PostgreSQL needs 64 bits.
@@ -171,6 +175,8 @@ upload = Table(
     Column("result", String(40), nullable=False, server_default=""),
     Column("detail", Text, nullable=False, server_default=""),
     Column("updated_at", Id, nullable=False),
+    Column("act_id", Id, nullable=False, server_default="0"),
+    Column("revision", Integer, nullable=False, server_default="0"),
 )
 Index("ix_upload_receipt", upload.c.receipt_id)
 Index("ix_upload_due", upload.c.dest, upload.c.id,
@@ -179,6 +185,82 @@ Index("ix_upload_open", upload.c.dest, upload.c.state, upload.c.id,
       sqlite_where=text("state <> 'applied'"),
       postgresql_where=text("state <> 'applied'"))  # fmt: skip
 Index("ix_upload_rec", upload.c.dest, upload.c.rec_seq)
+
+reversal = Table(
+    "reversal",
+    metadata,
+    Column("red_id", Id, primary_key=True, autoincrement=False),
+    Column("blue_id", Id, nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("reason", String(200), nullable=False),
+    Column("operator", String(50), nullable=False),
+    Column("booking", String(8), nullable=False),
+    Column("forced", Integer, nullable=False, server_default="0"),
+    Column("at", Id, nullable=False),
+)
+Index("uq_reversal_blue", reversal.c.blue_id, unique=True,
+      sqlite_where=text("state = 'live'"), postgresql_where=text("state = 'live'"))  # fmt: skip
+
+mark = Table(
+    "mark",
+    metadata,
+    Column("receipt_id", Id, primary_key=True, autoincrement=False),
+    Column("name", String(12), primary_key=True),
+    Column("value", String(12), nullable=False),
+    Column("at", Id, nullable=False),
+    Column("evidence", Text, nullable=False),
+)
+
+sheet_block = Table(
+    "sheet_block",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("unit", String(40), nullable=False),
+    Column("point", String(40), nullable=False),
+    Column("code", String(20), nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("first", Id, nullable=False),
+    Column("last", Id, nullable=False),
+    Column("next", Id, nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("source", String(16), nullable=False),
+    Column("evidence", Text, nullable=False),
+    Column("imported_at", Id, nullable=False),
+    UniqueConstraint("code", "width", "first", name="uq_sheet_block"),
+    CheckConstraint("first <= last AND next >= first AND next <= last + 1", name="ck_sheets"),
+)
+Index("ix_sheet_block_active", sheet_block.c.unit, sheet_block.c.point, sheet_block.c.id,
+      sqlite_where=text("state = 'active'"), postgresql_where=text("state = 'active'"))  # fmt: skip
+
+sheet = Table(
+    "sheet",
+    metadata,
+    Column("code", String(20), primary_key=True),
+    Column("number", String(18), primary_key=True),
+    Column("block_id", Id, nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("receipt_id", Id, nullable=False, server_default="0"),
+    Column("at", Id, nullable=False),
+    Column("reason", String(200), nullable=False, server_default=""),
+    Column("evidence", Text, nullable=False),
+)
+Index("ix_sheet_receipt", sheet.c.receipt_id)
+Index("ix_sheet_block", sheet.c.block_id, sheet.c.number)
+Index("uq_sheet_used", sheet.c.receipt_id, unique=True,
+      sqlite_where=text("state = 'used'"), postgresql_where=text("state = 'used'"))  # fmt: skip
+
+sheet_act = Table(
+    "sheet_act",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("op", String(16), nullable=False),
+    Column("unit", String(40), nullable=False),
+    Column("code", String(20), nullable=False),
+    Column("number", String(18), nullable=False),
+    Column("receipt_id", Id, nullable=False, server_default="0"),
+    Column("at", Id, nullable=False),
+    Column("body", Text, nullable=False),
+)
 
 link_head = Table(
     "link_head",
