@@ -112,9 +112,7 @@ class NoteBooking:
 LifeEffect = NoteBooking
 
 
-def decide(
-    state: Life, step: LifeStep, facts: LifeFacts
-) -> tuple[Life, tuple[LifeEffect, ...]]:
+def decide(state: Life, step: LifeStep, facts: LifeFacts) -> tuple[Life, tuple[LifeEffect, ...]]:
     """Return the next state and the effects to release after the commit.
 
     Raises Refused LIFE_*; AssertionError for a step that no caller may ask for.

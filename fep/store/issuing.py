@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from fep.crypto import sm3
 from fep.domain.calendar import day_of
@@ -36,7 +37,7 @@ SEAL_RECEIPT = "UPDATE receipt SET state = 'sealed' WHERE id = ? AND state = 'fr
 INSERT_SIGNATURE = "INSERT INTO signature (receipt_id, cert_id, signed_at, der) VALUES (?, ?, ?, ?)"
 INSERT_UPLOAD = (
     "INSERT INTO upload (id, receipt_id, dest, op, state, rec_seq, batch_seq, result, detail,"
-    " updated_at) VALUES (?, ?, ?, 'ISSUE', 'due', 0, 0, '', '', ?)"
+    " updated_at) VALUES (?, ?, ?, ?, 'due', 0, 0, '', '', ?)"
 )
 INSERT_PRINT = (
     "INSERT INTO print_job (id, receipt_id, device_group, device, kind_of_sheet, copy, state,"
@@ -50,6 +51,16 @@ _KNOWN = (
     " FROM event e LEFT JOIN receipt r ON r.event_id = e.id AND r.state <> 'burned'"
     " WHERE e.unit = ? AND e.key IN ({marks})"
 )
+
+
+class Rider(Protocol):
+    """What rides with a draft through the freeze transaction: a red receipt's reversal."""
+
+    def refusal(self, tx: Tx) -> Refused | None:
+        """Return why the draft may not be frozen now; asked before a number is taken."""
+
+    def frozen(self, tx: Tx, receipt: Receipt) -> None:
+        """Write what belongs to the receipt; its own rows follow in this transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +80,7 @@ class Draft:
     code_at: Callable[[int], str]  # issue time in ms -> 票据代码 of that year
     compose: Callable[[str, str, str, int], bytes]  # code, number, check code, ms -> bytes
     print_wish: bool | None = None
+    rider: Rider | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +179,10 @@ def _repeated(draft: Draft, entry: Known | None) -> Frozen | Refused | None:
 
 
 def _freeze(tx: Tx, rows: _Rows, draft: Draft, entry: Known | None) -> Frozen | Refused:
+    if draft.rider is not None:
+        refused = draft.rider.refusal(tx)
+        if refused is not None:
+            return refused
     code = draft.code_at(tx.now_ms)
     block_key = (draft.unit, code)
     taken = take(tx.heads.blocks.get(block_key, ()))
@@ -209,6 +225,8 @@ def _freeze(tx: Tx, rows: _Rows, draft: Draft, entry: Known | None) -> Frozen | 
         "issued_at": issued_ms, "key": draft.key, "kind": draft.kind,
         "original": sm3.digest(original).hex(), "unit": draft.unit,
     })  # fmt: skip
+    if draft.rider is not None:
+        draft.rider.frozen(tx, receipt)
     return Frozen(receipt, original, entry is not None and entry.state == "queued")
 
 
@@ -246,7 +264,10 @@ def seal_txn(tx: Tx, seals: Sequence[Seal]) -> list[int | None]:
     )
     cursor.executemany(
         INSERT_UPLOAD,
-        [(tx.next_id("upload"), seal.receipt.id, seal.dest, now) for seal in seals],
+        [
+            (tx.next_id("upload"), seal.receipt.id, seal.dest, _op(seal.receipt), now)
+            for seal in seals
+        ],
     )
     prints: list[tuple[object, ...]] = []
     answers: list[int | None] = []
@@ -263,6 +284,11 @@ def seal_txn(tx: Tx, seals: Sequence[Seal]) -> list[int | None]:
     return answers
 
 
+def _op(receipt: Receipt) -> str:
+    """Return what the delivery of a receipt is: only a red one has a negative amount."""
+    return "RED" if receipt.amount_fen < 0 else "ISSUE"
+
+
 def refuse_txn(tx: Tx, receipt: Receipt, reason: str) -> None:
     """Close an event whose caller was told no; its frozen number is burned with evidence.
 
@@ -277,6 +303,8 @@ def refuse_txn(tx: Tx, receipt: Receipt, reason: str) -> None:
         "UPDATE event SET state = 'refused', reason = ? WHERE id = ?",
         (reason, receipt.event_id),
     )
+    # The blue receipt of a red one that was never issued is live again.
+    tx.cursor.execute("UPDATE reversal SET state = 'burned' WHERE red_id = ?", (receipt.id,))
     seq = tx.journal("receipt.burned", receipt.ref, {
         "event": receipt.event_id, "key": receipt.key, "reason": reason,
     })  # fmt: skip

@@ -21,7 +21,8 @@ from fep.store import schema
 INSERT_JOURNAL = "INSERT INTO journal (seq, line, hash) VALUES (?, ?, ?)"
 COUNTED = (
     schema.event, schema.receipt, schema.print_job, schema.print_attempt, schema.upload,
-    schema.link_batch, schema.number_block, schema.certificate,
+    schema.link_batch, schema.number_block, schema.certificate, schema.sheet_block,
+    schema.sheet_act,
 )  # fmt: skip
 
 
