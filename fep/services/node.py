@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.python.threadpool import ThreadPool
 
@@ -49,6 +50,7 @@ from fep.store.opening import open_store
 from fep.store.tx import Tx
 
 STOP_NOTE = "last-stop.json"
+LOCK_TRIES, LOCK_PAUSE_S = 50, 0.1
 
 
 class Node:
@@ -79,10 +81,7 @@ class Node:
         data = self.settings.node.data
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.started_at = self.now_ms()
-        try:
-            self._lock.acquire("fepd", self.started_at)
-        except Locked as locked:
-            raise refuse("STORE_LOCKED", pid=locked.holder.get("pid", "?")) from locked
+        await self._take_lock()
         bad = [check for check in selftest.run() if not check.ok]
         if bad:
             raise refuse("SIG_KEY", why=f"self-test {bad[0].name}: {bad[0].detail}")
@@ -102,6 +101,17 @@ class Node:
         self.queue.wake()
         await self.intake.open(self._doors())
         self._log.info("node.ready", version=__version__, data=str(data))
+
+    async def _take_lock(self) -> None:
+        """Take the data directory; a technician's fepctl that reads it is given a moment."""
+        for patience in range(LOCK_TRIES, -1, -1):
+            try:
+                self._lock.acquire("fepd", self.started_at)
+                return
+            except Locked as locked:
+                if not patience or locked.holder.get("role", "fepctl") != "fepctl":
+                    raise refuse("STORE_LOCKED", pid=locked.holder.get("pid", "?")) from locked
+            await deferLater(self._reactor, LOCK_PAUSE_S)
 
     def _build(self) -> None:
         s = self.settings

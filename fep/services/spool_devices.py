@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Awaitable
 from typing import Any, Protocol
 
 import msgspec
 
 from fep.domain.printing import Outcome, PrintResult, Slip
+from fep.plug import load_driver
 from fep.ports import Clock, Rasteriser
 from fep.settings_device import DeviceSettings
 
@@ -55,7 +55,7 @@ def make_printer(
 ) -> SpoolPrinter:
     """Return the driver named in the settings, or `Broken` saying why not."""
     try:
-        driver = importlib.import_module(f"drivers.{settings.driver}")
+        driver: Any = load_driver(settings.driver)
         options = driver.parse_options(msgspec.to_builtins(settings))
         profile = driver.load(settings.profile)
         printer: SpoolPrinter = driver.create(reactor, clock, options, rasteriser, profile)
