@@ -80,7 +80,8 @@ def stored_version(conn: Connection) -> tuple[int, int] | None:
     """Return (schema version, oldest build version allowed), None for a new store."""
     if not inspect(conn).has_table("meta"):
         return None
-    rows = dict(conn.execute(select(schema.meta.c.name, schema.meta.c.value)).tuples().all())
+    found = conn.execute(select(schema.meta.c.name, schema.meta.c.value))
+    rows = {row.name: row.value for row in found}
     return int(rows["schema_version"]), int(rows["compat_version"])
 
 
