@@ -9,11 +9,12 @@ from __future__ import annotations
 import difflib
 import grp
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from fep.domain.kind_check import KindProblem, kind_problems, province_problems
 from fep.settings_device import DeviceSettings
 from fep.settings_places import Endpoint, parse_endpoint
 from fep.settings_secrets import check_keys
@@ -22,7 +23,6 @@ from fep.settings_toml import Source, Trail
 from fep.settings_types import ApiSettings, CallerSettings, FepFile
 
 SOCKET_PATH_MAX_BYTES = 107  # sun_path of unix(7), less its final zero
-SPECIMEN_MAX = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,28 +162,17 @@ def _points(found: Found, caller: CallerSettings, trail: Trail, whole: bool) -> 
 
 def _kinds(found: Found) -> None:
     for source, kind in found.kinds:
-        code = kind.code_template.format(area2="00", yy="26")
-        if len(code) != 8:
-            source.wrong(("code_template",), f"票据代码应为 8 位，此处为 {len(code)} 位",
-                         f"a code has 8 digits, this one {len(code)}",
-                         "{area2}0601{yy}")  # fmt: skip
-        elif code[2:4] != kind.receipt_class:
-            source.wrong(("code_template",), f"第 3、4 位不是分类编码 {kind.receipt_class}",
-                         f"digits 3 and 4 are not the class {kind.receipt_class}",
-                         weak=True)  # fmt: skip
-        if len(kind.specimen_template.format(code=code)) > SPECIMEN_MAX:
-            source.wrong(("specimen_template",), f"模板编码超过 {SPECIMEN_MAX} 个字符",
-                         f"more than {SPECIMEN_MAX} characters", "{code}01")  # fmt: skip
-        elements: set[str] = set()
-        for place, member in enumerate(kind.main_ext):
-            if member.element in elements:
-                source.wrong(("main_ext", place), f"{member.element} 重复",
-                             f"{member.element} is written twice")  # fmt: skip
-            elements.add(member.element)
+        _note(source, kind_problems(kind.kind(source.path.stem)))
+
+
+def _note(source: Source, problems: Iterable[KindProblem]) -> None:
+    for problem in problems:
+        source.wrong(problem.at, problem.zh, problem.en, problem.suggestion, weak=problem.weak)
 
 
 def _provinces(found: Found) -> None:
     for source, province in found.provinces:
+        _note(source, province_problems(province.province(source.path.stem)))
         try:
             province.qr_template.format(verify_url="", code="", number="", check="", date="",
                                         amount="")  # fmt: skip

@@ -12,15 +12,27 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from fep.domain.kind import Kind, Mapped, Point, Province, Seal, Unit
+from fep.domain.kind import (
+    EVENT_SOURCES,
+    PAYER_SOURCES,
+    Kind,
+    Mapped,
+    Point,
+    Province,
+    Seal,
+    Unit,
+)
 from fep.settings_types import Name, Secret
 
 Text = Annotated[str, Meta(min_length=1, max_length=100)]
 Short = Annotated[str, Meta(max_length=100)]
 
-_EVENT = "key|occurred_at|occurred_on|cashier|author|checker|remark"
-_PAYER = "name|type|code|account|bank|tel|email"
-SOURCE = rf"^(|{_EVENT}|payer\.({_PAYER})|ext\.[a-z][a-z0-9_]{{0,39}})$"
+_OF_PAYER = rf"payer\.({'|'.join(PAYER_SOURCES)})"
+_OF_EVENT = rf"{'|'.join(EVENT_SOURCES)}|{_OF_PAYER}|ext\.[a-z][a-z0-9_]{{0,39}}"
+REQUIRED = rf"^({_OF_EVENT})$"
+SOURCE = rf"^(|{_OF_EVENT}|related\.(code|number))$"
+EXT = r"^[a-z][a-z0-9_]{0,39}$"
+TEMPLATE = r"^[a-z][a-z0-9_-]{0,39}$"
 CODE_PLACES = r"^([0-9]|\{area2\}|\{yy\})+$"
 
 
@@ -89,7 +101,7 @@ class MappedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """One element of MainExt."""
 
     element: Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9]{0,59}$")]
-    source: Annotated[str, Meta(pattern=SOURCE)] = ""
+    source: Annotated[str, Meta(pattern=SOURCE)]
     label: Annotated[str, Meta(max_length=20)] = ""
     money: bool = False
 
@@ -102,11 +114,17 @@ class KindFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     code_template: Annotated[str, Meta(pattern=CODE_PLACES)]
     specimen_template: Annotated[str, Meta(pattern=r"^([0-9A-Za-z]|\{code\})+$")] = "{code}01"
     main_ext: tuple[MappedFile, ...] = ()
-    required_ext: tuple[str, ...] = ()
+    required: tuple[Annotated[str, Meta(pattern=REQUIRED)], ...] = ()
+    required_ext: tuple[Annotated[str, Meta(pattern=EXT)], ...] = ()
+    optional_ext: tuple[Annotated[str, Meta(pattern=EXT)], ...] = ()
     item_limit: Annotated[int, Meta(ge=1, le=200)] = 12
+    overflow: Literal["details", "refuse"] = "details"
     item_order: tuple[str, ...] = ()
-    numbering: Literal["block"] = "block"
-    slip_template: Literal["medical"] = "medical"
+    negative_lines: bool = True
+    numbering: Literal["block", "platform"] = "block"
+    offline: bool = True
+    slip_template: Annotated[str, Meta(pattern=TEMPLATE)] = "medical"
+    page_template: Annotated[str, Meta(pattern=TEMPLATE)] = "medical"
 
     def kind(self, id_: str) -> Kind:
         """Return the domain value."""
@@ -115,8 +133,10 @@ class KindFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             code_template=self.code_template, specimen_template=self.specimen_template,
             main_ext=tuple(Mapped(m.element, m.source, m.label, m.money) for m in self.main_ext),
             required_ext=self.required_ext, item_limit=self.item_limit,
-            item_order=self.item_order, numbering=self.numbering,
-            slip_template=self.slip_template,
+            item_order=self.item_order, negative_lines=self.negative_lines,
+            numbering=self.numbering, offline=self.offline, slip_template=self.slip_template,
+            required=self.required, optional_ext=self.optional_ext, overflow=self.overflow,
+            page_template=self.page_template,
         )  # fmt: skip
 
 
@@ -126,13 +146,15 @@ class ProvinceFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     name: Annotated[str, Meta(max_length=20)]
     tag: Annotated[str, Meta(pattern=r"^CZ-EI-[0-9]{2}$")]
     version: Annotated[str, Meta(min_length=1, max_length=10)] = "1.1.0"
-    check_code: Literal["random"] = "random"
+    check_code: Literal["random", "digest", "platform"] = "random"
     signature_algorithm: Short = "1.2.156.10197.1.501"
-    signature_codec: Literal["der", "raw"] = "der"
+    signature_codec: Literal["der", "raw", "cms"] = "der"
     signature_reference: Short = ""
     verify_url: Annotated[str, Meta(max_length=200)] = ""
     qr_template: Annotated[str, Meta(max_length=400)] = ""
     verify_hint: Annotated[str, Meta(max_length=60)] = ""
+    red_sign: Literal["negative", "positive"] = "negative"
+    red_code: Annotated[str, Meta(pattern=rf"^same$|{CODE_PLACES}")] = "same"
 
     def province(self, id_: str) -> Province:
         """Return the domain value; an empty URL or template leaves the domain's default."""
@@ -141,6 +163,6 @@ class ProvinceFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
             id=id_, name=self.name, tag=self.tag, version=self.version,
             check_code=self.check_code, signature_algorithm=self.signature_algorithm,
             signature_codec=self.signature_codec, signature_reference=self.signature_reference,
-            verify_hint=self.verify_hint,
+            verify_hint=self.verify_hint, red_sign=self.red_sign, red_code=self.red_code,
             **{name: text for name, text in given.items() if text},
         )  # fmt: skip

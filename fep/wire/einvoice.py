@@ -233,6 +233,11 @@ def signature_element(
     )
 
 
+def finance_original(original: bytes, unit_signature: bytes) -> bytes:
+    """Return what finance signs: the hash of the unit's original and the unit's `<Signature>`."""
+    return base64.b64encode(sm3.digest(original)) + unit_signature
+
+
 def document(original: bytes, unit_signature: str, finance_signature: str | None) -> bytes:
     """Return the whole file around the literal signed bytes."""
     signatures = unit_signature + (finance_signature or "")

@@ -19,7 +19,7 @@ OPEN = '"tcp:7500:interface=0.0.0.0"'
 @pytest.mark.parametrize(
     ("file", "old", "new", "key", "suggestion"),
     [
-        (UNIT, 'kinds = ["outpatient"]', 'kinds = ["outpatients"]', "kinds[0]", "outpatient"),
+        (UNIT, 'kinds = ["outpatient"', 'kinds = ["outpatients"', "kinds[0]", "outpatient"),
         (UNIT, 'province = "hubei"', 'province = "hubai"', "province", "hubei"),
         (UNIT, 'dest = "province"', 'dest = "provinz"', "dest", "province"),
         (UNIT, 'group = "window-1"', 'group = "window-2"', "points[0].group", "window-1"),

@@ -148,7 +148,7 @@ def test_a_missing_configuration_says_how_to_make_one(tmp_path: Path):
 
 def test_every_sentence_is_in_its_language(place: Place):
     place.change('format = "json"', 'format = "xml"')
-    place.change('kinds = ["outpatient"]', 'kinds = ["inpatient"]', "units/demo-hospital.toml")
+    place.change('kinds = ["outpatient"', 'kinds = ["outpatients"', "units/demo-hospital.toml")
     (place.root / "keys" / "node.key").unlink()
 
     for problem in place.errors():

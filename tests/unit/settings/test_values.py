@@ -23,6 +23,8 @@ OUTPATIENT = (
 )  # fmt: skip
 ALL_KINDS = ("BusinessNumber", "BusinessDate", "RelatedInvoiceCode", "RelatedInvoiceNumber",
              "PayCode")  # fmt: skip
+KINDS = ("outpatient", "inpatient", "unified", "payment", "settlement", "donation", "penalty",
+         "membership")  # fmt: skip
 # facts/standards 6.1.
 ITEMS = (
     "诊察费", "检查费", "化验费", "治疗费", "手术费", "卫生材料费", "西药费", "中药饮片",
@@ -61,7 +63,7 @@ def test_an_absolute_path_stays_as_it_is(place: Place, tmp_path_factory):
 def test_the_demo_unit_is_a_domain_value(place: Place):
     unit = place.load().units["H001"]
 
-    assert ("示范医院", "420900", "hubei", "示范医院", ("outpatient",)) == (
+    assert ("示范医院", "420900", "hubei", "示范医院", KINDS) == (
         unit.name, unit.area, unit.province, unit.rec_name, unit.kinds,
     )  # fmt: skip
     assert (Point("001", "window-1", "on_request"),) == unit.points
@@ -126,7 +128,7 @@ def test_every_key_of_every_section_stands_in_the_shipped_configuration():
     ("name", "kind"),
     [
         ("units/demo-hospital.toml", UnitFile),
-        ("kinds/outpatient.toml", KindFile),
+        *((f"kinds/{kind}.toml", KindFile) for kind in KINDS),
         ("provinces/hubei.toml", ProvinceFile),
         ("provinces/generic.toml", ProvinceFile),
     ],
