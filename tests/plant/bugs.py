@@ -92,7 +92,7 @@ def number_not_granted(soil: Soil) -> None:
 
     def inventing(blocks: Any) -> Any:
         taken = take(blocks)
-        return (taken[0] + 7_000_000, *taken[1:]) if taken and due() else taken
+        return (taken[0] + 70_000, *taken[1:]) if taken and due() else taken
 
     soil(issuing, "take", inventing)
 
