@@ -9,7 +9,7 @@ import click
 
 from fep.cli.common import Column, emit, facts, heading, note, paint, say, table
 from fep.cli.common_reach import reached
-from fep.cli.common_verbs import Verbs, option, unmask
+from fep.cli.common_verbs import Lazy, Verbs, option, unmask
 
 _STATES = {"frozen": "待签名", "sealed": "已签名", "burned": "已作废"}
 _UPLOADS = {"": "-", "due": "待报", "sent": "已发", "applied": "已入库", "rejected": "被拒",
@@ -24,8 +24,14 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-@click.group("receipts", cls=Verbs, zh="票据：列出、查看、查找、导出",
-             en="receipts: list, show, find, export")  # fmt: skip
+_LAZY = {
+    "render": Lazy("fep.cli.ctl_render", "command", "把票据画成 PDF、图片或小票图片",
+                   "draw a receipt as PDF, as pictures, or as its slip"),
+}  # fmt: skip
+
+
+@click.group("receipts", cls=Verbs, lazy=_LAZY, zh="票据：列出、查看、查找、导出、出图",
+             en="receipts: list, show, find, export, render")  # fmt: skip
 def group() -> None:
     """Group the verbs."""
 

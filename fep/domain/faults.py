@@ -95,6 +95,7 @@ def _load() -> None:
         faults_life,
         faults_link,
         faults_print,
+        faults_render,
         faults_site,
     )
 
@@ -105,3 +106,4 @@ def _load() -> None:
     CATALOGUE.add(faults_site.CATALOGUE)
     CATALOGUE.add(faults_kind.CATALOGUE)
     CATALOGUE.add(faults_life.CATALOGUE)
+    CATALOGUE.add(faults_render.CATALOGUE)
