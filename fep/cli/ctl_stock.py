@@ -37,6 +37,11 @@ def _numbers(told: dict[str, Any]) -> None:
         empty=say("没有号段；导入：fepctl numbers import --help",
                   "no block; import one: fepctl numbers import --help"),
     )  # fmt: skip
+    for row in told["next_year"]:
+        late = say(f"{row['unit']} {row['kind']} 还没有明年代码 {row['next_code']} 的号段",
+                   f"{row['unit']} {row['kind']} has no block for next year's code"
+                   f" {row['next_code']}")  # fmt: skip
+        click.echo(f"{paint('WARN', 'yellow')}  {late}")
     if not told["blocks"]:
         return
     heading(say("号段", "blocks"))

@@ -26,6 +26,7 @@ _LAZY = {
                      "receipts: list, show, find, export"),
     "numbers": Lazy("fep.cli.ctl_stock", "numbers", "票据号码：库存与号段；导入",
                     "numbers: stock and blocks; import"),
+    "kinds": Lazy("fep.cli.ctl_kinds", "group", "票据种类：检查", "kinds of receipt: check"),
     "queue": Lazy("fep.cli.ctl_stock", "queue", "等待开票和被拒绝的业务单",
                   "events that wait, and refused ones"),
     "link": Lazy("fep.cli.ctl_link", "group", "上报通道：状态、暂停、恢复",

@@ -225,19 +225,18 @@ def year_ends(at_ms: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Stocked:
-    """A kind of a unit with its two codes and the numbers left; None: never any block."""
+    """A kind of a unit with its two codes and the numbers left.
+
+    `used`: it has ever had a block for last year, this year or the next.
+    """
 
     unit: str
     kind: str
     code: str
     next_code: str
-    left: int | None
-    next_left: int | None
-
-    @property
-    def used(self) -> bool:
-        """Say whether the kind has ever had numbers this year or for the next."""
-        return self.left is not None or self.next_left is not None
+    left: int
+    next_left: int
+    used: bool
 
 
 def stocked(
@@ -251,10 +250,13 @@ def stocked(
         for name in unit.kinds:
             if name not in kinds:
                 continue
-            now, then = (kinds[name].code(unit.area, when) for when in (year, year + 1))
+            before, now, then = (
+                kinds[name].code(unit.area, when) for when in (year - 1, year, year + 1)
+            )
+            used = any((unit.code, code) in left for code in (before, now, then))
             found.append(
-                Stocked(unit.code, name, now, then, left.get((unit.code, now)),
-                        left.get((unit.code, then)))
+                Stocked(unit.code, name, now, then, left.get((unit.code, now), 0),
+                        left.get((unit.code, then), 0), used)
             )  # fmt: skip
     return found
 

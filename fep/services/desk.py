@@ -15,7 +15,14 @@ from typing import Any
 import msgspec
 
 from fep.domain.faults import Refused, refuse
-from fep.services import desk_journal, desk_receipts, desk_status, desk_stock
+from fep.services import (
+    desk_journal,
+    desk_kinds,
+    desk_receipts,
+    desk_render,
+    desk_status,
+    desk_stock,
+)
 from fep.services.desk_context import DeskContext, Grants, Method
 
 __all__ = ["METHODS", "DeskContext", "Method", "answer", "methods"]
@@ -23,8 +30,10 @@ __all__ = ["METHODS", "DeskContext", "Method", "answer", "methods"]
 METHODS: dict[str, Method] = {
     **desk_status.METHODS,
     **desk_receipts.METHODS,
+    **desk_render.METHODS,
     **desk_stock.METHODS,
     **desk_journal.METHODS,
+    **desk_kinds.METHODS,
 }
 
 _FIELD = re.compile(r"`([^`]+)`")

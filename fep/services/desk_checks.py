@@ -18,6 +18,7 @@ from typing import Any
 from fep.domain.calendar import iso
 from fep.domain.faults import Fault, fault
 from fep.domain.faults_desk import DEVICE_WORDS, LINK_WORDS
+from fep.domain.kind_check import Stocked, unprepared
 from fep.store.queries_stock import Stock
 
 NUMBERS_LOW = 500
@@ -121,8 +122,7 @@ def numbers(stocks: Sequence[Stock], wanted: Sequence[tuple[str, str]],
         used = used_14d.get((unit, code), 0)
         zh = f"{unit} {code} 剩余 {left} 个号码（近 {NUMBERS_LOW_DAYS} 天用 {used}）"
         en = f"{unit} {code} has {left} numbers left ({used} used in {NUMBERS_LOW_DAYS} days)"
-        fix = (f"fepctl numbers import --unit {unit} --code {code} --first N --last N"
-               " --approval NO --reason TEXT")  # fmt: skip
+        fix = import_command(unit, code)
         if left == 0:
             checks.append(Check("NUMBERS", State.FAIL, zh, en, fix))
         elif left < max(used, NUMBERS_LOW):
@@ -133,6 +133,33 @@ def numbers(stocks: Sequence[Stock], wanted: Sequence[tuple[str, str]],
         checks.append(Check("NUMBERS", State.FAIL, "没有任何号段", "there is no block at all",
                             "fepctl numbers import --help"))  # fmt: skip
     return checks
+
+
+def next_year(rows: Sequence[Stocked], now_ms: int) -> list[Check]:
+    """Look for kinds in use that in December have no numbers for next year."""
+    return [
+        Check("NUMBERS_YEAR", State.WARN,
+              f"{row.unit} {row.kind} 还没有明年代码 {row.next_code} 的号段",
+              f"{row.unit} {row.kind} has no block for next year's code {row.next_code}",
+              import_command(row.unit, row.next_code))
+        for row in unprepared(rows, now_ms)
+    ]  # fmt: skip
+
+
+def bare_kinds(rows: Sequence[Stocked]) -> list[Check]:
+    """Name the kinds that never had a number: nobody can issue them yet."""
+    bare = ", ".join(f"{row.unit} {row.kind}" for row in rows if not row.used)
+    if not bare:
+        return []
+    return [Check("KINDS", State.WARN, f"从未有过号段、不能开具：{bare}",
+                  f"never had a block and cannot be issued: {bare}",
+                  "fepctl kinds check")]  # fmt: skip
+
+
+def import_command(unit: str, code: str) -> str:
+    """Return the command that brings a block in by hand."""
+    return (f"fepctl numbers import --unit {unit} --code {code} --first N --last N"
+            " --approval NO --reason TEXT")  # fmt: skip
 
 
 def links(rows: Sequence[Mapping[str, Any]]) -> list[Check]:

@@ -15,12 +15,13 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, and_, func, select
 
-from fep.domain.calendar import day_of, local
+from fep.domain.calendar import day_of
 from fep.domain.money import format_fen
 from fep.services import desk_checks as checks
 from fep.services import desk_keys
 from fep.services.desk_checks import Check, State, attempt
 from fep.services.desk_context import STORE_FILE, DeskContext, Method, Params, pid
+from fep.services.desk_kinds import kind_stock
 from fep.services.desk_stock import configured_devices, destinations, link_rows
 from fep.store import queries, queries_journal
 from fep.store import queries_stock as stock
@@ -148,17 +149,6 @@ def _units(ctx: DeskContext) -> Mapping[str, Any]:
     return ctx.settings.units if ctx.settings is not None else {}
 
 
-def wanted_codes(ctx: DeskContext, now_ms: int) -> list[tuple[str, str]]:
-    """Return (unit, code) of every kind a unit may issue this year."""
-    found: list[tuple[str, str]] = []
-    for unit in _units(ctx).values():
-        for name in unit.kinds:
-            kind = ctx.settings.kinds.get(name)
-            if kind is not None:
-                found.append((unit.code, kind.code(unit.area, local(now_ms).year)))
-    return found
-
-
 def _state_checks(
     ctx: DeskContext, seen: Seen, links: list[dict[str, Any]], devices: list[dict[str, Any]],
     now_ms: int,
@@ -174,7 +164,10 @@ def _state_checks(
     found.append(attempt("DISK", lambda: checks.disk(ctx.data_dir)))
     offsets = [row["live"]["platform_offset_ms"] for row in links if "live" in row]
     found.append(checks.clock(ctx.clock.wall(), seen.journal_at, offsets))
-    found += checks.numbers(seen.stocks, wanted_codes(ctx, now_ms), seen.used_14d)
+    kinds = kind_stock(ctx.settings, seen.stocks, now_ms)
+    wanted = [(row.unit, row.code) for row in kinds if row.used]
+    found += checks.numbers(seen.stocks, wanted, seen.used_14d)
+    found += checks.next_year(kinds, now_ms)
     found += checks.links(links)
     found += checks.printers(devices)
     found.append(checks.queue(seen.queued, seen.frozen, seen.last_refusal))
@@ -197,6 +190,7 @@ async def doctor(ctx: DeskContext, asked: DoctorParams) -> dict[str, Any]:
     seen = await ctx.read(look_q, ctx.units, destinations(ctx), now_ms)
     links = link_rows(ctx, seen.links)
     found += _state_checks(ctx, seen, links, devices_of(ctx), now_ms)
+    found += checks.bare_kinds(kind_stock(ctx.settings, seen.stocks, now_ms))
     if ctx.selfcheck is not None:
         found += _selfcheck(ctx.selfcheck())
     return {"daemon": daemon(ctx), "checks": [check.told() for check in found]}

@@ -10,6 +10,7 @@ import msgspec
 
 from fep.domain.faults import refuse
 from fep.domain.faults_desk import desk_refuse
+from fep.domain.kind_check import unprepared
 from fep.domain.numbers import number_text
 from fep.services.desk_context import (
     DeskContext,
@@ -20,6 +21,7 @@ from fep.services.desk_context import (
     UplinkDoor,
     stated,
 )
+from fep.services.desk_kinds import kind_stock
 from fep.store import queries_stock as stock
 from fep.store.numbers import Grant, grant_txn
 
@@ -63,7 +65,9 @@ async def list_numbers(ctx: DeskContext, _asked: Params) -> dict[str, Any]:
     """Return the stock per code and the blocks."""
     stocks = await ctx.read(stock.stock_q)
     blocks = await ctx.read(stock.blocks_q)
+    late = unprepared(kind_stock(ctx.settings, stocks, ctx.now_ms()), ctx.now_ms())
     return {
+        "next_year": [asdict(row) for row in late],
         "stock": [asdict(row) for row in stocks],
         "blocks": [
             {
