@@ -15,8 +15,8 @@ from tests.harness.processes import Child, wait_until
 from tests.harness.town import Town
 
 CYCLES = 10
-# One issue cycle has about 60 calls; every third is struck here, all by `soak strike`.
-STRUCK = tuple(range(1, 61, 3))
+# One issue cycle has about 100 calls; every fifth is struck here, all by `soak strike`.
+STRUCK = tuple(range(1, 100, 5))
 DRAIN_S = 60.0
 
 
