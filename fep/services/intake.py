@@ -66,6 +66,7 @@ class Intake:
         self._control_group = control_group
         self._ports: list[Any] = []
         self._idle: Deferred[None] | None = None
+        self._closing = False
         self.bounds = bounds
         self.version = version
         self.connections_max = connections_max
@@ -88,7 +89,8 @@ class Intake:
             self._log.info("intake.open", door=door.endpoint)
 
     async def close_doors(self) -> None:
-        """Take no further connection; calls under way go on."""
+        """Take no further connection and no further call; calls under way go on."""
+        self._closing = True
         ports, self._ports = self._ports, []
         for port in ports:
             await port.stopListening()
@@ -142,7 +144,9 @@ class Intake:
         return caller
 
     def call(self, caller: Caller, request: jsonrpc.Request) -> Any:
-        """Run a method; answers a value or a Deferred of one."""
+        """Run a method; answers a value or a Deferred of one. Raises Refused STOPPING."""
+        if self._closing:
+            raise refuse("STOPPING")
         return self._methods.call(caller, request.method, request.params)
 
 
@@ -153,6 +157,7 @@ class _Door:
         self._intake = intake
         self._settings = settings
         self.bounds = intake.bounds
+        self.control = settings.control
         self.frame_mac = settings.frame_mac
         self.version = intake.version
         self.challenge = intake.challenge
@@ -185,6 +190,8 @@ class _DoorFactory(Factory):
         self._door = _Door(intake, settings)
 
     def buildProtocol(self, addr: Any) -> Connection | None:
-        if len(self._intake.connections) >= self._intake.connections_max:
+        # A business system that leaks connections must not lock the technician out.
+        full = len(self._intake.connections) >= self._intake.connections_max
+        if full and not self._door.control:
             return None
         return Connection(self._intake._reactor, self._door, self._intake._log)

@@ -87,6 +87,14 @@ class Node:
             raise refuse("SIG_KEY", why=f"self-test {bad[0].name}: {bad[0].detail}")
         if self._pool is not None:
             self._pool.start()
+        try:
+            await self._come_up(data)
+        except BaseException:
+            if self._pool is not None:  # its thread would keep the failed process alive
+                self._pool.stop()
+            raise
+
+    async def _come_up(self, data: Path) -> None:
         self.store = open_store(
             self._reactor, data / "fep.db", now_ms=self.now_ms, on_fatal=self._fatal,
             pool=self._pool,
@@ -226,7 +234,10 @@ class Node:
 
     def _fatal(self, why: str) -> None:
         self._log.critical("store.dead", why=why)
-        self._note_stop(f"store: {why}")
+        try:
+            self._note_stop(f"store: {why}")
+        except OSError as error:  # what killed the store may have filled the disk
+            self._log.error("store.dead_note", why=str(error))
         self.on_fatal(why)
 
     # stop
@@ -236,6 +247,7 @@ class Node:
         await self.intake.close_doors()
         self.queue.stop()
         await self.issue.stop()
+        await self.store.drained()
         await self.intake.close_connections()
         await self.spool.stop()
         if self.uplink is not None:

@@ -8,6 +8,7 @@ the daemon, and ends when its stdin does.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -87,4 +88,5 @@ def _write(data: bytes) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with contextlib.suppress(BrokenPipeError):  # the daemon has gone: nobody is left to tell
+        main()
