@@ -75,6 +75,7 @@ class Connection(TwistedProtocol):
         self._log = log
         self._feed = jsonrpc.LineFeed(door.bounds.auth_line_bytes)
         self._waiting: deque[bytes | None] = deque()
+        self._working = False
         self._outstanding = 0
         self._read_paused = False
         self._write_paused = False
@@ -148,10 +149,14 @@ class Connection(TwistedProtocol):
 
     # the work
     def _work(self) -> None:
+        if self._working:
+            return  # an answer that came at once: the loop below is under way, go on there
+        self._working = True
         while self._waiting and not self._write_paused:
             if self._outstanding >= self._door.bounds.outstanding:
                 break
             self._line(self._waiting.popleft())
+        self._working = False
         self._throttle()
 
     def _throttle(self) -> None:
@@ -164,20 +169,20 @@ class Connection(TwistedProtocol):
                 self.transport.resumeProducing()
 
     def _line(self, line: bytes | None) -> None:
-        call_id: int | str | None = None
         try:
             if line is None:
-                raise refuse("REQ_TOO_BIG", limit=self._door.bounds.line_bytes)
-            encoding = self._caller.encoding if self._caller else "utf-8"
-            request = jsonrpc.parse(line, encoding)
-            call_id = request.id
+                raise refuse("REQ_TOO_BIG", limit=self._feed.limit)
+            request = jsonrpc.parse(line, self._encoding)
+        except Refused as refused:  # whose call it was is not known
+            self._send(jsonrpc.refusal(None, refused, self._door.reference()))
+            return
+        try:
             if request.method == "system.auth":
-                result = self._authenticate(request)
-                self._send(jsonrpc.answer(call_id, result))
+                self._reply(request, jsonrpc.answer(request.id, self._authenticate(request)))
                 return
             caller = self._proved(line, request)
         except Refused as refused:
-            self._send(jsonrpc.refusal(call_id, refused, self._door.reference()))
+            self._reply(request, jsonrpc.refusal(request.id, refused, self._door.reference()))
             return
         self._outstanding += 1
         done: Deferred[Any] = maybeDeferred(self._door.call, caller, request)
@@ -214,8 +219,7 @@ class Connection(TwistedProtocol):
 
     def _answer(self, request: jsonrpc.Request, result: Any) -> None:
         self._outstanding -= 1
-        if request.id is not None:
-            self._send(jsonrpc.answer(request.id, result))
+        self._reply(request, jsonrpc.answer(request.id, result))
         self._work()
 
     def _refuse(self, request: jsonrpc.Request, failure: Failure) -> None:
@@ -228,12 +232,20 @@ class Connection(TwistedProtocol):
             self._log.error("call.failed", method=request.method, ref=reference,
                             failure=failure.getTraceback()[-2000:])  # fmt: skip
             refused = refuse("INTERNAL", ref=reference)
-        self._send(jsonrpc.refusal(request.id, refused, reference))
+        self._reply(request, jsonrpc.refusal(request.id, refused, reference))
         self._work()
+
+    def _reply(self, request: jsonrpc.Request, data: bytes) -> None:
+        if request.id is not None:  # a notification gets no answer, not even a refusal
+            self._send(data)
 
     def _send(self, data: bytes) -> None:
         if self.connected:
-            self.transport.write(data)
+            self.transport.write(data if self._encoding == "utf-8" else jsonrpc.plain(data))
+
+    @property
+    def _encoding(self) -> str:
+        return self._caller.encoding if self._caller else "utf-8"
 
     def _stalled(self) -> None:
         self._stall_timer = None

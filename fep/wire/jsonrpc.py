@@ -7,6 +7,7 @@ reported once; the connection survives.
 from __future__ import annotations
 
 import hmac
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from fep.wire import strictjson
 _encode = msgspec.json.Encoder().encode
 ALGORITHMS = ("hmac-sm3", "hmac-sha256", "token")
 MAC_MARK = b',"mac":"'
+MAC_TAIL = 64 + len(b'"}')
 
 
 class LineFeed:
@@ -122,6 +124,11 @@ def refusal(call_id: int | str | None, refused: Refused, ref: str) -> bytes:
     )
 
 
+def plain(line: bytes) -> bytes:
+    """Return an answer in ASCII, as every caller's encoding reads it; no character is lost."""
+    return json.dumps(json.loads(line)).encode() + b"\n"
+
+
 def notify(method: str, params: dict[str, Any]) -> bytes:
     """Return the line of a notification."""
     return _encode({"jsonrpc": "2.0", "method": method, "params": params}) + b"\n"
@@ -134,9 +141,9 @@ def challenge_mac(algorithm: str, key: bytes, appid: str, challenge: str) -> str
 
 def frame_mac(algorithm: str, key: bytes, appid: str, challenge: str, line: bytes) -> str | None:
     """Return the mac a line must carry as its last member; None when it carries none."""
-    signed, mark, _ = line.rstrip().rpartition(MAC_MARK)
-    if not mark:
-        return None
+    signed, mark, tail = line.rstrip().rpartition(MAC_MARK)
+    if not mark or len(tail) != MAC_TAIL:
+        return None  # a member behind the mac would not be covered by it
     return _mac(algorithm, key, f"fep1|{appid}|{challenge}|".encode() + signed + b"}")
 
 
