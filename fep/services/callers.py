@@ -43,15 +43,14 @@ class Caller:
 
     def scope(self, unit: str, point: str = "") -> None:
         """Raises Refused AUTH_SCOPE unless unit and point are the caller's."""
-        inside = ("*" in self.units or unit in self.units) and (
-            not point or "*" in self.points or point in self.points
-        )
-        if not inside:
+        if not self.sees(unit, point):
             raise refuse("AUTH_SCOPE", unit=unit, point=point or "*")
 
-    def sees(self, unit: str) -> bool:
-        """Return whether data of a unit may be shown."""
-        return "*" in self.units or unit in self.units
+    def sees(self, unit: str, point: str = "") -> bool:
+        """Return whether data of a unit and point may be shown; no point asks for the unit."""
+        return ("*" in self.units or unit in self.units) and (
+            not point or "*" in self.points or point in self.points
+        )
 
 
 def person(login: str, uid: int) -> Caller:

@@ -1,0 +1,149 @@
+"""`receipt.find` and its like: every page complete, nobody else's receipts, no scan of a life."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import pytest
+from sqlalchemy import Connection, create_engine, event
+
+from fep.domain.faults import Refused
+from fep.services.callers import Caller
+from fep.services.window import Window
+from fep.store import find, schema
+from fep.store.packed import pack
+
+MANY = 300
+CODE = "42060126"
+
+
+def _row(index: int) -> dict[str, Any]:
+    return {
+        "id": index, "event_id": index, "unit": f"U{index % 2}", "kind": "k",
+        "point": f"P{index % 3}", "code": CODE, "number": f"{index:010d}", "state": "sealed",
+        "amount_fen": 100, "check_code": "abcdef", "payer": f"name{index % 7}",
+        "issued_at": index * 1000, "issued_on": f"2026-01-{1 + index * 28 // (MANY + 1):02d}",
+    }  # fmt: skip
+
+
+@pytest.fixture
+def conn() -> Iterator[Connection]:
+    engine = create_engine("sqlite://")
+    schema.metadata.create_all(engine)
+    rows = [_row(index) for index in range(1, MANY + 1)]
+    events = [
+        {
+            "id": row["id"], "unit": row["unit"], "caller": "his", "key": f"K{row['id'] // 2}",
+            "digest": b"", "state": "issued", "received_at": 1, "reason": "",
+            "body": pack(b'{"point":"%s"}' % str(row["point"]).encode()),
+        }
+        for row in rows
+    ]  # fmt: skip
+    blocks = [
+        {
+            "id": 1 + unit, "unit": f"U{unit}", "code": f"4206012{5 + unit}", "first": 1,
+            "last": 9999, "next": 1, "state": "active", "source": "person", "evidence": "",
+            "granted_at": 0,
+        }
+        for unit in range(2)
+    ]  # fmt: skip
+    with engine.connect() as conn:
+        conn.execute(schema.receipt.insert(), rows)
+        conn.execute(schema.event.insert(), events)
+        conn.execute(schema.number_block.insert(), blocks)
+        yield conn
+    engine.dispose()
+
+
+def _all(conn: Connection, query: find.Query, limit: int = 7) -> list[int]:
+    """Page through; the pages are one descending list."""
+    ids: list[int] = []
+    cursor: int | None = 0
+    while cursor is not None:
+        page = find.find_q(conn, query, limit, cursor)
+        ids += [one.id for one in page.receipts]
+        cursor = page.cursor
+    return ids
+
+
+QUERIES = (
+    find.Query(),
+    find.Query(unit="U1"),
+    find.Query(payer="name3"),
+    find.Query(payer="nobody"),
+    find.Query(day_from="2026-01-05", day_to="2026-01-06"),
+    find.Query(unit="U0", day_to="2026-01-03"),
+    find.Query(units=frozenset({"U1"}), day_from="2026-01-20"),
+    find.Query(points=frozenset({"P2"}), payer="name2"),
+    find.Query(number=f"{5:010d}"),
+    find.Query(number=f"{5:010d}", units=frozenset({"U0"})),
+    find.Query(key="K3"),
+    find.Query(key="K3", points=frozenset({"P1"})),
+    find.Query(unit="U9"),
+    find.Query(unit="U9", day_from="2026-01-01"),
+)
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=str)
+@pytest.mark.parametrize("scan_rows", [5, 20_000])
+def test_pages_together_are_all_that_was_asked_for(
+    conn: Connection, query: find.Query, scan_rows: int, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(find, "SCAN_ROWS", scan_rows)
+    everything = [
+        found for first in range(MANY, 0, -5)
+        for found in find.find_q(conn, find.Query(), 5, first + 1).receipts
+    ]  # fmt: skip
+    expected = [one.id for one in everything if query.shows(one)]
+
+    assert expected == _all(conn, query)
+
+
+def test_no_search_walks_the_receipts_of_a_unit(conn: Connection):
+    plans: list[str] = []
+
+    def explain(_conn: Any, cursor: Any, text: str, values: Any, *_rest: Any) -> None:
+        rows = cursor.connection.execute(f"EXPLAIN QUERY PLAN {text}", values)
+        plans.extend(str(row[3]) for row in rows)
+
+    event.listen(conn, "before_cursor_execute", explain)
+    for query in QUERIES:
+        find.find_q(conn, query, 5, 0)
+
+    walks = [plan for plan in plans if "ix_receipt_day" in plan and "COVERING" not in plan]
+    scans = [plan for plan in plans if plan.startswith(("SCAN receipt", "SCAN event"))]
+    assert ([], []) == (walks, scans)
+
+
+def _window(conn: Connection) -> Window:
+    class Store:
+        def read(self, fn: Any, *args: Any) -> Any:
+            return fn(conn, *args)
+
+    nobody: Any = None
+    return Window(cast(Any, Store()), nobody, nobody, nobody, nobody, "1")
+
+
+def _caller(unit: str, point: str) -> Caller:
+    return Caller("his", frozenset({"query"}), frozenset({unit}), frozenset({point}))
+
+
+def test_a_caller_reads_its_own_units_and_points_only(conn: Connection):
+    window = _window(conn)
+    mine, others_point, others_unit = (
+        _caller("U1", "P2"), _caller("U1", "P1"), _caller("U0", "P2")
+    )  # fmt: skip
+    by_number = {"code": CODE, "number": f"{5:010d}"}
+
+    assert "U1" == window.get(mine, by_number)["receipt"]["unit"]
+    assert "U1" == window.event(mine, {"id": 5})["event"]["unit"]
+    assert {("U1", "P2")} == {
+        (one["unit"], one["point"]) for one in window.find(mine, {})["receipts"]
+    }
+    for stranger in (others_point, others_unit):
+        with pytest.raises(Refused, match="RCP_UNKNOWN"):
+            window.get(stranger, by_number)
+        with pytest.raises(Refused, match="EVT_UNKNOWN"):
+            window.event(stranger, {"id": 5})
+        assert [] == window.find(stranger, {"number": f"{5:010d}"})["receipts"]
