@@ -83,11 +83,11 @@ class UnitSigner:
         if self._restart is not None:
             self._restart.cancel()
             self._restart = None
-        if self._child is None:
-            done.callback(None)
-            return done
         self._stopping = done
-        self._child.close()
+        if self._child is None:
+            self._stopped(done)
+        else:
+            self._child.close()
         return done
 
     # from issue
@@ -139,9 +139,7 @@ class UnitSigner:
         """The child is gone: start another one after a pause, or finish the stop."""
         self._child = None
         if self._stopping is not None:
-            self.state = "stopped"
-            self._fail_all()
-            self._stopping.callback(None)
+            self._stopped(self._stopping)
             return
         if self.state != "failed":
             self.state, self.why = "down", why
@@ -150,10 +148,12 @@ class UnitSigner:
         self._log.error("signer.down", unit=self._files.unit, why=why, retry_s=pause)
         self._restart = self._reactor.callLater(pause, self.start)
 
-    def _fail_all(self) -> None:
+    def _stopped(self, stopping: Deferred[None]) -> None:
+        self.state = "stopped"
         waiting, self._pending = self._pending, {}
         for _, done in waiting.values():
             done.errback(refuse("SIG_DOWN"))
+        stopping.callback(None)
 
 
 class _Child(ProcessProtocol):
