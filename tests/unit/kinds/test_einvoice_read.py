@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fep.domain.event import BillingEvent, Detail, Item, Payer
 from fep.domain.kind import value
-from fep.wire import einvoice
+from fep.wire import einvoice, einvoice_read
 from fep.wire.einvoice_read import AuxItem, Document, NotReceipt, read
 from tests.unit.kinds.shipped import (
     CHECK,
@@ -176,6 +176,8 @@ GOOD = document(original(plain(), kinds()["outpatient"]))
         (b"<Remark></Remark>", b"<Remark></Remark><Remark></Remark>"),
         (b"<MainExt>", b"<MainExt>x"),
         (b"<Details>", b"<Details>x"),
+        (b"<AuxDetails>", b"<AuxDetails>x"),
+        (b"12.30</TotalAmount>", b"-12.30</TotalAmount>"),
         (b"<AuxDetails>", b"<AuxDetails><Item></Item>"),
         (b"<ItemExt></ItemExt>", b"<ItemExt><A><B></B></A></ItemExt>"),
         (b"12.30</TotalAmount>", b"12.31</TotalAmount>"),
@@ -210,6 +212,22 @@ def test_a_receipt_has_one_or_two_signatures(count: int):
 
     with pytest.raises(NotReceipt):
         read(head + one * count + end)
+
+
+def test_a_file_beyond_the_bound_is_not_even_parsed(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(einvoice_read, "DOCUMENT_MAX_BYTES", len(GOOD) - 1)
+
+    with pytest.raises(NotReceipt, match="more than"):
+        read(GOOD)
+
+
+def test_the_plans_of_many_kinds_are_bounded_and_say_the_same(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(einvoice, "PLANS_MAX", 2)
+    many = [replace(kinds()["outpatient"], name=f"票据{n}") for n in range(5)]
+
+    names = [receipt(document(original(plain(), kind))).name for kind in (*many, many[0])]
+
+    assert [f"湖北省票据{n}" for n in (0, 1, 2, 3, 4, 0)] == names
 
 
 def test_a_short_signature_value_is_none():

@@ -99,6 +99,10 @@ def test_a_source_is_one_that_events_have(source: str, known: bool):
     assert known is known_source(source)
 
 
+def test_required_fields_that_events_have_are_no_problem():
+    assert [] == list(kind_problems(replace(OUTPATIENT, required=("payer.code", "ext.case_no"))))
+
+
 def test_a_page_template_must_exist_where_templates_are_known():
     assert [] == list(page_problems(OUTPATIENT, set()))
     assert [] == list(page_problems(OUTPATIENT, {"medical"}))
