@@ -30,6 +30,7 @@ fep_debian_missing() { # level
         compgen -G '/usr/lib*/libcrypto.so.3'; } >/dev/null || echo libssl3
     command -v openssl >/dev/null || echo openssl
     [[ $1 == run ]] || command -v strace >/dev/null || echo strace
+    [[ $1 == run ]] || command -v pdftotext >/dev/null || echo poppler-utils
 }
 
 fep_debian() { # level

@@ -7,6 +7,7 @@ No I/O.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from xml.etree.ElementTree import Element, fromstring
 
@@ -15,6 +16,8 @@ from fep.domain.money import NotMoney, format_fen, parse_fen
 from fep.domain.text import mask
 from fep.render.page_view import PLAIN, Account, PageDetail, PageItem, PageView
 from fep.render.slip import ItemView, ReceiptView
+
+_DATE = re.compile(r"[0-9]{8}")
 
 
 def read(original: bytes, kind: Kind | None, province: Province | None) -> PageView:
@@ -101,11 +104,18 @@ def _qr(main: Element, province: Province) -> str:
 
 def _others(main: Element, kind: Kind | None) -> tuple[tuple[str, str], ...]:
     found = [
-        (member.label, _text(main, f"MainExt/{member.element}"))
+        (member.label, _dashed(member.label, _text(main, f"MainExt/{member.element}")))
         for member in (kind.main_ext if kind else ())
         if member.label and not member.money
     ]
     return tuple((label, value) for label, value in found if value)
+
+
+def _dashed(label: str, value: str) -> str:
+    """Write a date as the face does: 20261121 -> 2026-11-21."""
+    if "日期" in label and _DATE.fullmatch(value):
+        return f"{value[:4]}-{value[4:6]}-{value[6:]}"
+    return value
 
 
 def _moneys(main: Element, kind: Kind | None) -> tuple[tuple[str, int], ...]:

@@ -25,6 +25,8 @@ from fep.render.page_view import PageView, page_data, texts
 MAX_CPU_S = 120
 MAX_MEMORY = 3 * 1024**3
 MIN_PPI, MAX_PPI = 72, 400
+# What the layouts share is no layout itself.
+SHARED = "page"
 PDF_STANDARD: Final = "a-2u"
 
 
@@ -61,7 +63,7 @@ class Pages:
         rooms = tuple(request.fonts) or page_fonts.DIRECTORIES
         data = _data(request.view, page_fonts.directories(rooms))
         template = Path(request.templates) / f"{request.view.layout}.typ"
-        if not template.is_file():
+        if request.view.layout == SHARED or not template.is_file():
             raise CannotRender("RND_TEMPLATE", path=str(template), why="not found")
         try:
             made = self._typeset(template, request, data, rooms)
@@ -82,6 +84,7 @@ class Pages:
             ppi=float(min(max(request.ppi, MIN_PPI), MAX_PPI)),
             sys_inputs={"data": json.dumps(data, ensure_ascii=False)},
             pdf_standards=[] if png else PDF_STANDARD,
+            pdf_tags=False,
             timestamp=request.view.issued_ms // 1000,
         )
 
