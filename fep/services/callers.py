@@ -43,14 +43,13 @@ class Caller:
 
     def scope(self, unit: str, point: str = "") -> None:
         """Raises Refused AUTH_SCOPE unless unit and point are the caller's."""
-        if not self.sees(unit, point):
+        inside = self.sees(unit) and (not point or "*" in self.points or point in self.points)
+        if not inside:
             raise refuse("AUTH_SCOPE", unit=unit, point=point or "*")
 
-    def sees(self, unit: str, point: str = "") -> bool:
-        """Return whether data of a unit and point may be shown; no point asks for the unit."""
-        return ("*" in self.units or unit in self.units) and (
-            not point or "*" in self.points or point in self.points
-        )
+    def sees(self, unit: str) -> bool:
+        """Return whether data of a unit may be shown: any window of it may look things up."""
+        return "*" in self.units or unit in self.units
 
 
 def person(login: str, uid: int) -> Caller:

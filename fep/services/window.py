@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 from twisted.internet.defer import Deferred, succeed
 
 from fep.domain.faults import refuse
@@ -81,7 +80,7 @@ class Window:
             found = self._store.read(receipts.by_key_q, unit, key)
         else:
             raise refuse("REQ_FIELD_MISSING", field="code+number | unit+key")
-        if found is None or not caller.sees(found.unit, found.point):
+        if found is None or not caller.sees(found.unit):
             raise refuse("RCP_UNKNOWN")
         return {"receipt": found.told()}
 
@@ -96,7 +95,6 @@ class Window:
             day_from=fields.text("from", 10),
             day_to=fields.text("to", 10),
             units=caller.units,
-            points=caller.points,
         )
         limit = min(max(fields.take("limit", int, 50), 1), 200)
         cursor = fields.take("cursor", int, 0)
@@ -117,11 +115,9 @@ class Window:
             row = self._store.read(receipts.event_by_id_q, event_id)
         else:
             row = self._store.read(receipts.event_q, unit, key)
-        if row is None:
+        if row is None or not caller.sees(row.unit):
             raise refuse("EVT_UNKNOWN")
         receipt: Receipt | None = self._store.read(receipts.by_key_q, row.unit, row.key)
-        if not caller.sees(row.unit, receipt.point if receipt else _point(row)):
-            raise refuse("EVT_UNKNOWN")
         return {
             "event": {
                 "id": row.id, "unit": row.unit, "key": row.key, "state": row.state,
@@ -133,10 +129,6 @@ class Window:
     def ping(self, _caller: Caller, _params: Any) -> Deferred[dict[str, Any]]:
         """`system.ping`."""
         return succeed({"version": self._version, "at": self._clock.wall().isoformat()})
-
-
-def _point(row: receipts.EventRow) -> str:
-    return str(msgspec.json.decode(row.params).get("point", ""))
 
 
 def _issued(answer: Any) -> dict[str, Any]:

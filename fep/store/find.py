@@ -16,12 +16,11 @@ from fep.store.receipts import as_receipt, receipts
 from fep.store.schema import event, number_block, receipt
 
 SCAN_ROWS = 20_000
-EVERY = frozenset({"*"})
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Empty fields do not narrow; `units` and `points` are the caller's ("*" is all)."""
+    """Empty fields do not narrow; `units` are those the caller may see ("*" is all)."""
 
     unit: str = ""
     key: str = ""
@@ -29,14 +28,12 @@ class Query:
     number: str = ""
     day_from: str = ""
     day_to: str = ""
-    units: frozenset[str] = EVERY
-    points: frozenset[str] = EVERY
+    units: frozenset[str] = frozenset({"*"})
 
     def shows(self, found: Receipt) -> bool:
         """Return whether a receipt is one of those asked for and the caller's to see."""
         return (
             ("*" in self.units or found.unit in self.units)
-            and ("*" in self.points or found.point in self.points)
             and self.unit in ("", found.unit)
             and self.key in ("", found.key)
             and self.payer in ("", found.payer)
@@ -96,8 +93,6 @@ def _narrow(query: Query) -> list[ColumnElement[bool]]:
     unit = receipt.c.unit.concat("")
     if "*" not in query.units:
         found.append(unit.in_(query.units))
-    if "*" not in query.points:
-        found.append(receipt.c.point.in_(query.points))
     if query.unit:
         found.append(unit == query.unit)
     if query.payer:
