@@ -32,6 +32,7 @@ from fep.settings_types import (
     LogSettings,
     NodeSettings,
 )
+from fep.settings_web import WebSettings
 
 __all__ = [
     "ApiSettings",
@@ -47,6 +48,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "Survey",
+    "WebSettings",
     "load",
     "read_secret",
     "survey",
@@ -74,6 +76,7 @@ class Settings:
     units: dict[str, Unit]
     kinds: dict[str, Kind]
     provinces: dict[str, Province]
+    web: WebSettings = WebSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,4 +182,5 @@ def _settings(found: Found) -> Settings:
             source.path.stem: province.province(source.path.stem)
             for source, province in found.provinces
         },
+        web=fep.web,
     )

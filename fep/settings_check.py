@@ -21,6 +21,7 @@ from fep.settings_secrets import check_keys
 from fep.settings_site import KindFile, ProvinceFile, UnitFile
 from fep.settings_toml import Source, Trail
 from fep.settings_types import ApiSettings, CallerSettings, FepFile
+from fep.settings_web import check_web
 
 SOCKET_PATH_MAX_BYTES = 107  # sun_path of unix(7), less its final zero
 
@@ -48,6 +49,8 @@ def check(found: Found) -> None:
     _provinces(found)
     _devices(found)
     _units(found)
+    templates = ((source, province.qr_template) for source, province in found.provinces)
+    check_web(found.source, found.fep.web, templates)
     check_keys(found.source, found.fep, found.units, found.root, found.environ)
 
 
@@ -175,10 +178,10 @@ def _provinces(found: Found) -> None:
         _note(source, province_problems(province.province(source.path.stem)))
         try:
             province.qr_template.format(verify_url="", code="", number="", check="", date="",
-                                        amount="")  # fmt: skip
+                                        amount="", url="")  # fmt: skip
         except (KeyError, ValueError, IndexError, AttributeError) as error:
             source.wrong(("qr_template",), f"占位符不可用：{error}", f"not a placeholder: {error}",
-                         "{verify_url} {code} {number} {check} {date} {amount}")  # fmt: skip
+                         "{verify_url} {code} {number} {check} {date} {amount} {url}")  # fmt: skip
             continue
         default = not province.qr_template
         if (default or "{verify_url}" in province.qr_template) and not province.verify_url:

@@ -83,6 +83,7 @@ class UnitFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     signer: SignerFile = SignerFile()
     default_checker: Annotated[str, Meta(max_length=50)] = ""
     dest: str = "province"
+    test: bool = False
 
     def unit(self, key: Path | str, cert: Path | str, passphrase: str) -> Unit:
         """Return the domain value; key, certificate and passphrase have been resolved."""
@@ -93,7 +94,8 @@ class UnitFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             seal=Seal(self.seal.id, self.seal.name, self.seal.hash), kinds=self.kinds,
             points=tuple(Point(p.code, p.group, p.print) for p in self.points),
             signer_key=str(key), signer_cert=str(cert), signer_passphrase=passphrase,
-            default_checker=self.default_checker, dest=self.dest,
+            default_checker=self.default_checker, dest="" if self.test else self.dest,
+            test=self.test,
         )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from fep.domain.money import parse_fen
 from fep.settings_link import LinkSettings, OfflineSettings
+from fep.settings_web import WebSettings
 
 Count = Annotated[int, Meta(ge=1, le=1_000_000)]
 Bytes = Annotated[int, Meta(ge=65_536, le=4_294_967_296)]
@@ -102,4 +103,5 @@ class FepFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     issue: IssueSettings = IssueSettings()
     link: LinkSettings = LinkSettings()
     offline: OfflineSettings = OfflineSettings()
+    web: WebSettings = WebSettings()
     calendar: CalendarSettings = CalendarSettings()

@@ -97,6 +97,7 @@ def _load() -> None:
         faults_print,
         faults_render,
         faults_site,
+        faults_web,
     )
 
     CATALOGUE.add(faults_core.CATALOGUE)
@@ -107,3 +108,4 @@ def _load() -> None:
     CATALOGUE.add(faults_kind.CATALOGUE)
     CATALOGUE.add(faults_life.CATALOGUE)
     CATALOGUE.add(faults_render.CATALOGUE)
+    CATALOGUE.add(faults_web.CATALOGUE)

@@ -148,4 +148,5 @@ class Unit:
     signer_cert: str
     signer_passphrase: str = ""  # "file:PATH" or "credential:NAME"
     default_checker: str = ""
-    dest: str = "province"  # filled from [link] at start
+    dest: str = "province"  # filled from [link] at start; empty: nothing is delivered
+    test: bool = False  # 样票: never delivered, never in the offline budget, marked everywhere

@@ -6,7 +6,7 @@ even callers in flight together never pass the quota (I12).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from sqlalchemy import Connection, func, select
@@ -16,8 +16,11 @@ from fep.domain.link_budget import OfflineBudget, OfflineUse
 from fep.store.schema import receipt, upload
 
 
-def unanswered_q(conn: Connection) -> tuple[int, int]:
-    """Return (count, fen) of live receipts that the platform has not answered yet."""
+def unanswered_q(conn: Connection, tests: Collection[str] = ()) -> tuple[int, int]:
+    """Return (count, fen) of live receipts that the platform has not answered yet.
+
+    `tests` are the test units: their receipts have no upload row and are never counted.
+    """
     sent = conn.execute(
         select(func.count(), func.coalesce(func.sum(receipt.c.amount_fen), 0))
         .select_from(upload)
@@ -27,7 +30,7 @@ def unanswered_q(conn: Connection) -> tuple[int, int]:
     ).one()
     frozen = conn.execute(
         select(func.count(), func.coalesce(func.sum(receipt.c.amount_fen), 0)).where(
-            receipt.c.state == "frozen"
+            receipt.c.state == "frozen", receipt.c.unit.not_in(tests)
         )
     ).one()
     return sent[0] + frozen[0], sent[1] + frozen[1]

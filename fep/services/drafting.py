@@ -73,6 +73,7 @@ class Draw:
                 event, kind, unit, province, markup=b"&" in body or b"<" in body or b">" in body
             ),
             print_wish=event.print,
+            test=unit.test,
         )
 
     def _bound(self, event: BillingEvent) -> tuple[Unit, Kind, Province]:

@@ -45,6 +45,7 @@ class Inflight:
     abandoned: bool = False
     reserved: bool = False  # its share of the offline budget is taken and not given back
     adopted: bool = False
+    test: bool = False  # of a test unit: no share was taken
     waiters: list[tuple[Deferred[tuple[Receipt, bool]], bool]] = field(default_factory=list)
 
 
@@ -72,7 +73,7 @@ class Table:
         """Enter an event."""
         entry = Inflight(
             draft.unit, draft.key, draft.digest, draft.amount_fen, len(draft.body), queued, at,
-            draft.point, draft.print_wish,
+            draft.point, draft.print_wish, test=draft.test,
         )  # fmt: skip
         return self._enter(entry)
 

@@ -98,7 +98,7 @@ class Issue:
             done.errback(refused)
             return done
         entry = self._table.add(draft, queued=queued, at=self._clock.mono())
-        entry.reserved = refused is None
+        entry.reserved = refused is None and not draft.test
         entry.waiters.append((done, False))
         self._arm()
         self._freeze(entry, draft)
@@ -154,7 +154,7 @@ class Issue:
         if self.fenced or self._store.fenced:
             self.fence(self.fenced or self._store.fenced)
             return refuse("FENCED", why=self.fenced)
-        return self._budget.reserve(draft.amount_fen)
+        return None if draft.test else self._budget.reserve(draft.amount_fen)
 
     def _known(self, draft: issuing.Draft) -> bool:
         """Return whether a refused call is a retry: a fence or a used-up budget stops new
@@ -276,7 +276,8 @@ class Issue:
         assert entry.receipt is not None
         entry.phase = Phase.REFUSING
         work = self._store.do("refuse", issuing.refuse_txn, entry.receipt, "SIG_TIMEOUT")
-        self._budget.release(entry.receipt.amount_fen)
+        if not entry.test:
+            self._budget.release(entry.receipt.amount_fen)
         work.addCallbacks(
             lambda _: self._drop(entry, refuse("SIG_TIMEOUT")),
             lambda failure: self._failed(entry, failure),

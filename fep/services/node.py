@@ -39,6 +39,7 @@ from fep.services.linked import Parts, first_start_q, make_uplink
 from fep.services.methods import Methods
 from fep.services.queue import Queue
 from fep.services.signing import SignerFiles, UnitSigner
+from fep.services.specimen import admit, test_units
 from fep.services.spool import Spool
 from fep.services.uplink import Uplink
 from fep.services.window import Window
@@ -47,6 +48,7 @@ from fep.store.certificates import certificate_txn
 from fep.store.lock import DataLock, Locked
 from fep.store.numbers import Grant, grant_txn
 from fep.store.opening import open_store
+from fep.store.specimen import grant_refused_txn
 from fep.store.tx import Tx
 
 STOP_NOTE = "last-stop.json"
@@ -133,7 +135,8 @@ class Node:
             for unit in s.units.values()
         }  # fmt: skip
         draw = Draw(self._entropy, s.units, s.kinds, s.provinces, details_max=s.api.max_details)
-        count, amount = self.store.read(unanswered_q)
+        admit(self.store, s.units, self._log)
+        count, amount = self.store.read(unanswered_q, test_units(s.units))
         self.uplink: Uplink | None = None
         self._first_start = self.store.read(first_start_q) or self.started_at
         self.budget = RunningBudget(s.offline.budget(), self._offline_ms, count, amount, self._log)
@@ -204,6 +207,9 @@ class Node:
 
     def _granted_txn(self, tx: Tx, grant: Grant) -> bool:
         """A block from the platform: the queue looks again once it is committed."""
+        unit = self.settings.units.get(grant.unit)
+        if unit is not None and unit.test:
+            return grant_refused_txn(tx, grant)
         new = grant_txn(tx, grant)
         self._reactor.callLater(0, self._numbers_came)
         return new

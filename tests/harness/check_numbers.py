@@ -46,6 +46,9 @@ def check_granted(world: World) -> Iterator[Violation]:
         name = f"block {block.code} {block.first}-{block.last}"
         if not block.evidence:
             yield Violation("I2", f"{name} has no evidence")
+        used = block.next > block.first
+        if used and block.unit in world.tests and block.source in FROM_PLATFORM:
+            yield Violation("I2", f"{name} of the platform was used by a test unit")
         if world.province is None or block.source not in FROM_PLATFORM:
             continue
         if not any(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,8 @@ class World:
 
     `quiescent`: nothing is under way any more, so nothing may be half-way either.
     `outages` are (from_ms, to_ms) during which the store had failed (I14).
-    A witness that was not there is None and is not held against anybody.
+    A witness that was not there is None and is not held against anybody. `tests` are the
+    units whose receipts are 样票: they never leave the machine.
     """
 
     books: Books
@@ -38,6 +41,7 @@ class World:
     paper: list[Sheet] | None = None
     quiescent: bool = True
     outages: tuple[tuple[int, int], ...] = ()
+    tests: frozenset[str] = frozenset()
 
 
 def look(
@@ -59,4 +63,12 @@ def look(
         paper=None if paper_directory is None else paper(paper_directory),
         quiescent=quiescent,
         outages=outages,
+        tests=frozenset(_test_units(site)),
     )
+
+
+def _test_units(site: Path) -> Iterator[str]:
+    for file in sorted((site / "units").glob("*.toml")):
+        unit = tomllib.loads(file.read_text("utf-8"))
+        if unit.get("test", False):
+            yield unit["code"]
