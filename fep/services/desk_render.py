@@ -63,11 +63,12 @@ def _page_q(conn: Connection, code: str, number: str, settings: Any, asked: Page
     kind = settings.kinds.get(receipt.kind)
     view = page_document.read(original_q(conn, receipt.id), kind, province)
     standing = standing_q(conn, receipt)
+    specimen = bool(unit and unit.test)
     face = replace(
         view.face,
         channels=_channels_q(conn, receipt),
         copy=max(asked.copy, 1),
-        offline=not (standing.supervised_at or standing.delivery == APPLIED),
+        offline=not (specimen or standing.supervised_at or standing.delivery == APPLIED),
     )
     return replace(
         view,
@@ -75,6 +76,7 @@ def _page_q(conn: Connection, code: str, number: str, settings: Any, asked: Page
         red=view.red or receipt.amount_fen < 0,
         paper=standing.sheet,
         notes=_notes(standing),
+        specimen=specimen,
         supervised=bool(standing.supervised_at),
         details=view.details if asked.details else (),
         issued_ms=receipt.issued_at,

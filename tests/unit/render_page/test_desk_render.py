@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,15 @@ def test_until_the_platform_has_it_the_page_says_so(site: DeskSite) -> None:
     view = _view(site)
 
     assert (view["face"]["offline"], view["supervised"]) == (True, False)
+
+
+def test_a_test_unit_prints_specimens(site: DeskSite) -> None:
+    units = site.settings.units
+    units.update({code: replace(unit, test=True) for code, unit in units.items()})
+
+    view = _view(site)
+
+    assert (view["specimen"], view["face"]["offline"]) == (True, False)
 
 
 def test_a_copy_is_marked(site: DeskSite) -> None:
