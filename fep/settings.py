@@ -29,6 +29,7 @@ from fep.settings_types import (
     CallerSettings,
     FepFile,
     IssueSettings,
+    LifeSettings,
     LogSettings,
     NodeSettings,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "CallerSettings",
     "DeviceSettings",
     "IssueSettings",
+    "LifeSettings",
     "LinkSettings",
     "LogSettings",
     "NodeSettings",
@@ -77,6 +79,7 @@ class Settings:
     kinds: dict[str, Kind]
     provinces: dict[str, Province]
     web: WebSettings = WebSettings()
+    life: LifeSettings = LifeSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,4 +186,5 @@ def _settings(found: Found) -> Settings:
             for source, province in found.provinces
         },
         web=fep.web,
+        life=fep.life,
     )

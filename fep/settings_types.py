@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from fep.domain.life import Policy, Verdict
 from fep.domain.money import parse_fen
 from fep.settings_link import LinkSettings, OfflineSettings
 from fep.settings_web import WebSettings
@@ -30,6 +31,7 @@ class NodeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
     id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{1,16}$")] = "node-0001"
     data: Path = Path("data")
+    witness: Path = Path("witness")  # best on another disk than `data`
     key: Path = Path("keys/node.key")
     cert: Path = Path("keys/node.crt")
     passphrase: Secret = ""
@@ -87,6 +89,17 @@ class IssueSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     suspected_double_s: Annotated[int, Meta(ge=0, le=86_400)] = 600
 
 
+class LifeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """[life]: reversing a receipt that the payer has booked, or may have."""
+
+    reverse_booked: Literal["allowed", "force", "refused"] = "force"
+    reverse_unknown_booking: Literal["allowed", "force", "refused"] = "allowed"
+
+    def policy(self) -> Policy:
+        """Return the domain value."""
+        return Policy(Verdict(self.reverse_booked), Verdict(self.reverse_unknown_booking))
+
+
 class CalendarSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """[calendar]."""
 
@@ -105,3 +118,4 @@ class FepFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     offline: OfflineSettings = OfflineSettings()
     web: WebSettings = WebSettings()
     calendar: CalendarSettings = CalendarSettings()
+    life: LifeSettings = LifeSettings()

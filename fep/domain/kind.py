@@ -109,6 +109,8 @@ class Province:
     )
     verify_url: str = "https://pjcy.example.invalid/verify"
     verify_hint: str = ""  # sentence in the footer of the slip
+    red_sign: str = "negative"  # negative | positive: amounts in the document of a red receipt
+    red_code: str = "same"  # same (that of its kind), or a code template of its own
 
 
 @dataclass(frozen=True, slots=True)

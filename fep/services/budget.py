@@ -1,7 +1,8 @@
 """The running offline budget: reserved before a freeze, freed by the platform's answer.
 
 A share is taken before the store is asked and given back when nothing was issued, so that
-even callers in flight together never pass the quota (I12).
+even callers in flight together never pass the quota (I12). A red receipt counts as one, its
+negative amount as nothing: reversing gives no room.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, case, func, select
 
 from fep.domain.faults import Refused
+from fep.domain.life_delivery import RECEIPT_OPS
 from fep.domain.link_budget import OfflineBudget, OfflineUse
 from fep.store.schema import receipt, upload
 
@@ -21,15 +23,17 @@ def unanswered_q(conn: Connection, tests: Collection[str] = ()) -> tuple[int, in
 
     `tests` are the test units: their receipts have no upload row and are never counted.
     """
+    blue_fen = case((receipt.c.amount_fen > 0, receipt.c.amount_fen), else_=0)
     sent = conn.execute(
-        select(func.count(), func.coalesce(func.sum(receipt.c.amount_fen), 0))
+        select(func.count(), func.coalesce(func.sum(blue_fen), 0))
         .select_from(upload)
         .join(receipt, receipt.c.id == upload.c.receipt_id)
         .where(upload.c.state != "applied")
         .where(upload.c.state.in_(("due", "sent")))
+        .where(upload.c.op.in_(RECEIPT_OPS), upload.c.revision == 0)
     ).one()
     frozen = conn.execute(
-        select(func.count(), func.coalesce(func.sum(receipt.c.amount_fen), 0)).where(
+        select(func.count(), func.coalesce(func.sum(blue_fen), 0)).where(
             receipt.c.state == "frozen", receipt.c.unit.not_in(tests)
         )
     ).one()
@@ -58,17 +62,18 @@ class RunningBudget:
     # from issue
     def reserve(self, amount_fen: int) -> Refused | None:
         """Take a share, or return why not."""
-        refused = self.limits.verdict(self.use(), amount_fen)
+        counted = max(amount_fen, 0)
+        refused = self.limits.verdict(self.use(), counted)
         if refused is None:
             self._count += 1
-            self._amount_fen += amount_fen
+            self._amount_fen += counted
             self._warn()
         return refused
 
     def release(self, amount_fen: int) -> None:
         """Give one share back."""
         self._count -= 1
-        self._amount_fen -= amount_fen
+        self._amount_fen -= max(amount_fen, 0)
 
     # from uplink
     def answered(self, count: int, amount_fen: int) -> None:

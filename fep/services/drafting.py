@@ -16,10 +16,11 @@ from fep.domain.calendar import local
 from fep.domain.event import BillingEvent
 from fep.domain.faults import refuse
 from fep.domain.kind import Kind, Point, Province, Unit
+from fep.domain.life_red import Ask, red_event
 from fep.domain.receipt import Receipt, ReceiptState, check_code
 from fep.ports import Entropy
 from fep.services.inflight import Inflight
-from fep.store.issuing import Draft
+from fep.store.issuing import Draft, Rider
 from fep.store.packed import pack
 from fep.store.receipts import EventRow
 from fep.wire import einvoice, issue_params
@@ -76,18 +77,54 @@ class Draw:
             test=unit.test,
         )
 
+    def red(self, blue: BillingEvent, ask: Ask, params: Any, caller: str, rider: Rider) -> Draft:
+        """Return the draft of a red receipt; `blue` is the event it reverses as a whole.
+
+        What configuration asks of a new event it does not ask of this one: the blue receipt
+        exists. Raises Refused CFG_*.
+        """
+        unit, kind, province = self._named(blue.unit, blue.kind)
+        event = red_event(blue, ask, kind, negative=province.red_sign == "negative")
+        if ask.point and (event.unit, event.point) not in self._points:
+            raise refuse("CFG_POINT", unit=event.unit, point=event.point)
+        if province.red_code != "same":
+            kind = replace(kind, code_template=province.red_code)
+        return Draft(
+            unit=event.unit,
+            key=event.key,
+            caller=caller,
+            kind=event.kind,
+            point=event.point,
+            payer=event.payer.name,
+            amount_fen=-blue.total_fen,
+            digest=sm3.digest(ask.content()),
+            body=pack(_encode(params)),
+            check_code=check_code(self._entropy.token(8)),
+            code_at=_code_at(kind, unit),
+            compose=einvoice.prepare(event, kind, unit, province),
+            print_wish=event.print,
+            rider=rider,
+            test=unit.test,
+        )
+
     def _bound(self, event: BillingEvent) -> tuple[Unit, Kind, Province]:
-        unit = self._units.get(event.unit)
-        if unit is None:
-            raise refuse("CFG_UNIT", unit=event.unit)
-        kind = self._kinds.get(event.kind)
-        if kind is None or event.kind not in unit.kinds:
+        unit, kind, province = self._named(event.unit, event.kind)
+        if event.kind not in unit.kinds:
             raise refuse("CFG_KIND", unit=event.unit, kind=event.kind)
         if (event.unit, event.point) not in self._points:
             raise refuse("CFG_POINT", unit=event.unit, point=event.point)
         for name in kind.required_ext:
             if not event.ext.get(name):
                 raise refuse("REQ_FIELD_MISSING", field=f"ext.{name}")
+        return unit, kind, province
+
+    def _named(self, unit_code: str, kind_id: str) -> tuple[Unit, Kind, Province]:
+        unit = self._units.get(unit_code)
+        if unit is None:
+            raise refuse("CFG_UNIT", unit=unit_code)
+        kind = self._kinds.get(kind_id)
+        if kind is None:
+            raise refuse("CFG_KIND", unit=unit_code, kind=kind_id)
         return unit, kind, self._provinces[unit.province]
 
     # from issue

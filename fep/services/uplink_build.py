@@ -8,8 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
+import msgspec
+
 from fep.crypto import sm3
 from fep.crypto.errors import CryptoError
+from fep.domain.life_delivery import revision
 from fep.services.uplink_ends import Ends
 from fep.store.link import RECEIPTS, DueRow, Head
 from fep.store.link_out import Made
@@ -56,8 +59,8 @@ def build(ends: Ends, plan: Plan, signature_xml: SignatureXml) -> Made:
     first_rec = plan.head.rec_seq + 1
     for place, row in enumerate(plan.rows):
         line, prev = record_line(
-            first_rec + place, row.op, idem(row.code, row.number, row.op), plan.now_ms,
-            _issue_body(row, signature_xml), plan.journal, prev,
+            first_rec + place, row.op, idem(row.code, row.number, row.op, _revision(row)),
+            plan.now_ms, _body(row, signature_xml), plan.journal, prev,
         )  # fmt: skip
         lines.append(line)
     seq = plan.head.seq + 1
@@ -81,7 +84,23 @@ def build(ends: Ends, plan: Plan, signature_xml: SignatureXml) -> Made:
     return Made(Kind.DATA, first_rec, uploads, content, head)
 
 
-def _issue_body(row: DueRow, signature_xml: SignatureXml) -> dict[str, object]:
+def _revision(row: DueRow) -> str:
+    return revision(row.act_id, row.repeat)
+
+
+def _body(row: DueRow, signature_xml: SignatureXml) -> dict[str, object]:
+    """Return the body of a record; `revision` is left out when it is 0."""
+    body = msgspec.json.decode(row.act) if row.act else _receipt_body(row, signature_xml)
+    if row.blue_code:
+        body |= {
+            "related_code": row.blue_code, "related_number": row.blue_number,
+            "reason": row.reason,
+        }  # fmt: skip
+    mark = _revision(row)
+    return body if mark == "0" else {**body, "revision": mark}
+
+
+def _receipt_body(row: DueRow, signature_xml: SignatureXml) -> dict[str, object]:
     try:
         original = zlib.decompress(row.body)
         element = signature_xml(row)

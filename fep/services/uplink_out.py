@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Final
 
+from fep.domain.life_delivery import RECEIPT_OPS
 from fep.domain.link_window import Flight, RoundTrip, timeout_s
 from fep.services.uplink_build import Plan, RowBroken, SignatureXml, build, packed_size
 from fep.services.uplink_ends import Ends
@@ -206,7 +207,8 @@ class Outbox:
                 await self._ends.store.do(
                     "link.unsendable", unsendable_txn, row.upload_id, ref, broken.why[:1000]
                 )
-                self._ends.on_answered(1, row.amount_fen)
+                if row.op in RECEIPT_OPS and not row.repeat:
+                    self._ends.on_answered(1, max(row.amount_fen, 0))
                 return None
             except Unreadable:
                 assert len(rows) > 1, "a single receipt too big is RowBroken"
@@ -304,7 +306,7 @@ class Outbox:
 
     def _count(self, answered: Answered) -> None:
         if answered.count:
-            self._ends.on_answered(answered.count, answered.amount_fen)
+            self._ends.on_answered(answered.receipts, answered.amount_fen)
             self._applied.append((self._ends.clock.mono(), answered.count))
         self._forget_rate()
 

@@ -24,11 +24,17 @@ ZERO: Final = bytes(32)
 
 # Stands in the issuing loop's way while it runs, so it is SQL text (facts/issuing-path 4).
 _DUE = (
-    "SELECT u.id, u.op, r.id, r.unit, r.kind, r.code, r.number, r.amount_fen, r.check_code,"
-    " r.issued_at, e.key, o.body, s.signed_at, s.der, c.serial, c.der"
-    " FROM upload u JOIN receipt r ON r.id = u.receipt_id JOIN event e ON e.id = r.event_id"
-    " JOIN original o ON o.receipt_id = r.id JOIN signature s ON s.receipt_id = r.id"
-    " JOIN certificate c ON c.id = s.cert_id"
+    "SELECT u.id, u.op, u.receipt_id, coalesce(r.unit, a.unit), coalesce(r.kind, ''),"
+    " coalesce(a.code, r.code), coalesce(a.number, r.number), coalesce(r.amount_fen, 0),"
+    " coalesce(r.check_code, ''), coalesce(r.issued_at, a.at), coalesce(e.key, ''),"
+    " coalesce(o.body, x''), coalesce(s.signed_at, 0), coalesce(s.der, x''),"
+    " coalesce(c.serial, ''), coalesce(c.der, x''), u.act_id, u.revision, coalesce(a.body, ''),"
+    " coalesce(b.code, ''), coalesce(b.number, ''), coalesce(v.reason, '')"
+    " FROM upload u LEFT JOIN sheet_act a ON a.id = u.act_id"
+    " LEFT JOIN receipt r ON r.id = u.receipt_id LEFT JOIN event e ON e.id = r.event_id"
+    " LEFT JOIN original o ON o.receipt_id = r.id AND u.act_id = 0"
+    " LEFT JOIN signature s ON s.receipt_id = r.id LEFT JOIN certificate c ON c.id = s.cert_id"
+    " LEFT JOIN reversal v ON v.red_id = r.id LEFT JOIN receipt b ON b.id = v.blue_id"
     " WHERE u.dest = ? AND u.state = 'due' AND u.id > ? ORDER BY u.id LIMIT ?"
 )
 
@@ -50,7 +56,11 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class DueRow:
-    """A sealed receipt that waits to be sent; `body` is zlib of the literal bytes."""
+    """A sealed receipt, or an act on paper, that waits to be sent.
+
+    `body` is zlib of the literal bytes; `act` the JSON of the act's record, empty for a
+    receipt; `blue_*` and `reason` are set for a red receipt.
+    """
 
     upload_id: int
     op: str
@@ -68,6 +78,12 @@ class DueRow:
     der: bytes
     cert_serial: str
     cert_der: bytes
+    act_id: int = 0
+    repeat: int = 0
+    act: str = ""
+    blue_code: str = ""
+    blue_number: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Final
 
 from sqlalchemy import Connection, insert, select, update
 
+from fep.domain.life_delivery import RECEIPT_OPS
 from fep.store.link import OUT, RECEIPTS, Head, head_q, put_head
 from fep.store.schema import link_batch, upload
 from fep.store.tx import Tx
@@ -32,8 +33,9 @@ _SUPERVISED = (
     " VALUES (?, ?, ?, ?)"
 )
 _ASKED = (
-    "SELECT u.rec_seq, u.id, u.receipt_id, r.code, r.number, r.amount_fen FROM upload u"
-    " JOIN receipt r ON r.id = u.receipt_id"
+    "SELECT u.rec_seq, u.id, u.receipt_id, u.op, u.revision, coalesce(r.code, ''),"
+    " coalesce(r.number, ''), max(coalesce(r.amount_fen, 0), 0) FROM upload u"
+    " LEFT JOIN receipt r ON r.id = u.receipt_id"
     " WHERE u.dest = ? AND u.state = 'sent' AND u.rec_seq IN ({marks})"
 )
 _FINAL = {"OK": "applied", "DUP": "applied", "REJECT": "rejected", "CONFLICT": "conflict"}
@@ -62,16 +64,18 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What a set of answers changed: counts of newly final receipts and their sum."""
+    """What a set of answers changed: counts of newly final records; `receipts` are those of
+    them that carried a receipt for the first time, `amount_fen` the sum of the blue ones."""
 
     applied: int = 0
     rejected: int = 0
     conflicts: int = 0
+    receipts: int = 0
     amount_fen: int = 0
 
     @property
     def count(self) -> int:
-        """Return how many receipts became final."""
+        """Return how many records became final."""
         return self.applied + self.rejected + self.conflicts
 
     def plus(self, other: Answered) -> Answered:
@@ -80,6 +84,7 @@ class Answered:
             self.applied + other.applied,
             self.rejected + other.rejected,
             self.conflicts + other.conflicts,
+            self.receipts + other.receipts,
             self.amount_fen + other.amount_fen,
         )
 
@@ -157,21 +162,24 @@ def answers_txn(tx: Tx, dest: str, answers: tuple[Answer, ...]) -> Answered:
     finals: list[tuple[object, ...]] = []
     supervised: list[tuple[object, ...]] = []
     counts = dict.fromkeys(_FINAL, 0)
-    amount_fen = 0
+    amount_fen = receipts = 0
     for answer in answers:
         row = asked.pop(answer.rec_seq, None)
         if row is None:
             continue
-        upload_id, receipt_id, code, number, fen = row
+        upload_id, receipt_id, op, repeat, code, number, fen = row
         state = _FINAL[answer.result]
         finals.append((state, answer.result, answer.detail, tx.now_ms, upload_id))
         counts[answer.result] += 1
-        amount_fen += fen
-        if state == "applied" and answer.supervision is not None:
+        if op in RECEIPT_OPS and not repeat:
+            receipts += 1
+            amount_fen += fen
+        if state == "applied" and op in RECEIPT_OPS and answer.supervision is not None:
             supervised.append((receipt_id, *answer.supervision))
         if state != "applied":
             tx.journal(f"link.{state}", f"{code}-{number}", {
-                "detail": answer.detail, "rec_seq": answer.rec_seq, "result": answer.result,
+                "detail": answer.detail, "op": op, "rec_seq": answer.rec_seq,
+                "result": answer.result,
             })  # fmt: skip
     if finals:
         tx.cursor.executemany(_ANSWERED, finals)
@@ -182,7 +190,9 @@ def answers_txn(tx: Tx, dest: str, answers: tuple[Answer, ...]) -> Answered:
         })  # fmt: skip
     if supervised:
         tx.cursor.executemany(_SUPERVISED, supervised)
-    return Answered(counts["OK"] + counts["DUP"], counts["REJECT"], counts["CONFLICT"], amount_fen)
+    return Answered(
+        counts["OK"] + counts["DUP"], counts["REJECT"], counts["CONFLICT"], receipts, amount_fen
+    )
 
 
 def free_txn(tx: Tx, dest: str, epoch: int, applied_upto: int) -> tuple[int, ...]:
