@@ -32,12 +32,22 @@ def check_delivered(world: World) -> Iterator[Violation]:
 
 
 def _queue(world: World) -> Iterator[Violation]:
-    """Every sealed receipt has one upload row; records are numbered in order of release."""
-    uploads = Counter(row.receipt_id for row in world.books["upload"] if row.op == "ISSUE")
+    """Every sealed receipt has one upload row; records are numbered in order of release.
+
+    A red receipt is an operation of its own; acts and repeats are further rows. What a test
+    unit issues goes nowhere.
+    """
+    uploads = Counter(
+        (row.receipt_id, row.op)
+        for row in world.books["upload"]
+        if not getattr(row, "act_id", 0) and not getattr(row, "revision", 0)
+    )
     for row in world.books["receipt"]:
-        expected = 1 if row.state == "sealed" and row.unit not in world.tests else 0
-        if uploads[row.id] != expected:
-            yield Violation("I6", f"{row.ref} ({row.state}) has {uploads[row.id]} upload rows")
+        expected = int(row.state == "sealed" and row.unit not in world.tests)
+        op = "ISSUE" if row.amount_fen > 0 else "RED"
+        if uploads[row.id, op] != expected:
+            found = uploads[row.id, op]
+            yield Violation("I6", f"{row.ref} ({row.state}) has {found} upload rows")
     last: dict[str, int] = {}
     for row in sorted(world.books["upload"], key=lambda row: row.id):
         if not row.rec_seq:
@@ -53,7 +63,9 @@ def _all_arrived(world: World) -> Iterator[Violation]:
     assert world.province is not None
     there = {effect.ref for effect in world.province.receipts}
     rejected = dict(world.province.rejected)
-    uploads: dict[int, Any] = {row.receipt_id: row for row in world.books["upload"]}
+    uploads: dict[int, Any] = {
+        row.receipt_id: row for row in world.books["upload"] if row.op in ("ISSUE", "RED")
+    }
     for row in world.books.sealed():
         if row.unit in world.tests:
             continue

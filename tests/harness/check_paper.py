@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from tests.harness.world import Violation, World
+from tests.harness.world import Violation, World, yuan
 
 DONE = ("printed", "accepted", "uncertain")
 
@@ -29,7 +29,7 @@ def check_paper(world: World) -> Iterator[Violation]:
         if not sheet.cut:
             continue
         sheets[sheet.ref, sheet.reprint + 1] += 1
-        amount = f"{row.amount_fen // 100}.{row.amount_fen % 100:02d}"
+        amount = yuan(row.amount_fen)
         if amount not in sheet.text.replace(",", "") or row.check_code not in sheet.text:
             yield Violation("I10", f"{sheet.name} does not say what {sheet.ref} says")
     yield from _sheets(world, sheets)

@@ -13,7 +13,7 @@ from typing import Any
 
 from fep.sim import sm
 from tests.harness.check_chain import sm3
-from tests.harness.world import Violation, World
+from tests.harness.world import Violation, World, yuan
 
 
 def check_signed(world: World) -> Iterator[Violation]:
@@ -52,7 +52,7 @@ def _document(row: Any, original: bytes) -> Iterator[Violation]:
         "EInvoiceCode": row.code,
         "EInvoiceNumber": row.number,
         "RandomNumber": row.check_code,
-        "TotalAmount": f"{row.amount_fen // 100}.{row.amount_fen % 100:02d}",
+        "TotalAmount": yuan(row.amount_fen),
         "IssueDate": row.issued_on.replace("-", ""),
     }
     for name, value in expected.items():

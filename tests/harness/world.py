@@ -44,6 +44,11 @@ class World:
     tests: frozenset[str] = frozenset()
 
 
+def yuan(fen: int) -> str:
+    """Return an amount as documents write it; a red receipt's is negative."""
+    return f"{'-' if fen < 0 else ''}{abs(fen) // 100}.{abs(fen) % 100:02d}"
+
+
 def look(
     site: Path,
     his_ledger: Path | None,

@@ -196,16 +196,23 @@ def journal_not_written(soil: Soil) -> None:
     soil(tx.Tx, "journal", silent)
 
 
+def _queue_upload(tx_: Any, receipt_id: int) -> None:
+    tx_.cursor.execute(
+        "INSERT INTO upload (id, receipt_id, dest, op, state, updated_at)"
+        " VALUES (?, ?, 'province', 'ISSUE', 'due', ?)",
+        (tx_.next_id("upload"), receipt_id, tx_.now_ms),
+    )
+
+
 @bug("I6")
 def sealed_twice(soil: Soil) -> None:
     """Every effect of a seal is queued a second time."""
-    seal, upload = issuing.seal_txn, issuing.INSERT_UPLOAD
+    seal = issuing.seal_txn
 
     def doubling(tx_: Any, seals: Any) -> Any:
         answers = seal(tx_, seals)
         for one in seals:
-            row = (tx_.next_id("upload"), one.receipt.id, one.dest, tx_.now_ms)
-            tx_.cursor.execute(upload, row)
+            _queue_upload(tx_, one.receipt.id)
         return answers
 
     soil(issuing, "seal_txn", doubling)
@@ -269,8 +276,7 @@ def effects_before_the_signature(soil: Soil) -> None:
         answers = freeze(tx_, drafts)
         for answer in answers:
             if isinstance(answer, issuing.Frozen) and answer.original is not None:
-                row = (tx_.next_id("upload"), answer.receipt.id, "province", tx_.now_ms)
-                tx_.cursor.execute(issuing.INSERT_UPLOAD, row)
+                _queue_upload(tx_, answer.receipt.id)
         return answers
 
     soil(issuing, "freeze_txn", eager)
