@@ -54,6 +54,7 @@ class Issue:
         events_max: int,
         bytes_max: int,
         doubles: Doubles,
+        unable: Callable[[str], Refused | None] = lambda unit: None,
     ) -> None:
         self._reactor = reactor
         self._clock = clock
@@ -65,6 +66,7 @@ class Issue:
         self._deadline_s = deadline_s
         self._table = Table(events_max, bytes_max)
         self._doubles = doubles
+        self._unsignable = unable
         self._sweep: Any = None
         self._closing: Deferred[None] | None = None
         self._recovering = self._recovered_to = 0
@@ -103,6 +105,14 @@ class Issue:
         self._arm()
         self._freeze(entry, draft)
         return done
+
+    def keep(self, draft: issuing.Draft) -> None:
+        """A durable row is about to stand for this event: no deadline burns it any more."""
+        entry = self._table.find(draft.unit, draft.key)
+        if entry is not None and entry.digest == draft.digest and not entry.queued:
+            entry.queued = True
+            for waiter, _ in entry.waiters:
+                self._bound(entry, waiter)
 
     def stats(self) -> dict[str, int]:
         """Return counters since start and what is under way."""
@@ -154,6 +164,9 @@ class Issue:
         if self.fenced or self._store.fenced:
             self.fence(self.fenced or self._store.fenced)
             return refuse("FENCED", why=self.fenced)
+        unsignable = self._unsignable(draft.unit)
+        if unsignable is not None:  # a number given now would only be burned
+            return unsignable
         return None if draft.test else self._budget.reserve(draft.amount_fen)
 
     def _known(self, draft: issuing.Draft) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 from twisted.internet.defer import execute
 from twisted.internet.threads import deferToThread
 
@@ -21,7 +21,7 @@ from fep.services.uplink import Uplink
 from fep.services.uplink_ends import Work
 from fep.settings import Settings, read_secret
 from fep.store.link import DueRow
-from fep.store.schema import journal
+from fep.store.schema import journal, link_state
 from fep.store.writer import Store
 from fep.wire import einvoice
 
@@ -101,6 +101,10 @@ def province_of(settings: Settings, unit: str) -> Province:
 
 
 def first_start_q(conn: Connection) -> int:
-    """Return when this node first started, 0 on a new store (ms)."""
+    """Return when this node first started, 0 on a new store (ms).
+
+    A link that was switched off counts from when the platform was last heard through it.
+    """
+    heard = conn.execute(select(func.max(link_state.c.last_heard_at))).scalar() or 0
     line = conn.execute(select(journal.c.line).order_by(journal.c.seq).limit(1)).scalar()
-    return int(json.loads(line)["at"]) if line else 0
+    return max(int(json.loads(line)["at"]) if line else 0, int(heard))

@@ -20,7 +20,7 @@ from twisted.python.threadpool import ThreadPool
 from fep import __version__
 from fep.crypto import selftest
 from fep.domain.calendar import to_ms
-from fep.domain.faults import refuse
+from fep.domain.faults import Refused, refuse
 from fep.domain.link import LinkState
 from fep.env import write_durably
 from fep.ports import Clock, Entropy
@@ -38,7 +38,7 @@ from fep.services.issue import Issue
 from fep.services.linked import Parts, first_start_q, make_uplink
 from fep.services.methods import Methods
 from fep.services.queue import Queue
-from fep.services.signing import SignerFiles, UnitSigner
+from fep.services.signing import SignerFiles, UnitSigner, signer_fault
 from fep.services.specimen import admit, test_units
 from fep.services.spool import Spool
 from fep.services.uplink import Uplink
@@ -144,6 +144,7 @@ class Node:
             self._reactor, self._clock, self.store, self.signers, draw, self.budget, self._log,
             deadline_s=s.api.deadline_s, events_max=s.api.queue_events,
             bytes_max=s.api.queue_bytes, doubles=Doubles(s.issue.suspected_double_s),
+            unable=self._unsignable,
         )  # fmt: skip
         self.queue = Queue(self._reactor, self.store, self.issue, draw, self._log)
         self.faces = Faces(s.units, s.kinds, s.provinces, self._offline)
@@ -204,6 +205,10 @@ class Node:
         if self.uplink is not None:
             return self.uplink.offline_ms()
         return max(self.now_ms() - self._first_start, 0)
+
+    def _unsignable(self, unit: str) -> Refused | None:
+        signer = self.signers.get(unit)
+        return signer_fault(signer) if signer is not None else None
 
     def _granted_txn(self, tx: Tx, grant: Grant) -> bool:
         """A block from the platform: the queue looks again once it is committed."""

@@ -51,6 +51,8 @@ class Queue:
     # from doors
     def submit(self, draft: issuing.Draft) -> Deferred[tuple[int, str]]:
         """Queue an event durably; fires with (event id, state) after the commit."""
+        # A call under way with this key is answered "issued": it may not be burned after that.
+        self._issue.keep(draft)
         done = self._store.do("submit", issuing.submit_txn, draft)
         done.addCallback(self._submitted)
         return done

@@ -90,6 +90,11 @@ class UnitSigner:
             self._child.close()
         return done
 
+    @property
+    def failures(self) -> int:
+        """Return how often in a row the child has ended since it was last ready."""
+        return self._failures
+
     # from issue
     def digest_of(self, message: bytes) -> bytes:
         """Return SM3(Z ‖ message), what the child signs."""
@@ -196,7 +201,13 @@ class _Child(ProcessProtocol):
 
 
 def signer_fault(signer: UnitSigner) -> Refused | None:
-    """Return why a unit cannot sign now, None when it can or soon will."""
+    """Return why a unit cannot sign now, None when it can or soon will.
+
+    Whoever asks before a number is given wastes none on a signer that is not there; a child
+    that has just ended once is waited for.
+    """
     if signer.state == "failed":
         return refuse("SIG_KEY", why=signer.why)
+    if signer.state != "ready" and signer.failures > 1:
+        return refuse("SIG_DOWN")
     return None

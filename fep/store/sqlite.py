@@ -26,6 +26,7 @@ def open_writer(path: Path) -> Connection:
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
         poolclass=StaticPool,
+        hide_parameters=True,  # an error's text ends in logs; payers do not
         connect_args={"check_same_thread": False, "isolation_level": None, "timeout": 5},
     )
     event.listen(engine, "connect", _writer_pragmas)
@@ -54,6 +55,7 @@ def open_reader(path: Path) -> Engine:
             timeout=5,
         ),
         poolclass=StaticPool,
+        hide_parameters=True,  # an error's text ends in logs; payers do not
     )  # fmt: skip
     event.listen(engine, "connect", _reader_pragmas)
     return engine

@@ -47,6 +47,9 @@ class Desk:
         self.asked: list[str] = []
         self.issued: list[str] = []
 
+    def keep(self, _draft: Any) -> None:
+        pass
+
     def issue(self, draft: Any, *, queued: bool) -> Deferred[Any]:
         assert queued
         self.asked.append(draft.key)
