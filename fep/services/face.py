@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-import msgspec
 from sqlalchemy import Connection
 
 from fep.domain.calendar import local
@@ -16,13 +15,14 @@ from fep.domain.money import NotMoney, format_fen, parse_fen
 from fep.domain.receipt import Receipt
 from fep.domain.text import mask
 from fep.render.slip import ItemView, ReceiptView
+from fep.services.reversal import any_event_q
 from fep.store import receipts
-from fep.wire import issue_params
 
 # facts/standards 9: payChannelCode.
 CHANNEL_NAMES = {
     "02": "现金", "04": "支付宝", "05": "微信", "07": "银行卡", "11": "医保支付",
 }  # fmt: skip
+RED_MARK = "（红字）"
 
 
 class Faces:
@@ -34,31 +34,38 @@ class Faces:
         kinds: Mapping[str, Kind],
         provinces: Mapping[str, Province],
         offline: Callable[[], bool],
+        url_of: UrlOf = no_url,
     ) -> None:
         self._units = units
         self._offline = offline
+        self._url_of = url_of
         self._kinds = kinds
         self._provinces = provinces
 
     def view_q(self, conn: Connection, receipt_id: int, copy: int = 1) -> ReceiptView:
         """Return the view of a receipt. Raises KeyError when it or its unit is unknown."""
         receipt = receipts.by_id_q(conn, receipt_id)
-        row = receipts.event_by_id_q(conn, receipt.event_id) if receipt else None
-        if receipt is None or row is None:
+        if receipt is None:
             raise KeyError(receipt_id)
-        event = issue_params.parse(msgspec.json.decode(row.params))
+        event = any_event_q(conn, receipt, self._bound)
         unit = self._units[receipt.unit]
         province = self._provinces[unit.province]
-        view = face(receipt, event, self._kinds[receipt.kind], unit, province, copy)
-        return replace(view, offline=True) if self._offline() else view
+        view = face(receipt, event, self._kinds[receipt.kind], unit, province, copy,
+                    url=self._url_of(receipt))  # fmt: skip
+        # 样票 never reach a platform: no link can be waited for.
+        return replace(view, offline=True) if self._offline() and not unit.test else view
+
+    def _bound(self, receipt: Receipt) -> tuple[Kind, Province]:
+        unit = self._units[receipt.unit]
+        return self._kinds[receipt.kind], self._provinces[unit.province]
 
 
 def face(receipt: Receipt, event: BillingEvent, kind: Kind, unit: Unit, province: Province,
-         copy: int) -> ReceiptView:  # fmt: skip
-    """Return what is on the face."""
+         copy: int, url: str = "") -> ReceiptView:  # fmt: skip
+    """Return what is on the face; `url` is the address of the receipt's page."""
     author = event.author or event.cashier
     return ReceiptView(
-        title=f"{province.name}{kind.name}",
+        title=f"{province.name}{kind.name}{RED_MARK if event.related else ''}",
         code=receipt.code,
         number=receipt.number,
         check_code=receipt.check_code,
@@ -66,7 +73,7 @@ def face(receipt: Receipt, event: BillingEvent, kind: Kind, unit: Unit, province
         payer=event.payer.name,
         payer_code=mask(event.payer.code) if event.payer.code else "",
         issued_on=receipt.issued_on,
-        total_fen=receipt.amount_fen,
+        total_fen=event.total_fen,
         items=_lines(kind.ordered(event.items), kind.item_limit),
         other=_others(event, kind),
         money=_moneys(event, kind),
@@ -77,7 +84,7 @@ def face(receipt: Receipt, event: BillingEvent, kind: Kind, unit: Unit, province
         cashier=event.cashier or author,
         checker=event.checker or unit.default_checker or author,
         remark=event.remark,
-        qr=qr_content(receipt, province),
+        qr=qr_content(replace(receipt, amount_fen=event.total_fen), province),
         hint=province.verify_hint,
         copy=copy,
     )

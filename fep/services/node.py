@@ -37,7 +37,9 @@ from fep.services.intake import DoorSettings, Intake
 from fep.services.issue import Issue
 from fep.services.linked import Parts, first_start_q, make_uplink
 from fep.services.methods import Methods
+from fep.services.paper import Paper
 from fep.services.queue import Queue
+from fep.services.reversal import Reversals
 from fep.services.signing import SignerFiles, UnitSigner, signer_fault
 from fep.services.specimen import admit, test_units
 from fep.services.spool import Spool
@@ -159,7 +161,12 @@ class Node:
         window = Window(self.store, self.issue, self.queue, draw, self._clock, __version__)
         self.intake = Intake(
             self._reactor, self._entropy, Callers(self._clock, _callers(s)),
-            Methods(window.methods(), desk_methods(self._desk())),
+            Methods(
+                window.methods(),
+                Reversals(self.store, self.issue, draw, self._clock, s.life.policy()).methods(),
+                Paper(self.store, self.spool, s.units).methods(),
+                desk_methods(self._desk()),
+            ),
             Bounds(s.api.max_line_bytes, s.api.max_outstanding), self._log,
             version=__version__, connections_max=s.api.max_connections,
             control_group=s.api.control_group,
