@@ -27,6 +27,7 @@ from fep.settings_types import (
     ApiSettings,
     CalendarSettings,
     CallerSettings,
+    ClockSettings,
     FepFile,
     IssueSettings,
     LifeSettings,
@@ -39,6 +40,7 @@ __all__ = [
     "ApiSettings",
     "CalendarSettings",
     "CallerSettings",
+    "ClockSettings",
     "DeviceSettings",
     "IssueSettings",
     "LifeSettings",
@@ -80,6 +82,7 @@ class Settings:
     provinces: dict[str, Province]
     web: WebSettings = WebSettings()
     life: LifeSettings = LifeSettings()
+    clock: ClockSettings = ClockSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +161,7 @@ def _settings(found: Found) -> Settings:
 
     node = msgspec.structs.replace(
         fep.node, data=root / fep.node.data, key=key(fep.node.key), cert=key(fep.node.cert),
-        passphrase=resolved(fep.node.passphrase, root),
+        passphrase=resolved(fep.node.passphrase, root), witness=root / fep.node.witness,
     )  # fmt: skip
     log_file = fep.log.file if fep.log.file == "-" else str(root / fep.log.file)
     return Settings(
@@ -173,6 +176,7 @@ def _settings(found: Found) -> Settings:
         link=fep.link,
         offline=fep.offline,
         calendar=fep.calendar,
+        clock=fep.clock,
         devices=tuple(device for _source, device in found.devices),
         units={
             unit.code: unit.unit(

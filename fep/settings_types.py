@@ -106,6 +106,14 @@ class CalendarSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     self_check_minutes: Annotated[int, Meta(ge=1, le=1440)] = 60
 
 
+class ClockSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """[clock]: what the wall clock may do before a person must look."""
+
+    step_s: Annotated[float, Meta(ge=0.5, le=60)] = 2.0
+    back_minutes: Annotated[int, Meta(ge=1, le=1440)] = 10
+    forward_hours: Annotated[int, Meta(ge=1, le=720)] = 24
+
+
 class FepFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The whole of fep.toml; every section may be left out."""
 
@@ -119,3 +127,4 @@ class FepFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     web: WebSettings = WebSettings()
     calendar: CalendarSettings = CalendarSettings()
     life: LifeSettings = LifeSettings()
+    clock: ClockSettings = ClockSettings()

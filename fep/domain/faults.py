@@ -91,6 +91,7 @@ def _load() -> None:
     from fep.domain import (
         faults_core,
         faults_desk,
+        faults_fence,
         faults_kind,
         faults_life,
         faults_link,
@@ -106,6 +107,7 @@ def _load() -> None:
     CATALOGUE.add(faults_desk.CATALOGUE)
     CATALOGUE.add(faults_site.CATALOGUE)
     CATALOGUE.add(faults_kind.CATALOGUE)
+    CATALOGUE.add(faults_fence.CATALOGUE)
     CATALOGUE.add(faults_life.CATALOGUE)
     CATALOGUE.add(faults_render.CATALOGUE)
     CATALOGUE.add(faults_web.CATALOGUE)

@@ -13,10 +13,15 @@ LARGEST = 10**WIDTH - 1
 
 
 class BlockState(StrEnum):
-    """Durable states of a block in the spine."""
+    """Durable states of a block; only an active one gives numbers, and none comes back to it
+    but a sealed reserve that a person opens."""
 
     ACTIVE = "active"
     EXHAUSTED = "exhausted"
+    RESERVE = "reserve"  # sealed: for the day nothing else is left
+    EXPIRED = "expired"  # past its last day; what is left was never given
+    RETURNED = "returned"  # what is left went back to whoever granted it
+    BURNED = "burned"  # what is left may be in use elsewhere, and is given up with evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +34,16 @@ class Block:
     first: int
     last: int
     next: int
+    not_after: int = 0  # ms since the epoch, 0 for no limit
 
     @property
     def left(self) -> int:
         """Return how many numbers are still to be given."""
         return self.last - self.next + 1
+
+    def expired(self, at_ms: int) -> bool:
+        """Say whether its last moment has passed."""
+        return 0 < self.not_after < at_ms
 
 
 Blocks = tuple[Block, ...]
@@ -51,11 +61,13 @@ def parse_number(text: str) -> int | None:
     return int(text) or None
 
 
-def take(blocks: Blocks) -> tuple[int, int, Blocks] | None:
+def take(blocks: Blocks, at_ms: int = 0) -> tuple[int, int, Blocks] | None:
     """Give the next number: (number, block id, blocks after it). None when there is none.
 
-    Blocks are used in the order they were granted; a used-up one leaves the tuple.
+    Blocks are used in the order they were granted; a used-up or expired one leaves the tuple.
     """
+    while blocks and blocks[0].expired(at_ms):
+        blocks = blocks[1:]
     if not blocks:
         return None
     head = blocks[0]

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Protocol
 import msgspec
 
 from fep.domain.calendar import to_ms
+from fep.domain.faults import Refused
 from fep.domain.faults_desk import desk_refuse
 from fep.ports import Clock
 
@@ -83,6 +84,19 @@ class SignerDoor(Protocol):
     cert_serial: str
 
 
+class FenceDoor(Protocol):
+    """What the desk asks of the fence."""
+
+    fault: Refused | None
+
+    @property
+    def closed(self) -> bool:
+        """Say whether the store may not be used as the newest one."""
+
+    def lift(self, reason: str, who: str, approved: Sequence[str]) -> Awaitable[Any]:
+        """Take two people's word that it may."""
+
+
 @dataclass(slots=True)
 class Grants:
     """Journal records that allow unmasked reading for a short while."""
@@ -142,6 +156,7 @@ class DeskContext:
     aside: Callable[..., Awaitable[Any]] = in_thread
     grants: Grants | None = None
     stopped: Mapping[str, object] = field(default_factory=dict)
+    fence: FenceDoor | None = None
 
     @property
     def live(self) -> bool:

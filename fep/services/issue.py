@@ -148,6 +148,11 @@ class Issue:
             self.fenced = why
             self._log.critical("issue.fenced", why=why)
 
+    def unfence(self) -> None:
+        """Issue again: whoever closed the fence has found that it may be opened."""
+        self.fenced = self._store.fenced = ""
+        self._log.warning("issue.unfenced")
+
     def stop(self) -> Deferred[None]:
         """Refuse new events, finish those under way, then fire."""
         self._closing = Deferred()
@@ -174,7 +179,9 @@ class Issue:
         receipts, never the answer to an event that has one."""
         if self._closing is not None or self._table.full(len(draft.body)):
             return False
-        return self._store.read(receipts.by_key_q, draft.unit, draft.key) is not None
+        known = self._store.read(receipts.by_key_q, draft.unit, draft.key)
+        # Behind a fence not even a frozen receipt is signed: another copy may have burned it.
+        return known is not None and (not self.fenced or known.state is ReceiptState.SEALED)
 
     def _bound(self, entry: Inflight, waiter: Deferred[tuple[Receipt, bool]]) -> None:
         """Give a caller its deadline where the event itself has none: the event goes on."""

@@ -33,6 +33,7 @@ from fep.services.desk_context import DeskContext
 from fep.services.doubles import Doubles
 from fep.services.drafting import Draw
 from fep.services.face import Faces
+from fep.services.fence import Fence
 from fep.services.intake import DoorSettings, Intake
 from fep.services.issue import Issue
 from fep.services.linked import Parts, first_start_q, make_uplink
@@ -103,16 +104,34 @@ class Node:
             self._reactor, data / "fep.db", now_ms=self.now_ms, on_fatal=self._fatal,
             pool=self._pool,
         )  # fmt: skip
+        self.fence = Fence(
+            self._reactor, self._entropy, self.store, self.settings.node.witness, self._log,
+            now_ms=self.now_ms, threads=self._threads,
+        )  # fmt: skip
         self._build()
+        self.fence.on_lifted = self._lifted
+        await self.fence.start(self.issue)
         await self._open_signers()
         self.store.do("node.start", _note_txn, "node.started", __version__)
+        if not self.fence.closed:
+            await self._go()
+        await self.intake.open(self._doors())
+        self._log.info("node.ready", version=__version__, data=str(data))
+
+    async def _go(self) -> None:
+        """Set everything going that gives, prints or sends."""
         self.issue.recover()
         await self.spool.start()
         if self.uplink is not None:
             self.uplink.start()
         self.queue.wake()
-        await self.intake.open(self._doors())
-        self._log.info("node.ready", version=__version__, data=str(data))
+
+    def _lifted(self) -> None:
+        """The fence is lifted: go on as after a start."""
+        if self.uplink is not None:
+            self.uplink.reload()
+        done = Deferred.fromCoroutine(self._go())
+        done.addErrback(lambda f: self._log.error("node.go", failure=f.getTraceback()[-2000:]))
 
     async def _take_lock(self) -> None:
         """Take the data directory; a technician's fepctl that reads it is given a moment."""
@@ -177,7 +196,7 @@ class Node:
             settings=self.settings, store=self.store, clock=self._clock, issue=self.issue,
             spool=self.spool, uplink=self.uplink, started_at=self.started_at,
             selfcheck=lambda: self.checks, version=__version__, signers=self.signers,
-            numbers_came=self._numbers_came,
+            numbers_came=self._numbers_came, fence=self.fence,
         )  # fmt: skip
 
     async def _open_signers(self) -> None:
@@ -280,6 +299,7 @@ class Node:
     def close(self, why: str) -> None:
         """Let go of the store and the lock; the note comes before the lock goes."""
         dead = self.store.dead
+        self.fence.stop()
         if self._pool is not None:
             self._pool.stop()
         self.store.close()

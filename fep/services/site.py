@@ -140,6 +140,7 @@ def _make_places(home: Path, inside: bool) -> None:
     """Make the directories that the daemon writes to, in the site or outside of it."""
     if not inside:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        home.with_name(f"{home.name}-witness").mkdir(exist_ok=True, mode=0o700)
     for name in ("data", *LINK) if inside else LINK:
         (home / name).mkdir(mode=0o700)
 
@@ -207,6 +208,7 @@ def _copy(templates: Path, stage: Path, wanted: Wanted) -> str:
         values["api", "listen"] = [f"tcp:{wanted.port}:interface=127.0.0.1"]
     if wanted.data is not None:
         values["node", "data"] = str(wanted.data)
+        values["node", "witness"] = str(wanted.data.with_name(f"{wanted.data.name}-witness"))
         values["api", "control"] = str(wanted.data / "control.sock")
         values["link", "directory"] = str(wanted.data / "link")
     if secret:

@@ -96,6 +96,14 @@ class Uplink:
         ]
         self._loops = gatherResults(loops)
 
+    def reload(self) -> None:
+        """Read anew where the link stands: a lifted fence has begun a new epoch."""
+        assert self._loops is None, "an uplink that runs knows where it stands"
+        start = self._ends.store.read(start_q, self._ends.dest)
+        self._outbox.flights.clear()
+        self._outbox.resume(start)
+        self._inbox.resume(start)
+
     async def stop(self) -> None:
         """Finish the turn under way, write the pulse down, and end."""
         if not self._running:

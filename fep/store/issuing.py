@@ -186,7 +186,7 @@ def _freeze(tx: Tx, rows: _Rows, draft: Draft, entry: Known | None) -> Frozen | 
             return refused
     code = draft.code_at(tx.now_ms)
     block_key = (draft.unit, code)
-    taken = take(tx.heads.blocks.get(block_key, ()))
+    taken = take(tx.heads.blocks.get(block_key, ()), tx.now_ms)
     event_id = entry.event_id if entry else tx.next_id("event")
     state, reason = ("issued", "") if taken else ("refused", "NUM_NONE")
     if entry is not None and entry.state == "queued" and taken is None:

@@ -23,6 +23,7 @@ class Grant:
     source: str  # platform | person | relay
     evidence: str
     not_after: int = 0  # ms, 0 when unlimited
+    sealed: bool = False  # a reserve: gives nothing until a person opens it
 
 
 def grant_txn(tx: Tx, grant: Grant) -> bool:
@@ -35,25 +36,31 @@ def grant_txn(tx: Tx, grant: Grant) -> bool:
         raise refuse("NUM_RANGE", first=grant.first, last=grant.last)
     column = number_block.c
     for row in tx.conn.execute(
-        select(column.unit, column.first, column.last).where(
+        select(column.unit, column.first, column.last, column.state).where(
             and_(column.code == grant.code, column.first <= last, column.last >= first)
         )
     ):
         if (row.unit, row.first, row.last) == (grant.unit, first, last):
             return False
+        if row.state == BlockState.BURNED and row.first <= first and last <= row.last:
+            return False  # given up whole when a fence was lifted: it never comes back
         raise refuse("NUM_OVERLAP", code=grant.code, first=grant.first, last=grant.last)
-    block = Block(tx.next_id("number_block"), grant.unit, grant.code, first, last, first)
+    block = Block(
+        tx.next_id("number_block"), grant.unit, grant.code, first, last, first, grant.not_after
+    )
+    state = BlockState.RESERVE if grant.sealed else BlockState.ACTIVE
     tx.conn.execute(
         insert(number_block).values(
             id=block.id, unit=block.unit, code=block.code, first=first, last=last, next=first,
-            state=BlockState.ACTIVE.value, source=grant.source, evidence=grant.evidence,
+            state=state.value, source=grant.source, evidence=grant.evidence,
             granted_at=tx.now_ms, not_after=grant.not_after,
         )
     )  # fmt: skip
-    key = (grant.unit, grant.code)
-    tx.heads.blocks[key] = (*tx.heads.blocks.get(key, ()), block)
+    if not grant.sealed:
+        key = (grant.unit, grant.code)
+        tx.heads.blocks[key] = (*tx.heads.blocks.get(key, ()), block)
     tx.journal("numbers.granted", f"{grant.code}-{grant.first}", {
         "evidence": grant.evidence, "first": grant.first, "last": grant.last,
-        "source": grant.source, "unit": grant.unit,
+        "source": grant.source, "unit": grant.unit, **({"sealed": True} if grant.sealed else {}),
     })  # fmt: skip
     return True

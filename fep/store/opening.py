@@ -104,7 +104,8 @@ def migrate(conn: Connection) -> None:
     with conn.begin(), EnvironmentContext(config, script, fn=upgrade) as environment:
         environment.configure(connection=conn, target_metadata=schema.metadata)
         environment.run_migrations()
-        conn.execute(schema.meta.delete())
+        versions = schema.meta.c.name.in_(("schema_version", "compat_version"))
+        conn.execute(schema.meta.delete().where(versions))  # the store's own name stays
         conn.execute(
             schema.meta.insert(),
             [

@@ -103,7 +103,15 @@ def load_heads(conn: Connection) -> Heads:
         heads.ids[table.name] = conn.execute(select(func.max(table.c.id))).scalar() or 0
     block = schema.number_block.c
     rows = conn.execute(
-        select(block.id, block.unit, block.code, block.first, block.last, block.next)
+        select(
+            block.id,
+            block.unit,
+            block.code,
+            block.first,
+            block.last,
+            block.next,
+            block.not_after,
+        )
         .where(block.state == BlockState.ACTIVE.value)
         .order_by(block.id)
     )

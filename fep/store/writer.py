@@ -75,6 +75,7 @@ class Store:
         self.dead = ""
         self.fenced = ""
         self.commits = 0
+        self.after_commit: list[Callable[[Heads], None]] = []  # quick, and must not raise
 
     # from everybody
     def do(self, name: str, fn: Callable[..., T], *args: Any) -> Deferred[T]:
@@ -189,6 +190,8 @@ class Store:
         self._busy = False
         self.heads = tx.heads
         self.commits += 1
+        for told in self.after_commit:
+            told(tx.heads)
         for work, result in zip(works, results, strict=True):
             if isinstance(result, Exception):
                 work.done.errback(result)
