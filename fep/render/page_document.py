@@ -20,10 +20,13 @@ from fep.render.slip import ItemView, ReceiptView
 _DATE = re.compile(r"[0-9]{8}")
 
 
-def read(original: bytes, kind: Kind | None, province: Province | None) -> PageView:
+def read(
+    original: bytes, kind: Kind | None, province: Province | None, url: str = ""
+) -> PageView:
     """Return the page of `<Header>…</Header><EInvoiceData>…</EInvoiceData>`.
 
-    Without `kind` there is no 其他信息 and the layout is the plain one.
+    Without `kind` there is no 其他信息 and the layout is the plain one. `url` is the address
+    of the receipt's own page, for a QR template that names it.
     """
     root = fromstring(b"<EInvoice>" + original + b"</EInvoice>")
     data = root.find("EInvoiceData")
@@ -32,7 +35,7 @@ def read(original: bytes, kind: Kind | None, province: Province | None) -> PageV
     assert main is not None, "the signed bytes of a receipt"
     items = tuple(_item(row) for row in data.iterfind("Details/Item"))
     return PageView(
-        face=_face(main, items, kind, province),
+        face=_face(main, items, kind, province, url),
         items=shown(items, kind.item_limit) if kind else items,
         layout=kind.page_template if kind else PLAIN,
         unit_code=_text(main, "InvoicingParty/InvoicingPartyCode"),
@@ -61,7 +64,11 @@ def shown(items: tuple[PageItem, ...], limit: int) -> tuple[PageItem, ...]:
 
 
 def _face(
-    main: Element, items: Iterable[PageItem], kind: Kind | None, province: Province | None
+    main: Element,
+    items: Iterable[PageItem],
+    kind: Kind | None,
+    province: Province | None,
+    url: str,
 ) -> ReceiptView:
     payer_code = _text(main, "PayerParty/PayerPartyCode")
     issued = _text(main, "IssueDate")
@@ -85,12 +92,12 @@ def _face(
         cashier=_text(main, "HandlingPerson"),
         checker=_text(main, "Checker"),
         remark=_text(main, "Remark"),
-        qr=_qr(main, province) if province else "",
+        qr=_qr(main, province, url) if province else "",
         hint=province.verify_hint if province else "",
     )
 
 
-def _qr(main: Element, province: Province) -> str:
+def _qr(main: Element, province: Province, url: str) -> str:
     """Return the text of the QR code, from the province's template."""
     return province.qr_template.format(
         verify_url=province.verify_url,
@@ -99,6 +106,7 @@ def _qr(main: Element, province: Province) -> str:
         check=_text(main, "RandomNumber"),
         date=_text(main, "IssueDate"),
         amount=format_fen(parse_fen(_text(main, "TotalAmount"))),
+        url=url,
     )
 
 

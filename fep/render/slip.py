@@ -17,6 +17,7 @@ WIDTH = 48
 HALF = WIDTH // 2
 _NAME, _COUNT, _MONEY = 22, 12, 14
 HEAVY, LIGHT = "=", "-"
+SPECIMEN = "【样票】仅供测试，不作收款凭证"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class ReceiptView:
     hint: str = ""
     offline: bool = False
     copy: int = FIRST_COPY
+    specimen: bool = False
 
 
 def slip(view: ReceiptView) -> Slip:
@@ -97,6 +99,8 @@ def trial_slip(device: str, at: str, proof: str) -> Slip:
 
 def _head(view: ReceiptView) -> list[Part]:
     parts: list[Part] = []
+    if view.specimen:
+        parts.append(Text(SPECIMEN, "center", bold=True))
     if view.copy > FIRST_COPY:
         parts.append(Text(f"【补打 第{view.copy - FIRST_COPY}次】", "center", bold=True))
     parts += [
@@ -182,6 +186,8 @@ def _foot(view: ReceiptView) -> list[Part]:
         parts.append(Text(_shown(view.hint), "center"))
     if view.offline:
         parts.append(Text("离线开具，联网后可查验", "center", bold=True))
+    if view.specimen:
+        parts.append(Text(SPECIMEN, "center", bold=True))
     return parts
 
 

@@ -20,6 +20,7 @@ from fep.domain.calendar import to_ms
 from fep.domain.faults import Refused
 from fep.domain.faults_desk import desk_refuse
 from fep.ports import Clock
+from fep.services.web_token import UrlOf, no_url
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -153,6 +154,7 @@ class DeskContext:
     peer: str = ""
     signers: Mapping[str, SignerDoor] = field(default_factory=dict)
     numbers_came: Callable[[], None] = nothing
+    url_of: UrlOf = no_url
     aside: Callable[..., Awaitable[Any]] = in_thread
     grants: Grants | None = None
     stopped: Mapping[str, object] = field(default_factory=dict)

@@ -42,7 +42,7 @@ async def receipt_page(ctx: DeskContext, asked: PageParams) -> dict[str, Any]:
     code, number = named(asked.name)
     if ctx.settings is None:
         raise desk_refuse("CTL_ABSENT", what="units, kinds, provinces")
-    view = await ctx.read(_page_q, code, number, ctx.settings, asked)
+    view = await ctx.read(_page_q, code, number, ctx, asked)
     if ctx.store is not None:
         await ctx.store.do("receipt.rendered", _rendered_txn, asked.name, ctx.peer)
     return {"name": asked.name, "view": msgspec.to_builtins(view)}
@@ -52,22 +52,41 @@ def _rendered_txn(tx: Any, name: str, peer: str) -> None:
     tx.journal("receipt.rendered", name, {"who": peer})
 
 
-def _page_q(conn: Connection, code: str, number: str, settings: Any, asked: PageParams) -> PageView:
+def _page_q(
+    conn: Connection, code: str, number: str, ctx: DeskContext, asked: PageParams
+) -> PageView:
     receipt = by_number_q(conn, code, number)
     if receipt is None:
         raise refuse("RCP_UNKNOWN")
     if receipt.state is not ReceiptState.SEALED:
         raise desk_refuse("RCP_UNSIGNED", name=receipt.ref)
+    original = original_q(conn, receipt.id)
+    standing = standing_q(conn, receipt)
+    view = page_of_q(conn, standing, original, ctx.settings, url=ctx.url_of(receipt))
+    return replace(
+        view,
+        face=replace(view.face, copy=max(asked.copy, 1)),
+        details=view.details if asked.details else (),
+    )
+
+
+def page_of_q(
+    conn: Connection, standing: Standing, original: bytes, settings: Any, *, url: str = "",
+    room: int = 0,
+) -> PageView:  # fmt: skip
+    """Return the page of a sealed receipt; `room` is how many items it shows (0: its kind's)."""
+    receipt = standing.receipt
     unit = settings.units.get(receipt.unit)
     province = settings.provinces.get(unit.province) if unit else None
     kind = settings.kinds.get(receipt.kind)
-    view = page_document.read(original_q(conn, receipt.id), kind, province)
-    standing = standing_q(conn, receipt)
+    if kind is not None and room:
+        kind = replace(kind, item_limit=room)
+    view = page_document.read(original, kind, province, url)
     specimen = bool(unit and unit.test)
     face = replace(
         view.face,
         channels=_channels_q(conn, receipt),
-        copy=max(asked.copy, 1),
+        specimen=specimen,
         offline=not (specimen or standing.supervised_at or standing.delivery == APPLIED),
     )
     return replace(
@@ -78,7 +97,6 @@ def _page_q(conn: Connection, code: str, number: str, settings: Any, asked: Page
         notes=_notes(standing),
         specimen=specimen,
         supervised=bool(standing.supervised_at),
-        details=view.details if asked.details else (),
         issued_ms=receipt.issued_at,
     )
 

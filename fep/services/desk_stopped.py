@@ -18,6 +18,7 @@ from fep.domain.faults_desk import desk_refuse
 from fep.ports import Clock
 from fep.services.desk import answer
 from fep.services.desk_context import STORE_FILE, DeskContext, at_once
+from fep.services.web_token import UrlOf, no_url, stored_url_of
 from fep.store.lock import DataLock, Locked
 
 LOCK_FILE = "fep.lock"
@@ -65,11 +66,15 @@ def opened(data: Path, settings: Any, clock: Clock, version: str) -> Iterator[St
             DeskContext(
                 settings=settings, store=None, clock=clock, issue=None, spool=None,
                 uplink=None, started_at=0, selfcheck=None, version=version, data=data,
-                aside=at_once, stopped=last_stop(data),
+                aside=at_once, stopped=last_stop(data), url_of=_url_of(data, settings),
             )
         )  # fmt: skip
     finally:
         lock.release()
+
+
+def _url_of(data: Path, settings: Any) -> UrlOf:
+    return stored_url_of(settings.web.base, data) if settings is not None else no_url
 
 
 def last_stop(data: Path, read: Callable[[Path], str] = Path.read_text) -> Mapping[str, object]:

@@ -15,6 +15,7 @@ from fep.domain.money import NotMoney, format_fen, parse_fen
 from fep.domain.receipt import Receipt
 from fep.domain.text import mask
 from fep.render.slip import ItemView, ReceiptView
+from fep.services.web_token import UrlOf, no_url
 from fep.services.reversal import any_event_q
 from fep.store import receipts
 
@@ -38,6 +39,7 @@ class Faces:
     ) -> None:
         self._units = units
         self._offline = offline
+        self._url_of = url_of
         self._url_of = url_of
         self._kinds = kinds
         self._provinces = provinces
@@ -84,13 +86,14 @@ def face(receipt: Receipt, event: BillingEvent, kind: Kind, unit: Unit, province
         cashier=event.cashier or author,
         checker=event.checker or unit.default_checker or author,
         remark=event.remark,
-        qr=qr_content(replace(receipt, amount_fen=event.total_fen), province),
+        qr=qr_content(replace(receipt, amount_fen=event.total_fen), province, url),
         hint=province.verify_hint,
         copy=copy,
+        specimen=unit.test,
     )
 
 
-def qr_content(receipt: Receipt, province: Province) -> str:
+def qr_content(receipt: Receipt, province: Province, url: str = "") -> str:
     """Return the text of the QR code, from the province's template."""
     return province.qr_template.format(
         verify_url=province.verify_url,
@@ -99,6 +102,7 @@ def qr_content(receipt: Receipt, province: Province) -> str:
         check=receipt.check_code,
         date=f"{local(receipt.issued_at):%Y%m%d}",
         amount=format_fen(receipt.amount_fen),
+        url=url,
     )
 
 
