@@ -40,7 +40,6 @@ class Faces:
         self._units = units
         self._offline = offline
         self._url_of = url_of
-        self._url_of = url_of
         self._kinds = kinds
         self._provinces = provinces
 
