@@ -85,6 +85,9 @@ class PlainDraw:
     def effects(self, _entry: Any) -> tuple[str, str]:
         return "province", self.group
 
+    def offline_refusal(self, _kind: str) -> None:
+        return None
+
     def wish(self, _row: Any) -> None:
         return None
 
