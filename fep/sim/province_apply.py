@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fep.sim import province_check as check
+from fep.sim import province_life as life
 from fep.sim import sm
 from fep.sim.dice import Dice
 from fep.sim.fpb import Bad, Batch, Self, record_hash
@@ -152,12 +153,16 @@ class Registrar:
     def _judge(
         self, record: dict[str, Any], certificate: Callable[[str, str], sm.Certificate | None]
     ) -> Verdict:
-        if record.get("op") != "ISSUE":
-            raise check.Rejected("op", str(record.get("op")))
-        body = record["body"]
-        found = check.papers(body)
-        if record.get("idem") != check.idem_of(body, "ISSUE"):
+        op, body = str(record.get("op")), record["body"]
+        if op not in life.OPS:
+            raise check.Rejected("op", op)
+        if record.get("idem") != check.idem_of(body, op):
             raise check.Rejected("IDEM", "idem is not SM3 of code|number|op|revision")
+        if op in life.PAPER_OPS:
+            life.check_form(op, body)
+            return Verdict("OK")
+        found = check.papers(body)
+        life.check_form(op, body)
         check.check(body, found, certificate)
         if Dice(self._seed, record["idem"]).chance(self._refuse_rate):
             raise check.Rejected("REFUSED", "refused at random, as told by --refuse-rate")
@@ -180,7 +185,7 @@ class Registrar:
         if before is not None:
             verdict = self._again(before, digest)
         elif verdict.result == "OK":
-            verdict = self._book_receipt(conn, row["node"], body, idem, verdict)
+            verdict = self._take_in(conn, row["node"], record, verdict)
         if verdict.fault == "SIGNATURE" and before is None:
             self._book.count("bad_signatures")
         conn.execute(
@@ -197,6 +202,26 @@ class Registrar:
         self._book.count("duplicate_records")
         result = "DUP" if before["result"] == "OK" else before["result"]
         return Verdict(result, before["fault"], before["detail"], before["supervision"])
+
+    def _take_in(
+        self, conn: sqlite3.Connection, node: str, record: dict[str, Any], verdict: Verdict
+    ) -> Verdict:
+        """Take a record into the books; what the books refuse leaves nothing behind."""
+        op, body = record["op"], record["body"]
+        conn.execute("SAVEPOINT record")
+        try:
+            if op in life.PAPER_OPS:
+                life.book_paper(self._book, conn, op, body)
+                after = verdict
+            else:
+                after = self._book_receipt(conn, node, body, record["idem"], verdict)
+                if op == "RED" and after.result == "OK":
+                    life.book_red(self._book, conn, body)
+        except check.Rejected as refusal:
+            conn.execute("ROLLBACK TO record")
+            after = Verdict("REJECT", refusal.fault, refusal.detail)
+        conn.execute("RELEASE record")
+        return after
 
     def _book_receipt(
         self, conn: sqlite3.Connection, node: str, body: dict[str, Any], idem: str, verdict: Verdict

@@ -47,6 +47,12 @@ CREATE TABLE IF NOT EXISTS receipt(
     code TEXT, number TEXT, idem TEXT NOT NULL UNIQUE, node TEXT NOT NULL, unit TEXT NOT NULL,
     event_key TEXT NOT NULL, amount_fen INTEGER NOT NULL, kind TEXT NOT NULL,
     applied_at INTEGER NOT NULL, PRIMARY KEY(code, number));
+CREATE TABLE IF NOT EXISTS red(
+    code TEXT, number TEXT, blue_code TEXT, blue_number TEXT,
+    PRIMARY KEY(code, number), UNIQUE(blue_code, blue_number));
+CREATE TABLE IF NOT EXISTS sheet(
+    name TEXT PRIMARY KEY, state TEXT NOT NULL, code TEXT NOT NULL, number TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS sheet_receipt ON sheet(code, number);
 CREATE TABLE IF NOT EXISTS stream_out(
     node TEXT PRIMARY KEY, seq INTEGER NOT NULL, rec_seq INTEGER NOT NULL,
     batch_sm3 BLOB NOT NULL, head TEXT NOT NULL);

@@ -44,7 +44,8 @@ class Papers:
 
 def idem_of(body: Mapping[str, Any], op: str) -> str:
     """Return the idempotency key a record must carry, hex."""
-    return sm.sm3(f"{body.get('code')}|{body.get('number')}|{op}|0".encode()).hex()
+    revision = body.get("revision", "0")
+    return sm.sm3(f"{body.get('code')}|{body.get('number')}|{op}|{revision}".encode()).hex()
 
 
 def body_digest(body: object) -> bytes:
@@ -53,7 +54,7 @@ def body_digest(body: object) -> bytes:
 
 
 def papers(body: Mapping[str, Any]) -> Papers:
-    """Check the members of an ISSUE body and decode them. Raises Rejected `FORM`."""
+    """Check the members of an ISSUE or RED body and decode them. Raises Rejected `FORM`."""
     for name in BODY_TEXTS:
         if not isinstance(body.get(name), str):
             raise Rejected("FORM", name)
@@ -102,11 +103,12 @@ def _check_document(body: Mapping[str, Any], original: bytes) -> None:
     main = root.find("EInvoiceData/Main")
     if main is None:
         raise Rejected("XML_FORM", "no Main")
+    shown = _shown(main, body["amount_fen"])
     expected = {
         "EInvoiceCode": body["code"],
         "EInvoiceNumber": body["number"],
         "RandomNumber": body["check_code"],
-        "TotalAmount": _yuan(body["amount_fen"]),
+        "TotalAmount": _yuan(shown),
     }
     for name, value in expected.items():
         if main.findtext(name) != value:
@@ -117,8 +119,14 @@ def _check_document(body: Mapping[str, Any], original: bytes) -> None:
     amounts = [item.findtext("ItemAmount") or "" for item in root.iterfind(".//Details/Item")]
     if not all(MONEY.fullmatch(amount) for amount in amounts):
         raise Rejected("XML_FORM", "ItemAmount")
-    if sum(int(amount.replace(".", "")) for amount in amounts) != body["amount_fen"]:
+    if sum(int(amount.replace(".", "")) for amount in amounts) != shown:
         raise Rejected("XML_ITEMS", "items do not sum to the total")
+
+
+def _shown(main: ElementTree.Element, amount_fen: int) -> int:
+    """Return the total as the document must write it: a province may write red ones positive."""
+    written = main.findtext("TotalAmount") or ""
+    return -amount_fen if amount_fen < 0 and not written.startswith("-") else amount_fen
 
 
 def _check_signature_element(body: Mapping[str, Any], found: Papers) -> None:

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from fep.sim import province_life as life
 from fep.sim import sm
 from fep.sim.province_book import Book
 
@@ -156,6 +157,7 @@ def report(book: Book) -> dict[str, Any]:
         "refused_files": {k[5:]: n for k, n in tallies.items() if k.startswith("file.")},
         "channels": [_stream(row) for row in book.rows("SELECT * FROM stream_in")],
         "money_fen": sum(row["amount_fen"] for row in receipts),
+        **life.told(book),
     }
 
 
