@@ -29,6 +29,7 @@ from fep.wire.fpb_record import Record, idem, read_records
 HELD_MAX: Final = 64
 RECORDS_MAX: Final = 1000
 QUOTA_LOOK_BACK: Final = 200
+TIME_MAX: Final = 1 << 62  # ms; more than the store holds would stop the channel for ever
 
 OnGrant = Callable[[Tx, Grant], bool]
 """Applies a grant in the given transaction; False when it was there. Raises Refused."""
@@ -243,7 +244,8 @@ def _effect(tx: Tx, dest: str, record: Record, on_grant: OnGrant) -> Result:
     body = record.body
     texts = [body.get(name) for name in ("unit", "code", "first", "last", "grant_id")]
     not_after = body.get("not_after")
-    if not all(isinstance(text, str) for text in texts) or type(not_after or 0) is not int:
+    timed = type(not_after or 0) is int and 0 <= (not_after or 0) < TIME_MAX
+    if not timed or not all(isinstance(text, str) for text in texts):
         return _reject(record, "shape", "a member is missing or of the wrong type")
     unit, code, first, last, grant_id = (str(text) for text in texts)
     if record.idem != idem(code, first, "GRANT", last):

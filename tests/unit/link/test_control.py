@@ -185,6 +185,22 @@ def test_unknown_operations_and_shapes_are_rejected_with_their_reason(world: Wor
     assert [("REJECT", "op"), ("REJECT", "shape")] == [(r.result, r.code) for r in results]
 
 
+@pytest.mark.parametrize("not_after", [10**30, -1, 1.5, "2026"])
+def test_a_time_beyond_the_store_is_rejected_and_stops_nothing(world: World, not_after: object):
+    body = {
+        "code": CODE, "first": "0000000001", "last": "0000000009", "unit": "u1",
+        "grant_id": "g1", "not_after": not_after,
+    }  # fmt: skip
+    world.platform.control_record("GRANT", body)
+    world.platform.grant(10, 19)
+
+    world.run(3)
+
+    results = [ack.results[0] for ack in world.platform.acks if ack.results]
+    assert [("REJECT", "shape"), ("OK", "")] == [(r.result, r.code) for r in results]
+    assert [(10, 19)] == blocks(world)
+
+
 def test_a_half_visible_file_is_taken_once_it_is_whole(world: World):
     content = world.platform.grant(1, 100, send=False)
     name = world.platform.deliver(content[:300], 2, 1)
