@@ -86,11 +86,6 @@ def kind_problems(kind: Kind) -> Iterator[KindProblem]:
             "the platform cannot number receipts one by one yet: the link has no call for it",
             "block",
         )  # fmt: skip
-    if not kind.offline:
-        yield KindProblem(
-            ("offline",), "本版本尚未启用 offline = false，离线时仍会开具",
-            "offline = false is not in force in this version: it is issued offline too", weak=True,
-        )  # fmt: skip
     if kind.slip_template not in SLIP_TEMPLATES:
         yield KindProblem(
             ("slip_template",), f"没有小票版式 {kind.slip_template}",
@@ -159,13 +154,6 @@ def province_problems(province: Province) -> Iterator[KindProblem]:
             ("check_code",), "校验码由平台生成尚不能用：票面要等平台结果",
             "check codes of the platform cannot be used yet: the face would wait for its result",
             "random",
-        )  # fmt: skip
-    if province.check_code == "digest":
-        # A setting that somebody relies on and nobody keeps is worse than none.
-        yield KindProblem(
-            ("check_code",), "本版本尚未启用 digest，校验码仍随机生成",
-            "digest is not in force in this version: the check code is drawn at random",
-            "random", weak=True,
         )  # fmt: skip
 
 

@@ -208,7 +208,7 @@ def _pair(label: str, value: str, *, bold: bool = False) -> tuple[Part, ...]:
 def _row(left: tuple[str, str], right: tuple[str, str]) -> tuple[Part, ...]:
     """Put two pairs side by side where both fit in half a line."""
     texts = [f"{_shown(label)}：{_shown(value)}" for label, value in (left, right) if value]
-    if len(texts) == 2 and all(columns(text) <= HALF for text in texts):
+    if len(texts) == 2 and all(columns(text) < HALF for text in texts):
         return (Columns(tuple((text, HALF, "left") for text in texts)),)
     return tuple(part for label, value in (left, right) if value for part in _pair(label, value))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -14,13 +15,14 @@ import msgspec
 from fep.crypto import sm3
 from fep.domain.calendar import local
 from fep.domain.event import BillingEvent
-from fep.domain.faults import refuse
+from fep.domain.faults import Refused, refuse
 from fep.domain.kind import Kind, Point, Province, Unit
+from fep.domain.kind_check import admit, offline_refusal
 from fep.domain.life_red import Ask, red_event
 from fep.domain.receipt import Receipt, ReceiptState, check_code
 from fep.ports import Entropy
 from fep.services.inflight import Inflight
-from fep.store.issuing import Draft, Rider
+from fep.store.issuing import CheckCode, Draft, Rider
 from fep.store.packed import pack
 from fep.store.receipts import EventRow
 from fep.wire import einvoice, issue_params
@@ -45,6 +47,7 @@ class Draw:
         self._kinds = kinds
         self._provinces = provinces
         self._details_max = details_max
+        self.offline: Callable[[], bool] = lambda: False
         self._points = {
             (unit.code, point.code): point for unit in units.values() for point in unit.points
         }
@@ -68,7 +71,7 @@ class Draw:
             amount_fen=event.total_fen,
             digest=sm3.digest(event.content()),
             body=pack(body),
-            check_code=check_code(self._entropy.token(8)),
+            check_code=self._check_code(event, kind, province),
             code_at=_code_at(kind, unit),
             compose=einvoice.prepare(
                 event, kind, unit, province, markup=b"&" in body or b"<" in body or b">" in body
@@ -99,7 +102,7 @@ class Draw:
             amount_fen=-blue.total_fen,
             digest=sm3.digest(ask.content()),
             body=pack(_encode(params)),
-            check_code=check_code(self._entropy.token(8)),
+            check_code=self._check_code(event, kind, province),
             code_at=_code_at(kind, unit),
             compose=einvoice.prepare(event, kind, unit, province),
             print_wish=event.print,
@@ -113,10 +116,14 @@ class Draw:
             raise refuse("CFG_KIND", unit=event.unit, kind=event.kind)
         if (event.unit, event.point) not in self._points:
             raise refuse("CFG_POINT", unit=event.unit, point=event.point)
-        for name in kind.required_ext:
-            if not event.ext.get(name):
-                raise refuse("REQ_FIELD_MISSING", field=f"ext.{name}")
+        admit(kind, event)
         return unit, kind, province
+
+    def _check_code(self, event: BillingEvent, kind: Kind, province: Province) -> CheckCode:
+        if province.check_code != "digest":
+            return check_code(self._entropy.token(8))
+        name = f"{province.name}{kind.name}"
+        return partial(einvoice.derived_check_code, name, event.payer.name, event.total_fen)
 
     def _named(self, unit_code: str, kind_id: str) -> tuple[Unit, Kind, Province]:
         unit = self._units.get(unit_code)
@@ -128,6 +135,11 @@ class Draw:
         return unit, kind, self._provinces[unit.province]
 
     # from issue
+    def offline_refusal(self, kind_id: str) -> Refused | None:
+        """Return why a kind may not be issued now: it is not one to be issued offline."""
+        kind = self._kinds.get(kind_id)
+        return offline_refusal(kind, self.offline()) if kind is not None else None
+
     def effects(self, entry: Inflight) -> tuple[str, str]:
         """Return (destination, device group) of an event; no group means no print."""
         unit = self._units[entry.unit]

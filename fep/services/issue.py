@@ -172,6 +172,9 @@ class Issue:
         unsignable = self._unsignable(draft.unit)
         if unsignable is not None:  # a number given now would only be burned
             return unsignable
+        banned = self._draw.offline_refusal(draft.kind)
+        if banned is not None:
+            return banned
         return None if draft.test else self._budget.reserve(draft.amount_fen)
 
     def _known(self, draft: issuing.Draft) -> bool:

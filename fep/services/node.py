@@ -156,6 +156,7 @@ class Node:
             for unit in s.units.values()
         }  # fmt: skip
         draw = Draw(self._entropy, s.units, s.kinds, s.provinces, details_max=s.api.max_details)
+        draw.offline = self._offline
         admit(self.store, s.units, self._log)
         count, amount = self.store.read(unanswered_q, test_units(s.units))
         self.uplink: Uplink | None = None

@@ -63,6 +63,10 @@ class Rider(Protocol):
         """Write what belongs to the receipt; its own rows follow in this transaction."""
 
 
+CheckCode = str | Callable[[str, str, int], str]
+"""A drawn 校验码, or how to derive it from code, number and issue time in ms."""
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """An event ready to be frozen: all that can fail because of its content is done."""
@@ -76,7 +80,7 @@ class Draft:
     amount_fen: int
     digest: bytes
     body: bytes  # zlib of the request's params
-    check_code: str
+    check_code: CheckCode
     code_at: Callable[[int], str]  # issue time in ms -> 票据代码 of that year
     compose: Callable[[str, str, str, int], bytes]  # code, number, check code, ms -> bytes
     print_wish: bool | None = None
@@ -210,15 +214,18 @@ def _freeze(tx: Tx, rows: _Rows, draft: Draft, entry: Known | None) -> Frozen | 
     issued_ms = max(tx.now_ms, tx.heads.issued_ms.get(code, 0))
     tx.heads.issued_ms[code] = issued_ms
     text = number_text(number)
-    original = draft.compose(code, text, draft.check_code, issued_ms)
+    check = draft.check_code
+    if not isinstance(check, str):
+        check = check(code, text, issued_ms)
+    original = draft.compose(code, text, check, issued_ms)
     receipt = Receipt(
         id=tx.next_id("receipt"), event_id=event_id, unit=draft.unit, kind=draft.kind,
         point=draft.point, code=code, number=text, state=ReceiptState.FROZEN,
-        amount_fen=draft.amount_fen, check_code=draft.check_code, payer=draft.payer,
+        amount_fen=draft.amount_fen, check_code=check, payer=draft.payer,
         issued_at=issued_ms, issued_on=day_of(issued_ms), key=draft.key,
     )  # fmt: skip
     rows.receipts.append((receipt.id, event_id, draft.unit, draft.kind, draft.point, code, text,
-                          "frozen", draft.amount_fen, draft.check_code, draft.payer, issued_ms,
+                          "frozen", draft.amount_fen, check, draft.payer, issued_ms,
                           receipt.issued_on))  # fmt: skip
     rows.originals.append((receipt.id, pack(original)))
     tx.journal("receipt.frozen", receipt.ref, {
