@@ -94,7 +94,7 @@ class PlainDraw:
     def sealed(self, receipt: Any, job: int | None) -> Any:
         from fep.services.drafting import Draw
 
-        return Draw.sealed(self, receipt, job)  # type: ignore[arg-type]
+        return Draw.sealed(self, receipt, job)
 
 
 class SlowDisk:
@@ -151,7 +151,7 @@ class Counter:
         self.issue = Issue(
             room.clock, HandClock(room.clock), room.store, {UNIT: self.signer}, self.draw,
             self.budget, self.notes, deadline_s=DEADLINE_S, doubles=Doubles(600), **self._bounds,
-        )  # type: ignore[arg-type]  # fmt: skip
+        )  # fmt: skip
 
     # acting
     def call(self, key: str, amount_fen: int = 1234, *, queued: bool = False,

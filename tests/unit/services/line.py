@@ -221,7 +221,7 @@ class Front(Hall):
             path.chmod(0o600)
         settings = load(place / "conf" / "fep.toml")
         self.counter = counter = Counter(place / "site", numbers=0)
-        counter.issue._signers["H001"] = counter.signer  # type: ignore[index]
+        counter.issue._signers["H001"] = counter.signer
         draw = Draw(
             RealEntropy(), settings.units, settings.kinds, settings.provinces, details_max=50
         )

@@ -117,7 +117,7 @@ def test_a_queued_event_without_numbers_stays_queued(counter: Counter):
 
 def _settled(counter: Counter, draft: object) -> list[str]:
     told: list[str] = []
-    counter.issue.issue(draft, queued=True).addCallbacks(  # type: ignore[arg-type]
+    counter.issue.issue(draft, queued=True).addCallbacks(
         lambda answer: told.append(answer[0].number),
         lambda failure: told.append(failure.value.code),
     )

@@ -47,7 +47,7 @@ class Desk:
     def _make(self) -> Queue:
         counter = self.counter
         return Queue(counter.room.clock, counter.room.store, counter.issue, self.draw,
-                     counter.notes)  # type: ignore[arg-type]  # fmt: skip
+                     counter.notes)  # fmt: skip
 
     def submit(self, *keys: str) -> list[Any]:
         """Submit events; answers their states, or the fault's code."""

@@ -255,7 +255,7 @@ def _commit(commits: Commits, reactor: Clock, seconds: float) -> tuple[Deferred[
 
 def test_quick_commits_stay_on_the_reactor_thread(tmp_path: Path):
     reactor, pool = _ThreadedClock(), _Pool()
-    commits: Any = Commits(reactor, pool)  # type: ignore[arg-type]
+    commits: Any = Commits(reactor, pool)
     for _ in range(3):
         done, ran = _commit(commits, reactor, opening.SLOW_COMMIT_S / 2)
         assert (["commit"], True) == (ran, done.called)
@@ -264,7 +264,7 @@ def test_quick_commits_stay_on_the_reactor_thread(tmp_path: Path):
 
 def test_a_slow_commit_moves_the_next_ones_to_the_thread_for_a_while():
     reactor, pool = _ThreadedClock(), _Pool()
-    commits: Any = Commits(reactor, pool)  # type: ignore[arg-type]
+    commits: Any = Commits(reactor, pool)
     _commit(commits, reactor, opening.SLOW_COMMIT_S * 2)
 
     done, ran = _commit(commits, reactor, 0.5)
