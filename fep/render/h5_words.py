@@ -26,7 +26,8 @@ ZH: Mapping[str, str] = {
     "applied": "已上报", "supervised": "已监制", "offline_mark": "离线开具，联网后可查验",
     "none": "没有这张票据", "none_hint": "请核对网址是否完整，或向开票单位询问",
     "busy": "现在打开的人较多", "busy_hint": "请过几秒再试", "many": "尝试次数过多",
-    "many_hint": "请一分钟后再试", "broken": "暂时无法显示", "broken_hint": "请稍后再试，或到窗口打印",
+    "many_hint": "请一分钟后再试", "broken": "暂时无法显示",
+    "broken_hint": "请稍后再试，或到窗口打印",
     "method": "不支持的请求", "method_hint": "请用浏览器打开票据网址",
 }  # fmt: skip
 

@@ -114,6 +114,11 @@ class Issue:
             for waiter, _ in entry.waiters:
                 self._bound(entry, waiter)
 
+    @property
+    def stopping(self) -> bool:
+        """Say whether new events are refused because the node stops."""
+        return self._closing is not None
+
     def stats(self) -> dict[str, int]:
         """Return counters since start and what is under way."""
         return {

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ from fep.services.signing import SignerFiles, UnitSigner, signer_fault
 from fep.services.specimen import admit, test_units
 from fep.services.spool import Spool
 from fep.services.uplink import Uplink
+from fep.services.web_build import addresses, make_web, tokens_of, unable_to_issue
 from fep.services.window import Window
 from fep.settings import Settings, read_secret
 from fep.store.certificates import certificate_txn
@@ -116,6 +118,8 @@ class Node:
         if not self.fence.closed:
             await self._go()
         await self.intake.open(self._doors())
+        if self.web is not None:
+            await self.web.open()
         self._log.info("node.ready", version=__version__, data=str(data))
 
     async def _go(self) -> None:
@@ -169,7 +173,9 @@ class Node:
             unable=self._unsignable,
         )  # fmt: skip
         self.queue = Queue(self._reactor, self.store, self.issue, draw, self._log)
-        self.faces = Faces(s.units, s.kinds, s.provinces, self._offline)
+        tokens = tokens_of(s, self._entropy, self._log)
+        self._url_of = addresses(s, tokens)
+        self.faces = Faces(s.units, s.kinds, s.provinces, self._offline, self._url_of)
         self.spool = Spool(
             self._reactor, self._clock, self._entropy, self.store, s.devices,
             self.faces.view_q, self._rasteriser, self._log,
@@ -178,7 +184,8 @@ class Node:
         parts = Parts(s, self._reactor, self._clock, self._entropy, self.store, self._log,
                       self._threads)  # fmt: skip
         self.uplink = make_uplink(parts, self.budget, self._granted_txn)
-        window = Window(self.store, self.issue, self.queue, draw, self._clock, __version__)
+        window = Window(self.store, self.issue, self.queue, draw, self._clock, __version__,
+                        self._url_of)  # fmt: skip
         self.intake = Intake(
             self._reactor, self._entropy, Callers(self._clock, _callers(s)),
             Methods(
@@ -191,12 +198,15 @@ class Node:
             version=__version__, connections_max=s.api.max_connections,
             control_group=s.api.control_group,
         )  # fmt: skip
+        self.web = make_web(self._reactor, self._clock, s, tokens, self._desk(), self._unable,
+                            self._log)  # fmt: skip
 
     def _desk(self) -> DeskContext:
         return DeskContext(
             settings=self.settings, store=self.store, clock=self._clock, issue=self.issue,
             spool=self.spool, uplink=self.uplink, started_at=self.started_at,
             selfcheck=lambda: self.checks, version=__version__, signers=self.signers,
+            url_of=self._url_of,
             numbers_came=self._numbers_came, fence=self.fence,
         )  # fmt: skip
 
@@ -236,6 +246,10 @@ class Node:
     def _unsignable(self, unit: str) -> Refused | None:
         signer = self.signers.get(unit)
         return signer_fault(signer) if signer is not None else None
+
+    def _unable(self) -> list[str]:
+        signers = [partial(signer_fault, signer) for signer in self.signers.values()]
+        return unable_to_issue(self.issue, self.store, signers)
 
     def _granted_txn(self, tx: Tx, grant: Grant) -> bool:
         """A block from the platform: the queue looks again once it is committed."""
@@ -292,6 +306,8 @@ class Node:
             await self.uplink.stop()
         await gatherResults([signer.stop() for signer in self.signers.values()])
         self._rasteriser.close()
+        if self.web is not None:  # last of the doors: /healthz says that we stop
+            await self.web.close()
         if not self.store.dead:
             self.store.do("node.stop", _note_txn, "node.stopped", why)
             await self.store.drained()

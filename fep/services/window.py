@@ -15,6 +15,7 @@ from fep.services.drafting import Draw
 from fep.services.issue import Issue
 from fep.services.methods import Method
 from fep.services.queue import Queue
+from fep.services.web_token import UrlOf, no_url
 from fep.store import find, receipts
 from fep.store.writer import Store
 from fep.wire.fields import Fields
@@ -24,13 +25,14 @@ class Window:
     """`receipt.*` and `event.*` of the spine."""
 
     def __init__(self, store: Store, issue: Issue, queue: Queue, draw: Draw, clock: Clock,
-                 version: str) -> None:  # fmt: skip
+                 version: str, url_of: UrlOf = no_url) -> None:  # fmt: skip
         self._store = store
         self._issue = issue
         self._queue = queue
         self._draw = draw
         self._clock = clock
         self._version = version
+        self._url_of = url_of
 
     def methods(self) -> dict[str, Method]:
         """Return the table of these methods."""
@@ -51,7 +53,7 @@ class Window:
         done: Deferred[Any] = self._issue.issue(draft)
         if caller.queue:
             done.addErrback(self._queue_instead, draft)
-        return done.addCallback(_issued)
+        return done.addCallback(self._issued)
 
     def _queue_instead(self, failure: Any, draft: Any) -> Any:
         """A caller with `queue = true` gets a durable event where others get a retry later."""
@@ -82,7 +84,18 @@ class Window:
             raise refuse("REQ_FIELD_MISSING", field="code+number | unit+key")
         if found is None or not caller.sees(found.unit):
             raise refuse("RCP_UNKNOWN")
-        return {"receipt": found.told()}
+        return {"receipt": self._told(found)}
+
+    def _told(self, receipt: Receipt) -> dict[str, object]:
+        """Return what the caller is told, with the address of the page where there is one."""
+        url = self._url_of(receipt)
+        return {**receipt.told(), "url": url} if url else receipt.told()
+
+    def _issued(self, answer: Any) -> dict[str, Any]:
+        first, second = answer
+        if isinstance(first, Receipt):
+            return {"receipt": self._told(first), "repeated": second}
+        return {"event": {"id": first, "state": second}, "queued": True}
 
     def find(self, caller: Caller, params: Any) -> dict[str, Any]:
         """`receipt.find`: newest first, paged by `cursor`."""
