@@ -142,10 +142,3 @@ class Window:
     def ping(self, _caller: Caller, _params: Any) -> Deferred[dict[str, Any]]:
         """`system.ping`."""
         return succeed({"version": self._version, "at": self._clock.wall().isoformat()})
-
-
-def _issued(answer: Any) -> dict[str, Any]:
-    first, second = answer
-    if isinstance(first, Receipt):
-        return {"receipt": first.told(), "repeated": second}
-    return {"event": {"id": first, "state": second}, "queued": True}
