@@ -24,14 +24,24 @@ _COLUMNS = (
 )  # fmt: skip
 
 
+_LIFE = "fep.cli.ctl_receipts_life"
 _LAZY = {
+    "reverse": Lazy(_LIFE, "reverse", "冲红一张票据", "reverse a receipt as a whole"),
+    "life": Lazy(_LIFE, "life", "冲红、纸质票、入账、核销情况",
+                 "reversal, paper, booking, write-off"),
+    "print": Lazy(_LIFE, "print_", "补打一张（有补打标记）", "print a marked copy"),
+    "rejected": Lazy(_LIFE, "rejected", "平台拒收、等待处理的上报",
+                     "deliveries the platform refused"),
+    "accept": Lazy(_LIFE, "accept", "认可平台的拒收，结案", "take note of a refusal"),
+    "retry": Lazy(_LIFE, "retry", "重新上报被拒收的内容", "send what was refused again"),
     "render": Lazy("fep.cli.ctl_render", "command", "把票据画成 PDF、图片或小票图片",
                    "draw a receipt as PDF, as pictures, or as its slip"),
 }  # fmt: skip
 
 
-@click.group("receipts", cls=Verbs, lazy=_LAZY, zh="票据：列出、查看、查找、导出、出图",
-             en="receipts: list, show, find, export, render")  # fmt: skip
+@click.group("receipts", cls=Verbs, lazy=_LAZY,
+             zh="票据：列出、查看、查找、导出、出图、冲红、补打、拒收处理",
+             en="receipts: list, show, find, export, render, reverse, print, refusals")  # fmt: skip
 def group() -> None:
     """Group the verbs."""
 

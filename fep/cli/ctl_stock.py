@@ -63,9 +63,18 @@ def _numbers(told: dict[str, Any]) -> None:
 @option("--first", required=True, metavar="10 digits", zh="起始号码（10 位）", en="first number")
 @option("--last", required=True, metavar="10 digits", zh="终止号码（10 位）", en="last number")
 @option("--approval", required=True, metavar="NO", zh="批准文号", en="approval number")
+@option("--sheet", is_flag=True, zh="纸质票号段（须给 --point，代码与号码位数照纸质票）",
+        en="paper sheets (needs --point; digits as on the paper)")  # fmt: skip
+@option("--point", default="", zh="开票点（只用于纸质票）", en="point, for sheets only")
 @reason()
-def import_(unit: str, code: str, first: str, last: str, approval: str, reason: str) -> None:
+def import_(unit: str, code: str, first: str, last: str, approval: str, sheet: bool,
+            point: str, reason: str) -> None:  # fmt: skip
     """Import a block."""
+    if sheet:
+        from fep.cli.ctl_paper_sheets import import_sheets
+
+        import_sheets(unit, point, code, first, last, approval, reason)
+        return
     with reached("numbers import") as desk:
         told = desk.call("numbers.import", unit=unit, code=code, first=first, last=last,
                          approval=approval, reason=reason)  # fmt: skip

@@ -26,6 +26,8 @@ _LAZY = {
                      "receipts: list, show, find, export"),
     "numbers": Lazy("fep.cli.ctl_stock", "numbers", "票据号码：库存与号段；导入",
                     "numbers: stock and blocks; import"),
+    "paper": Lazy("fep.cli.ctl_paper_sheets", "group", "纸质票：号段、换开、作废",
+                  "paper sheets: blocks, exchange, void"),
     "kinds": Lazy("fep.cli.ctl_kinds", "group", "票据种类：检查", "kinds of receipt: check"),
     "queue": Lazy("fep.cli.ctl_stock", "queue", "等待开票和被拒绝的业务单",
                   "events that wait, and refused ones"),

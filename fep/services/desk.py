@@ -18,6 +18,7 @@ from fep.domain.faults import Refused, refuse
 from fep.services import (
     desk_journal,
     desk_kinds,
+    desk_life,
     desk_receipts,
     desk_render,
     desk_status,
@@ -34,6 +35,7 @@ METHODS: dict[str, Method] = {
     **desk_stock.METHODS,
     **desk_journal.METHODS,
     **desk_kinds.METHODS,
+    **desk_life.METHODS,
 }
 
 _FIELD = re.compile(r"`([^`]+)`")

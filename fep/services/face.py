@@ -15,8 +15,8 @@ from fep.domain.money import NotMoney, format_fen, parse_fen
 from fep.domain.receipt import Receipt
 from fep.domain.text import mask
 from fep.render.slip import ItemView, ReceiptView
-from fep.services.web_token import UrlOf, no_url
 from fep.services.reversal import any_event_q
+from fep.services.web_token import UrlOf, no_url
 from fep.store import receipts
 
 # facts/standards 9: payChannelCode.

@@ -54,16 +54,18 @@ class Paper:
         return {"sheet": name, "left": left}
 
     def exchange(self, caller: Caller, params: Any) -> Deferred[dict[str, Any]]:
-        """`paper.exchange {unit, code, number, point, sheet?}`."""
+        """`paper.exchange {unit, code, number, point, sheet?, reason?}`."""
         fields = Fields(params)
         unit, point = self._place(caller, fields)
         code, number = _named(fields)
         wanted, who = fields.text("sheet", 40), _who(caller, fields)
+        reason = fields.text("reason", REASON_MAX)
         fields.done()
         place = _at(unit, point, who)
 
         def exchange_txn(tx: Any) -> sheets.Exchanged:
-            return sheets.exchange_txn(tx, place, _standing(tx, unit, code, number), wanted)
+            standing = _standing(tx, unit, code, number)
+            return sheets.exchange_txn(tx, place, standing, wanted, reason)
 
         return self._store.do("paper.exchange", exchange_txn).addCallback(_exchanged)
 

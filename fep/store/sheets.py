@@ -168,7 +168,9 @@ def _sheet(row: Row[tuple[object, ...]]) -> Sheet:
     return Sheet(**{**values, "state": SheetState(values["state"])})
 
 
-def exchange_txn(tx: Tx, place: Place, standing: Standing, wanted: str) -> Exchanged:
+def exchange_txn(
+    tx: Tx, place: Place, standing: Standing, wanted: str, reason: str = ""
+) -> Exchanged:
     """Exchange a receipt for the point's next sheet; `wanted` must be it when it is given.
 
     The same exchange again is answered as it was. Raises Refused LIFE_*, PAPER_*.
@@ -180,7 +182,7 @@ def exchange_txn(tx: Tx, place: Place, standing: Standing, wanted: str) -> Excha
         raise refuse("PAPER_EXCHANGED", receipt=receipt.ref, sheet=standing.sheet)
     _may_exchange(standing)
     taken = _take(tx, place, wanted, receipt)
-    _tell(tx, place, Op.PAPER, receipt, taken, {})
+    _tell(tx, place, Op.PAPER, receipt, taken, {"reason": reason} if reason else {})
     return Exchanged(taken)
 
 

@@ -19,7 +19,8 @@ from typing import Any
 
 TABLES = (
     "event", "receipt", "original", "signature", "certificate", "supervision", "print_job",
-    "print_attempt", "upload", "link_batch", "number_block", "burn", "journal",
+    "print_attempt", "upload", "link_batch", "number_block", "burn", "journal", "reversal",
+    "mark", "sheet_block", "sheet", "sheet_act",
 )  # fmt: skip
 
 

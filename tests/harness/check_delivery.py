@@ -75,7 +75,7 @@ def _all_arrived(world: World) -> Iterator[Violation]:
             if state != "applied":
                 yield Violation("I6", f"{row.ref} took effect, the store says {state}")
         elif row.ref in rejected:
-            if state != "rejected" or not (upload and upload.result):
+            if state not in ("rejected", "closed") or not (upload and upload.result):
                 yield Violation("I6", f"{row.ref} was refused, the store says {state}")
         else:
             yield Violation("I6", f"{row.ref} never reached the province ({state})")

@@ -1,6 +1,6 @@
 """All invariants this system can reach so far, in one call.
 
-I7, I11, I12, I15 and I16 have states no test can reach yet or checks of their own.
+I11, I12, I15 and I16 have states no test can reach yet or checks of their own.
 """
 
 from __future__ import annotations
@@ -12,6 +12,12 @@ from typing import Any
 from tests.harness.check_chain import check_chain
 from tests.harness.check_delivery import check_delivered
 from tests.harness.check_events import check_kept, check_once
+from tests.harness.check_life import (
+    check_money,
+    check_reverse_journalled,
+    check_reversed,
+    check_sheets,
+)
 from tests.harness.check_numbers import check_accounted, check_granted, check_unique
 from tests.harness.check_paper import check_paper
 from tests.harness.check_signatures import check_signed
@@ -30,6 +36,10 @@ CHECKERS: tuple[Callable[[World], Iterator[Violation]], ...] = (
     check_paper,
     check_order,
     check_stopped,
+    check_reversed,
+    check_sheets,
+    check_money,
+    check_reverse_journalled,
 )
 
 
@@ -47,6 +57,6 @@ def check_all(
     quiescent: bool = True,
     outages: tuple[tuple[int, int], ...] = (),
 ) -> list[Violation]:
-    """Return every violation of I1 to I6, I8 to I10, I13 and I14 at a site."""
+    """Return every violation of I1 to I10, I13 and I14 at a site."""
     world = look(site, his_ledger, province_report, paper, quiescent=quiescent, outages=outages)
     return check_world(world)
