@@ -64,17 +64,17 @@ def parse_number(text: str) -> int | None:
 def take(blocks: Blocks, at_ms: int = 0) -> tuple[int, int, Blocks] | None:
     """Give the next number: (number, block id, blocks after it). None when there is none.
 
-    Blocks are used in the order they were granted; a used-up or expired one leaves the tuple.
+    Blocks are used in the order they were granted; a used-up one leaves the tuple. An expired
+    one is passed over and stays: the clock may have been wrong.
     """
-    while blocks and blocks[0].expired(at_ms):
-        blocks = blocks[1:]
-    if not blocks:
-        return None
-    head = blocks[0]
-    assert head.first <= head.next <= head.last, head
-    number = head.next
-    after = replace(head, next=number + 1)
-    return number, head.id, ((after, *blocks[1:]) if after.left else blocks[1:])
+    for place, head in enumerate(blocks):
+        if head.expired(at_ms):
+            continue
+        assert head.first <= head.next <= head.last, head
+        after = replace(head, next=head.next + 1)
+        kept = (after,) if after.left else ()
+        return head.next, head.id, (*blocks[:place], *kept, *blocks[place + 1 :])
+    return None
 
 
 def left(blocks: Blocks) -> int:

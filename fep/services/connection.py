@@ -61,6 +61,9 @@ class Door(Protocol):
     def lost(self, connection: Connection) -> None:
         """Forget a connection."""
 
+    def hold(self, more: int) -> bool:
+        """Count bytes of unfinished lines; False when all connections hold too many."""
+
 
 @implementer(IPushProducer)
 class Connection(TwistedProtocol):
@@ -106,11 +109,18 @@ class Connection(TwistedProtocol):
         self.transport.write(jsonrpc.notify("system.hello", hello))
 
     def dataReceived(self, data: bytes) -> None:
+        before = self._feed.held
         self._waiting.extend(self._feed.feed(data))
+        if not self._door.hold(self._feed.held - before):
+            # All callers together hold more than the node may: this one must come again.
+            self._door.hold(-self._feed.held)
+            self._feed.give_up()
+            self._send(jsonrpc.refusal(None, refuse("BUSY"), self._door.reference()))
         self._work()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._waiting.clear()
+        self._door.hold(-self._feed.held)
         for timer in (self._auth_timer, self._stall_timer):
             if timer is not None:
                 timer.cancel()

@@ -13,10 +13,11 @@ class Doubles:
 
     def __init__(self, window_s: int) -> None:
         self._window_ms = window_s * 1000
-        self._seen: OrderedDict[bytes, tuple[str, int]] = OrderedDict()
+        self._seen: OrderedDict[tuple[str, bytes], tuple[str, int]] = OrderedDict()
 
-    def seen(self, digest: bytes, key: str, at_ms: int) -> str:
-        """Remember an event; return the other key when its content was seen lately."""
+    def seen(self, unit: str, content: bytes, key: str, at_ms: int) -> str:
+        """Remember an event; return the other key when its unit saw its content lately."""
+        digest = (unit, content)
         before = self._seen.pop(digest, None)
         self._seen[digest] = (key, at_ms)
         while self._seen:

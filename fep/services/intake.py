@@ -56,6 +56,7 @@ class Intake:
         *,
         version: str,
         connections_max: int,
+        held_max: int = 67_108_864,
         control_group: str = "",
     ) -> None:
         self._reactor = reactor
@@ -65,6 +66,8 @@ class Intake:
         self._log = log
         self._control_group = control_group
         self._ports: list[Any] = []
+        self._held = 0
+        self._held_max = held_max
         self._idle: Deferred[None] | None = None
         self._closing = False
         self.bounds = bounds
@@ -123,6 +126,11 @@ class Intake:
             idle, self._idle = self._idle, None
             idle.callback(None)
 
+    def hold(self, more: int) -> bool:
+        """Count bytes of unfinished lines over all connections; False when they are too many."""
+        self._held += more
+        return more <= 0 or self._held <= self._held_max
+
     def reference(self) -> str:
         """Return a correlation id that the log and the caller share."""
         return self._entropy.token(5).hex()
@@ -164,6 +172,7 @@ class _Door:
         self.reference = intake.reference
         self.call = intake.call
         self.lost = intake.drop
+        self.hold = intake.hold
 
     def greet(self, connection: Connection) -> Caller | None:
         self._intake.take(connection)

@@ -72,6 +72,7 @@ class Issue:
         self._recovering = self._recovered_to = 0
         self._recover_more = False
         self.fenced = ""
+        self.held: Refused | None = None  # why nothing new is issued until a person confirms
         self.on_sealed: list[Callable[[Receipt], None]] = []
         self.issued = 0
         self.refused = 0
@@ -158,6 +159,10 @@ class Issue:
         self.fenced = self._store.fenced = ""
         self._log.warning("issue.unfenced")
 
+    def hold(self, refused: Refused | None) -> None:
+        """Refuse new events with this until it is taken back with None."""
+        self.held = refused
+
     def stop(self) -> Deferred[None]:
         """Refuse new events, finish those under way, then fire."""
         self._closing = Deferred()
@@ -174,6 +179,8 @@ class Issue:
         if self.fenced or self._store.fenced:
             self.fence(self.fenced or self._store.fenced)
             return refuse("FENCED", why=self.fenced)
+        if self.held is not None:
+            return self.held
         unsignable = self._unsignable(draft.unit)
         if unsignable is not None:  # a number given now would only be burned
             return unsignable
@@ -198,6 +205,9 @@ class Issue:
             entry.waiters[:] = [each for each in entry.waiters if each[0] is not waiter]
             waiter.errback(refuse("BUSY"))
 
+        if self._deadline_s <= 0:
+            return
+
         def answered(result: Any) -> Any:
             if call.active():
                 call.cancel()
@@ -208,10 +218,8 @@ class Issue:
 
     def _freeze(self, entry: Inflight, draft: issuing.Draft) -> None:
         work = self._store.group("freeze", issuing.freeze_txn, draft)
-        work.addCallbacks(
-            lambda frozen: self._frozen(entry, frozen),
-            lambda failure: self._failed(entry, failure),
-        )
+        work.addCallback(lambda frozen: self._frozen(entry, frozen))
+        work.addErrback(lambda failure: self._failed(entry, failure))
 
     def _frozen(self, entry: Inflight, frozen: issuing.Frozen) -> None:
         receipt = entry.receipt = frozen.receipt
@@ -223,7 +231,7 @@ class Issue:
             original = self._store.read(receipts.original_q, receipt.id)
         else:
             original = frozen.original
-            double = self._doubles.seen(entry.digest, entry.key, receipt.issued_at)
+            double = self._doubles.seen(entry.unit, entry.digest, entry.key, receipt.issued_at)
             if double:
                 self._note_double(receipt, double)
         if frozen.queued and not entry.queued:  # a durable row: its caller may go, it stays
@@ -246,6 +254,7 @@ class Issue:
             lambda der: self._seal(entry, signer, der),
             lambda failure: self._unsigned(entry, failure),
         )
+        work.addErrback(lambda failure: self._failed(entry, failure))
 
     def _seal(self, entry: Inflight, signer: UnitSigner, der: bytes) -> None:
         if entry.phase is not Phase.SIGNING or entry.receipt is None:
@@ -253,10 +262,8 @@ class Issue:
         entry.phase = Phase.SEALING
         seal = issuing.Seal(entry.receipt, signer.cert_id, der, *self._draw.effects(entry))
         work = self._store.group("seal", issuing.seal_txn, seal)
-        work.addCallbacks(
-            lambda job: self._sealed(entry, job),
-            lambda failure: self._failed(entry, failure),
-        )
+        work.addCallback(lambda job: self._sealed(entry, job))
+        work.addErrback(lambda failure: self._failed(entry, failure))
 
     def _sealed(self, entry: Inflight, job: int | None) -> None:
         assert entry.receipt is not None
@@ -264,7 +271,10 @@ class Issue:
         self.issued += 1
         self._finish(entry, receipt, repeated=False)
         for listener in self.on_sealed:
-            listener(receipt)
+            try:
+                listener(receipt)
+            except Exception as error:  # what follows a receipt never unmakes it
+                self._log.error("issue.listener", why=repr(error)[:200])
 
     # what may go wrong
     def _unsigned(self, entry: Inflight, failure: Failure) -> None:
@@ -287,7 +297,10 @@ class Issue:
 
     def _failed(self, entry: Inflight, failure: Failure) -> None:
         error = failure.value
-        if entry.phase is Phase.FREEZING:
+        if entry.phase is Phase.ENDED:  # answered already: only the log is left to tell
+            self._log.error("issue.after", failure=failure.getTraceback()[-2000:])
+            return
+        if entry.phase is Phase.FREEZING and entry.receipt is None:
             self._give_back(entry)
         if isinstance(error, Refused):
             self._drop(entry, error)

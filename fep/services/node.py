@@ -23,11 +23,13 @@ from fep.crypto import selftest
 from fep.domain.calendar import to_ms
 from fep.domain.faults import Refused, refuse
 from fep.domain.link import LinkState
+from fep.domain.link_budget import MS_PER_HOUR
 from fep.env import write_durably
 from fep.ports import Clock, Entropy
 from fep.services import selfcheck
 from fep.services.budget import RunningBudget, unanswered_q
 from fep.services.callers import Caller, Callers
+from fep.services.clockwatch import ClockWatch
 from fep.services.connection import Bounds
 from fep.services.desk import methods as desk_methods
 from fep.services.desk_context import DeskContext
@@ -45,6 +47,7 @@ from fep.services.reversal import Reversals
 from fep.services.signing import SignerFiles, UnitSigner, signer_fault
 from fep.services.specimen import admit, test_units
 from fep.services.spool import Spool
+from fep.services.ticker import Ticker
 from fep.services.uplink import Uplink
 from fep.services.web_build import addresses, make_web, tokens_of, unable_to_issue
 from fep.services.window import Window
@@ -53,11 +56,13 @@ from fep.store.certificates import certificate_txn
 from fep.store.lock import DataLock, Locked
 from fep.store.numbers import Grant, grant_txn
 from fep.store.opening import open_store
+from fep.store.receipts import recent_digests_q
 from fep.store.specimen import grant_refused_txn
 from fep.store.tx import Tx
 
 STOP_NOTE = "last-stop.json"
 LOCK_TRIES, LOCK_PAUSE_S = 50, 0.1
+DOUBLES_AT_START = 5000
 
 
 class Node:
@@ -107,12 +112,13 @@ class Node:
             pool=self._pool,
         )  # fmt: skip
         self.fence = Fence(
-            self._reactor, self._entropy, self.store, self.settings.node.witness, self._log,
+            self._entropy, self.store, self.settings.node.witness, self._log,
             now_ms=self.now_ms, threads=self._threads,
         )  # fmt: skip
         self._build()
         self.fence.on_lifted = self._lifted
         await self.fence.start(self.issue)
+        self._watch_clock()
         await self._open_signers()
         self.store.do("node.start", _note_txn, "node.started", __version__)
         if not self.fence.closed:
@@ -129,6 +135,16 @@ class Node:
         if self.uplink is not None:
             self.uplink.start()
         self.queue.wake()
+
+    def _watch_clock(self) -> None:
+        """Begin to watch the wall clock; time we were down counts as time offline."""
+        self.clockwatch.start(self.fence.last_seen_ms)
+        absent_ms = self.clockwatch.absent_ms
+        if self.uplink is not None:
+            hours = self.budget.limits.hours or 0
+            self.uplink.absent(hours * MS_PER_HOUR if absent_ms is None else absent_ms)
+        self.ticker.add(self.fence.tick)
+        self.ticker.add(self.clockwatch.tick)
 
     def _lifted(self) -> None:
         """The fence is lifted: go on as after a start."""
@@ -169,8 +185,13 @@ class Node:
         self.issue = Issue(
             self._reactor, self._clock, self.store, self.signers, draw, self.budget, self._log,
             deadline_s=s.api.deadline_s, events_max=s.api.queue_events,
-            bytes_max=s.api.queue_bytes, doubles=Doubles(s.issue.suspected_double_s),
+            bytes_max=s.api.queue_bytes, doubles=self._doubles(),
             unable=self._unsignable,
+        )  # fmt: skip
+        self.ticker = Ticker(self._reactor, self._log)
+        self.clockwatch = ClockWatch(
+            self._clock, self.store, s.clock, self._log, hold=self._held,
+            offset_ms=lambda: self.uplink.offset_ms() if self.uplink is not None else None,
         )  # fmt: skip
         self.queue = Queue(self._reactor, self.store, self.issue, draw, self._log)
         tokens = tokens_of(s, self._entropy, self._log)
@@ -196,10 +217,20 @@ class Node:
             ),
             Bounds(s.api.max_line_bytes, s.api.max_outstanding), self._log,
             version=__version__, connections_max=s.api.max_connections,
+            held_max=s.api.queue_bytes,
             control_group=s.api.control_group,
         )  # fmt: skip
         self.web = make_web(self._reactor, self._clock, s, tokens, self._desk(), self._unable,
                             self._log)  # fmt: skip
+
+    def _doubles(self) -> Doubles:
+        """Return the memory of suspected doubles, with what it knew before the restart."""
+        window_s = self.settings.issue.suspected_double_s
+        since_ms = self.now_ms() - window_s * 1000
+        doubles = Doubles(window_s)
+        for recent in self.store.read(recent_digests_q, since_ms, DOUBLES_AT_START):
+            doubles.seen(*recent)
+        return doubles
 
     def _desk(self) -> DeskContext:
         return DeskContext(
@@ -208,6 +239,7 @@ class Node:
             selfcheck=lambda: self.checks, version=__version__, signers=self.signers,
             url_of=self._url_of,
             numbers_came=self._numbers_came, fence=self.fence,
+            clockwatch=self.clockwatch, budget=self.budget,
         )  # fmt: skip
 
     async def _open_signers(self) -> None:
@@ -241,7 +273,12 @@ class Node:
     def _offline_ms(self) -> int:
         if self.uplink is not None:
             return self.uplink.offline_ms()
-        return max(self.now_ms() - self._first_start, 0)
+        return max(self.clockwatch.steady_ms() - self._first_start, 0)
+
+    def _held(self, refused: Refused | None) -> None:
+        self.issue.hold(refused)
+        if refused is None:
+            self.queue.wake()
 
     def _unsignable(self, unit: str) -> Refused | None:
         signer = self.signers.get(unit)
@@ -297,6 +334,8 @@ class Node:
         """Drain, then close: nothing that was taken stays unanswered."""
         self._log.info("node.stopping", why=why)
         await self.intake.close_doors()
+        self.ticker.stop()
+        self.clockwatch.stop()
         self.queue.stop()
         await self.issue.stop()
         await self.store.drained()

@@ -211,7 +211,9 @@ class DeviceLoop:
             outcome=result.outcome.value, fault=result.fault,
             ms=round((self._clock.mono() - begun_at) * 1000),
         )  # fmt: skip
-        of_job = result.fault.startswith(("PRN_CHAR", "PRN_TEXT", "PRN_TOO", "PRN_GLYPHS"))
+        of_job = isinstance(paper, PrintResult) or result.fault.startswith(
+            ("PRN_CHAR", "PRN_TEXT", "PRN_TOO", "PRN_GLYPHS")
+        )
         self._learn(() if of_job or not result.fault else (result.fault,))
         if after.state is JobState.DUE and not of_job:
             await self._pause(self._pause_s())

@@ -205,7 +205,7 @@ def _freeze(tx: Tx, rows: _Rows, draft: Draft, entry: Known | None) -> Frozen | 
         return refuse("NUM_NONE", code=code)
     number, block_id, after = taken
     tx.heads.blocks[block_key] = after
-    open_still = bool(after) and after[0].id == block_id
+    open_still = any(block.id == block_id for block in after)
     rows.blocks[block_id] = (
         number + 1,
         (BlockState.ACTIVE if open_still else BlockState.EXHAUSTED).value,

@@ -151,12 +151,14 @@ def queued_q(conn: Connection, after: int, limit: int) -> list[EventRow]:
     return [_as_event(row) for row in rows]
 
 
-def recent_digests_q(conn: Connection, since_ms: int, limit: int) -> list[tuple[bytes, str, int]]:
-    """Return (digest, key, received_at) of the newest events since a time, oldest first."""
+def recent_digests_q(
+    conn: Connection, since_ms: int, limit: int
+) -> list[tuple[str, bytes, str, int]]:
+    """Return (unit, digest, key, received_at) of the newest events, oldest first."""
     rows = conn.execute(
-        select(event.c.digest, event.c.key, event.c.received_at)
+        select(event.c.unit, event.c.digest, event.c.key, event.c.received_at)
         .order_by(event.c.id.desc())
         .limit(limit)
     )
-    found = [(bytes(d), k, at) for d, k, at in rows if at >= since_ms]
+    found = [(u, bytes(d), k, at) for u, d, k, at in rows if at >= since_ms]
     return found[::-1]

@@ -101,6 +101,10 @@ class Store:
         assert threading.get_ident() == self._thread, "the store belongs to the reactor thread"
         try:
             return fn(self._reader, *args)
+        except DBAPIError as error:
+            if not self.dead and _store_failed(error):
+                self._die([], error)
+            raise
         finally:
             self._reader.rollback()
 
@@ -175,12 +179,17 @@ class Store:
     def _undone(self, works: list[Work], error: Exception) -> None:
         if isinstance(error, Fence):
             self.fenced = str(error)
+            # No neighbour of it gets a number any more; seals and notes go on.
+            for work in works:
+                if work.name == "freeze":
+                    work.done.errback(error)
+            works = [work for work in works if work.name != "freeze"]
         elif _store_failed(error):
             self._die(works, error)
             return
         if len(works) == 1:
             works[0].done.errback(error)
-        else:
+        elif works:
             # One a turn of the reactor: a long group would outgrow the stack otherwise.
             self._pending.extendleft(reversed(works))
             self._suspects = len(works)

@@ -31,6 +31,16 @@ class LineFeed:
         self._rest = bytearray()
         self._skipping = False
 
+    @property
+    def held(self) -> int:
+        """Return how many bytes of an unfinished line are kept."""
+        return len(self._rest)
+
+    def give_up(self) -> None:
+        """Let go of the unfinished line; its end will be reported as one too long."""
+        self._rest.clear()
+        self._skipping = True
+
     def feed(self, data: bytes) -> list[bytes | None]:
         """Return complete lines without their end; None stands for one too long."""
         lines: list[bytes | None] = []

@@ -88,6 +88,9 @@ class _Door:
     def lost(self, _connection: Connection) -> None:
         pass
 
+    def hold(self, _more: int) -> bool:
+        return True
+
 
 class _Log:
     def __getattr__(self, _name: str) -> Any:
