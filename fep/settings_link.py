@@ -62,11 +62,13 @@ class OfflineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     hours_max: Annotated[int, Meta(ge=0)] = 336
     count_max: Annotated[int, Meta(ge=0)] = 0
     amount_max: str = ""  # yuan, like "100000.00"
+    single_max: str = ""  # yuan, one receipt while the platform is away
 
     def __post_init__(self) -> None:
         """Refuse an amount that is none; msgspec names the key's place."""
-        if self.amount_max:
-            parse_fen(self.amount_max)
+        for amount in (self.amount_max, self.single_max):
+            if amount:
+                parse_fen(amount)
 
     def budget(self) -> OfflineBudget:
         """Return the limits as the domain counts them."""
@@ -74,4 +76,5 @@ class OfflineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
             self.hours_max or None,
             self.count_max or None,
             parse_fen(self.amount_max) if self.amount_max else None,
+            parse_fen(self.single_max) if self.single_max else None,
         )

@@ -2,7 +2,8 @@
 
 Hours count since the platform was last heard, monotonically. Count and amount are those of
 receipts without the platform's answer, online or not, so a flapping link gains nothing.
-Limits signed by a platform bind; ours may only be tighter.
+Limits signed by a platform bind; ours may only be tighter. The limit of a single receipt holds
+while the platform has been silent for AWAY_MS.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from fep.domain.money import Fen, format_fen
 MS_PER_HOUR: Final = 3_600_000
 WARN_PERCENT: Final = (50, 80, 95)
 USED_UP: Final = 100
+AWAY_MS: Final = 120_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class OfflineBudget:
     hours: int | None = 336
     count: int | None = None
     amount_fen: Fen | None = None
+    single_fen: Fen | None = None
 
     def bound_by(self, other: OfflineBudget) -> OfflineBudget:
         """Return the tighter of both, limit by limit."""
@@ -41,6 +44,7 @@ class OfflineBudget:
             _tighter(self.hours, other.hours),
             _tighter(self.count, other.count),
             _tighter(self.amount_fen, other.amount_fen),
+            _tighter(self.single_fen, other.single_fen),
         )
 
     def verdict(self, use: OfflineUse, amount_fen: Fen) -> Refused | None:
@@ -51,6 +55,9 @@ class OfflineBudget:
             return refuse("OFF_COUNT", count=self.count)
         if self.amount_fen is not None and use.amount_fen + amount_fen > self.amount_fen:
             return refuse("OFF_AMOUNT", amount=format_fen(self.amount_fen))
+        away = use.offline_ms >= AWAY_MS
+        if away and self.single_fen is not None and amount_fen > self.single_fen:
+            return refuse("OFF_SINGLE", amount=format_fen(self.single_fen))
         return None
 
     def used_percent(self, use: OfflineUse) -> int:

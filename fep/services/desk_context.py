@@ -19,6 +19,7 @@ import msgspec
 from fep.domain.calendar import to_ms
 from fep.domain.faults import Refused
 from fep.domain.faults_desk import desk_refuse
+from fep.domain.link_budget import OfflineBudget, OfflineUse
 from fep.ports import Clock
 from fep.services.web_token import UrlOf, no_url
 
@@ -98,6 +99,26 @@ class FenceDoor(Protocol):
         """Take two people's word that it may."""
 
 
+class ClockDoor(Protocol):
+    """What the desk asks of the watch over the clock."""
+
+    fault: Refused | None
+    steps: int
+    last_step: tuple[int, int] | None
+
+    def confirm(self, reason: str, who: str) -> Awaitable[dict[str, Any]]:
+        """Take a person's word that the clock is right."""
+
+
+class BudgetDoor(Protocol):
+    """What the desk asks of the offline budget."""
+
+    limits: OfflineBudget
+
+    def use(self) -> OfflineUse:
+        """Return what is used of it."""
+
+
 @dataclass(slots=True)
 class Grants:
     """Journal records that allow unmasked reading for a short while."""
@@ -159,6 +180,8 @@ class DeskContext:
     grants: Grants | None = None
     stopped: Mapping[str, object] = field(default_factory=dict)
     fence: FenceDoor | None = None
+    clockwatch: ClockDoor | None = None
+    budget: BudgetDoor | None = None
 
     @property
     def live(self) -> bool:

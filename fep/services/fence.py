@@ -24,7 +24,6 @@ from fep.store.fencing import Lift, Lifted, lift_txn, named_txn, side_q, spans_q
 from fep.store.tx import Tx
 from fep.store.writer import Store
 
-SYNC_EVERY_S = 1.0
 NAME_BYTES = 8
 
 
@@ -43,15 +42,13 @@ class Gate(Protocol):
 class Fence:
     """Watches over one store; made when it is open, before anything is written."""
 
-    def __init__(self, reactor: Any, entropy: Entropy, store: Store, directory: Path, log: Any,
+    def __init__(self, entropy: Entropy, store: Store, directory: Path, log: Any,
                  *, now_ms: Callable[[], int], threads: bool) -> None:  # fmt: skip
-        self._reactor = reactor
         self._entropy = entropy
         self._store = store
         self._log = log
         self._work: Callable[..., Deferred[Any]] = deferToThread if threads else execute
         self._gate: Gate | None = None
-        self._timer: Any = None
         self._seen: Testimony | None = None
         self._side = StoreSide("", 0, 0)
         self.finding = Finding.NEW
@@ -93,13 +90,19 @@ class Fence:
             self._side = self._store.read(side_q, 0)
         self._begin()
         self._store.after_commit.append(self.witness.committed)
-        self._timer = self._reactor.callLater(SYNC_EVERY_S, self._tick)
+
+    def tick(self) -> None:
+        """Make the last second's lines durable; try a lost witness again."""
+        if self.closed:
+            return
+        if not self.witness.open:
+            self._reopen()
+            return
+        done = self._work(self.witness.syncer())
+        done.addErrback(self._unsynced)
 
     def stop(self) -> None:
         """Make the last lines durable and let go of the file."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         self.witness.close()
 
     # from two people
@@ -126,7 +129,6 @@ class Fence:
         assert self._gate is not None
         if was_closed:
             self._store.after_commit.append(self.witness.committed)
-            self._timer = self._reactor.callLater(SYNC_EVERY_S, self._tick)
         self._gate.unfence()
         self._log.warning("fence.lifted", cause=cause, blocks=done.blocks, numbers=done.numbers)
         if was_closed:
@@ -157,14 +159,6 @@ class Fence:
     def _lost(self, error: OSError) -> None:
         """The witness cannot be written: nothing may be given unseen."""
         self._close(refuse("FENCE_WITNESS", why=error, path=self.witness.directory))
-
-    def _tick(self) -> None:
-        self._timer = self._reactor.callLater(SYNC_EVERY_S, self._tick)
-        if not self.witness.open:
-            self._reopen()
-            return
-        done = self._work(self.witness.syncer())
-        done.addErrback(self._unsynced)
 
     def _unsynced(self, failure: Failure) -> None:
         self.witness.close()

@@ -130,6 +130,14 @@ class Uplink:
         """Return milliseconds since the platform was last heard (or the first start)."""
         return self._pulse.silent_ms()
 
+    def absent(self, gap_ms: int) -> None:
+        """Count at least this much of silence for the time before this start."""
+        self._pulse.absent(gap_ms)
+
+    def offset_ms(self) -> int | None:
+        """Return platform time minus ours, None before the platform was ever heard."""
+        return self._pulse.offset_ms if self._pulse.last_heard_at else None
+
     # from Desk
     async def pause(self, reason: str, by: str) -> LinkStatus:
         """Make no new batches; arrivals, answers and repeats go on. Until `resume`."""

@@ -33,6 +33,7 @@ class Pulse:
         self.quarantined = 0
         self._damaged_s: float | None = None
         self._silent_ms = 0  # at `_anchor_s`
+        self._kept_ms = 0  # of it, from before this start
         self._anchor_s = ends.clock.mono()
         self.transport_out = Head()
         self.transport_in = Head()
@@ -52,7 +53,12 @@ class Pulse:
             self.stopped_in = reason if reason == CHAIN else ""
             self.stopped_out = reason if reason != CHAIN else ""
         since = (kept.last_heard_at or kept.standing.since_at) + kept.offline_ms
+        self._kept_ms = kept.offline_ms
         self._silent_ms = kept.offline_ms + max(0, self._ends.now_ms() - since)
+
+    def absent(self, gap_ms: int) -> None:
+        """Count at least this much for the time we were down, whatever the wall clock says."""
+        self._silent_ms = max(self._silent_ms, self._kept_ms + gap_ms)
 
     # from Inbox
     def heard(self, header: Header) -> bool:

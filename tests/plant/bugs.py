@@ -78,8 +78,8 @@ def number_skipped(soil: Soil) -> None:
     """Now and then the allocator loses a number."""
     take, due = issuing.take, _nth(7)
 
-    def skipping(blocks: Any) -> Any:
-        taken = take(blocks)
+    def skipping(blocks: Any, at_ms: int = 0) -> Any:
+        taken = take(blocks, at_ms)
         return take(taken[2]) if taken and taken[2] and due() else taken
 
     soil(issuing, "take", skipping)
@@ -90,8 +90,8 @@ def number_not_granted(soil: Soil) -> None:
     """Now and then the allocator makes a number up."""
     take, due = issuing.take, _nth(7)
 
-    def inventing(blocks: Any) -> Any:
-        taken = take(blocks)
+    def inventing(blocks: Any, at_ms: int = 0) -> Any:
+        taken = take(blocks, at_ms)
         return (taken[0] + 70_000, *taken[1:]) if taken and due() else taken
 
     soil(issuing, "take", inventing)
