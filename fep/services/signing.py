@@ -8,6 +8,7 @@ than `PENDING_MAX` waiting digests are refused as BUSY.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ from fep.domain.faults import Refused, refuse
 from fep.services.signer_process import ANSWER, REQUEST
 
 PENDING_MAX = 4096
+NOT_INHERITED = ("PYTHON", "NOTIFY_SOCKET", "WATCHDOG_", "LISTEN_")
+HUNG_S = 10.0
 RESTART_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
@@ -54,6 +57,8 @@ class UnitSigner:
         self._child: _Child | None = None
         self._failures = 0
         self._restart: Any = None
+        self._hung: Any = None
+        self._answers = 0
         self._stopping: Deferred[None] | None = None
 
     # from node
@@ -62,12 +67,12 @@ class UnitSigner:
         self.state = "starting"
         self._restart = None
         self._child = _Child(self)
-        # PYTHON* variables of the daemon's own start must not steer the key holder.
+        # Neither Python's switches nor systemd's socket are the key holder's business.
         self._reactor.spawnProcess(
             self._child,
             sys.executable,
             [sys.executable, "-P", "-m", "fep.services.signer_process"],
-            env=None,
+            env={k: v for k, v in os.environ.items() if not k.startswith(NOT_INHERITED)},
             childFDs={0: "w", 1: "r", 2: 2},
         )
         config = {
@@ -83,12 +88,19 @@ class UnitSigner:
         if self._restart is not None:
             self._restart.cancel()
             self._restart = None
+        self._calm()
         self._stopping = done
         if self._child is None:
             self._stopped(done)
         else:
             self._child.close()
+            self._hung = self._reactor.callLater(HUNG_S, self._child.kill)
         return done
+
+    def _calm(self) -> None:
+        if self._hung is not None and self._hung.active():
+            self._hung.cancel()
+        self._hung = None
 
     @property
     def failures(self) -> int:
@@ -114,7 +126,20 @@ class UnitSigner:
         self._pending[call_id] = (digest, done)
         if self._child is not None and self.state == "ready":
             self._child.send(REQUEST.pack(call_id, digest))
+            if self._hung is None:
+                self._hung = self._reactor.callLater(HUNG_S, self._look, self._answers)
         return done
+
+    def _look(self, answers: int) -> None:
+        """A child that has been asked and says nothing is hung: another one takes over."""
+        self._hung = None
+        if self._child is None or not self._pending or self._stopping is not None:
+            return
+        if self._answers == answers and self.state == "ready":
+            self._log.error("signer.hung", unit=self._files.unit, waiting=len(self._pending))
+            self._child.kill()
+            return
+        self._hung = self._reactor.callLater(HUNG_S, self._look, self._answers)
 
     # from child
     def opened(self, told: dict[str, Any]) -> None:
@@ -132,6 +157,7 @@ class UnitSigner:
 
     def signed(self, call_id: int, der: bytes) -> None:
         """Hand a signature to who waits for it; one that nobody waits for is dropped."""
+        self._answers += 1
         entry = self._pending.pop(call_id, None)
         if entry is None:
             return
@@ -142,6 +168,7 @@ class UnitSigner:
 
     def ended(self, why: str) -> None:
         """The child is gone: start another one after a pause, or finish the stop."""
+        self._calm()
         self._child = None
         if self._stopping is not None:
             self._stopped(self._stopping)
@@ -176,6 +203,10 @@ class _Child(ProcessProtocol):
     def close(self) -> None:
         transport: Any = self.transport
         transport.closeStdin()
+
+    def kill(self) -> None:
+        transport: Any = self.transport
+        transport.signalProcess("KILL")
 
     def outReceived(self, data: bytes) -> None:
         data = self._rest + data

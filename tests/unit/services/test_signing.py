@@ -187,3 +187,34 @@ async def test_a_stop_during_the_pause_before_a_restart_fails_what_waits(files: 
         await waiting.addTimeout(5, reactor)
     assert "SIG_DOWN" == refused.value.code
     assert "stopped" == signer.state
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_hung_signer_is_replaced_and_what_it_held_is_signed(
+    files: SignerFiles, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(signing, "HUNG_S", 0.1)
+    signer = UnitSigner(reactor, files, Notes())
+    signer.start()
+    await _until(signer, "ready")
+    os.kill(_pid(signer), signal.SIGSTOP)
+
+    der = await signer.sign(signer.digest_of(b"frozen"))
+
+    assert signer.certificate.public_key.verify(b"frozen", der)
+    await signer.stop()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_stop_does_not_wait_for_a_hung_signer(
+    files: SignerFiles, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(signing, "HUNG_S", 0.1)
+    signer = UnitSigner(reactor, files, Notes())
+    signer.start()
+    await _until(signer, "ready")
+    os.kill(_pid(signer), signal.SIGSTOP)
+
+    await signer.stop()
+
+    assert "stopped" == signer.state
