@@ -17,7 +17,9 @@ import msgspec
 from sqlalchemy import Connection, delete, insert, select, update
 
 from fep.domain.faults import Refused
+from fep.domain.life_marks import Mark
 from fep.domain.link_budget import OfflineBudget
+from fep.store.life import mark_txn
 from fep.store.link import CONTROL, IN, Head, head_q, put_head
 from fep.store.numbers import Grant
 from fep.store.schema import link_in
@@ -239,6 +241,8 @@ def _apply(tx: Tx, dest: str, batch: Control, head: Head, on_grant: OnGrant) -> 
 
 def _effect(tx: Tx, dest: str, record: Record, on_grant: OnGrant) -> Result:
     """Apply one record; what it cannot do is its result and never blocks the channel."""
+    if record.op == "MARK":
+        return _mark(tx, dest, record)
     if record.op != "GRANT":
         return _reject(record, "op", f"operation {record.op[:40]} is not known")
     body = record.body
@@ -259,6 +263,25 @@ def _effect(tx: Tx, dest: str, record: Record, on_grant: OnGrant) -> Result:
         new = on_grant(tx, grant)
     except Refused as refusal:
         return _reject(record, refusal.code, refusal.en)
+    return Result(record.rec_seq, "OK" if new else "DUP")
+
+
+def _mark(tx: Tx, dest: str, record: Record) -> Result:
+    """Store what the platform says of a receipt: booked, not booked, written off."""
+    body, at = record.body, record.body.get("at")
+    texts = [body.get(name) for name in ("code", "number", "mark", "evidence", "mark_id")]
+    if not all(isinstance(text, str) for text in texts) or type(at) is not int:
+        return _reject(record, "shape", "a member is missing or of the wrong type")
+    code, number, said, evidence, mark_id = (str(text) for text in texts)
+    if record.idem != idem(code, number, "MARK", mark_id):
+        return _reject(record, "idem", "idem is not that of the content")
+    if said not in {mark.value for mark in Mark}:
+        return _reject(record, "mark", f"mark {said[:20]} is not known")
+    evidence = f"{evidence[:400]} ({dest} record {record.rec_seq} {record.hash.hex()})"
+    try:
+        new = mark_txn(tx, code, number, Mark(said), at, evidence)
+    except KeyError:
+        return _reject(record, "RCP_UNKNOWN", f"{code[:8]}-{number[:10]}")
     return Result(record.rec_seq, "OK" if new else "DUP")
 
 
