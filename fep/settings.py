@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -80,9 +80,9 @@ class Settings:
     units: dict[str, Unit]
     kinds: dict[str, Kind]
     provinces: dict[str, Province]
-    web: WebSettings = WebSettings()
-    life: LifeSettings = LifeSettings()
-    clock: ClockSettings = ClockSettings()
+    web: WebSettings = field(default_factory=WebSettings)
+    life: LifeSettings = field(default_factory=LifeSettings)
+    clock: ClockSettings = field(default_factory=ClockSettings)
 
 
 @dataclass(frozen=True, slots=True)

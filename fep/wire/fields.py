@@ -37,7 +37,8 @@ class Fields:
             return default
         if type(value) is not kind:
             raise refuse("REQ_FIELD_TYPE", field=self._name(name), why=kind.__name__)
-        if isinstance(value, int) and not -(2**63) < value < 2**63:  # more than the store can compare with
+        # More than 64 bits is more than the store can compare with.
+        if isinstance(value, int) and not -(2**63) < value < 2**63:
             raise refuse("REQ_FIELD_VALUE", field=self._name(name), value="…", allowed="< 2^63")
         return value
 

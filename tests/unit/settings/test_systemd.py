@@ -74,7 +74,8 @@ def test_the_daemon_is_watched_and_restarted_within_limits():
     found = directives("fep.service")
 
     assert {
-        "Type": "notify", "Restart": "on-failure", "StateDirectory": "fep fep-witness", "UMask": "0077",
+        "Type": "notify", "Restart": "on-failure", "StateDirectory": "fep fep-witness",
+        "UMask": "0077",
         "LimitCORE": "0", "User": "fep",
         "ExecStart": "/opt/fep/venv/bin/fepd run -c /etc/fep/fep.toml",
     }.items() <= found.items()  # fmt: skip

@@ -40,9 +40,15 @@ def test_a_malformed_line_has_a_stable_code(line: bytes, code: str):
     assert code == _code(line)
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=5),
-                    lambda inner: st.lists(inner, max_size=3)
-                    | st.dictionaries(st.text(max_size=4), inner, max_size=3), max_leaves=8))  # fmt: skip
+_LEAVES = st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=5)
+
+
+def _branches(inner: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
+    objects = st.dictionaries(st.text(max_size=4), inner, max_size=3)
+    return st.lists(inner, max_size=3) | objects
+
+
+@given(st.recursive(_LEAVES, _branches, max_leaves=8))
 def test_honest_json_is_read_as_any_reader_reads_it(value: object):
     for ascii_only in (True, False):
         text = json.dumps(value, ensure_ascii=ascii_only)
