@@ -15,8 +15,6 @@ from fep.render.h5_markup import Markup, fill, joined
 from fep.render.h5_style import STYLE
 from fep.render.h5_words import other_language, words
 
-SPECIMEN_MARKS = 9
-
 _PAGE = """<!doctype html>
 <html lang="{html_lang}"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width,initial-scale=1">
@@ -47,7 +45,10 @@ _LINE = "<p>{text}</p>"
 _BUTTONS = """<div class="buttons"><a href="{token}.pdf">{pdf}</a>
 <a href="{token}.png">{png}</a></div>"""
 _NOTICE = '<div class="notice"><h1>{what}</h1><p>{hint}</p></div>'
-_SPECIMEN = '<div class="sheet" aria-hidden="true">{lines}</div>'
+_SPECIMEN = """<svg class="sheet" aria-hidden="true"><defs><pattern id="mark" width="340"
+height="260" patternUnits="userSpaceOnUse"><text x="170" y="150" text-anchor="middle"
+transform="rotate(-24 170 130)">样票</text></pattern></defs>
+<rect width="100%" height="100%" fill="url(#mark)"/></svg>"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,11 +215,5 @@ def _code(view: H5View, drawing: str, say: Mapping[str, str]) -> Markup:
 
 
 def _specimen(view: H5View) -> Markup:
-    """样票 across the whole page, however long it is; the words are the receipt's language."""
-    if not view.data["specimen"]:
-        return Markup("")
-    lines = (
-        fill('<span class="w{place}">样票</span>', place=place + 1)
-        for place in range(SPECIMEN_MARKS)
-    )
-    return fill(_SPECIMEN, lines=joined(lines))
+    """Return 样票 across the whole page, however long it is; it is never translated."""
+    return fill(_SPECIMEN) if view.data["specimen"] else Markup("")

@@ -52,19 +52,14 @@ display:block;margin:0 auto 8px}
 border:1px solid #8c2f24;font-weight:600}
 .buttons a:first-child{background:#8c2f24;color:#fff}
 .notice{text-align:center;padding:18vh 0}
-.sheet{position:absolute;inset:0;pointer-events:none;overflow:hidden}
-.sheet span{position:absolute;left:-10%;width:120%;text-align:center;white-space:nowrap;
-font-size:4.6rem;letter-spacing:1.2rem;font-weight:700;color:rgba(163,21,15,.17);
-transform:rotate(-24deg)}
-.w1{top:90px}.w2{top:360px}.w3{top:630px}.w4{top:900px}.w5{top:1170px}.w6{top:1440px}
-.w7{top:1710px}.w8{top:1980px}.w9{top:2250px}
+.sheet{position:absolute;inset:0;width:100%;height:100%;pointer-events:none}
+.sheet text{font-size:92px;letter-spacing:22px;font-weight:700;fill:rgba(163,21,15,.17)}
 @media(min-width:640px){
 main{padding:28px 40px 36px;min-height:0;margin:28px auto;border:1px solid #e2d6ca;
 border-radius:10px}
 h1{font-size:1.6rem}
 dl{grid-template-columns:1fr 1fr;column-gap:40px}
-.buttons{justify-content:center}.buttons a{flex:none;min-width:190px}
-.sheet span{font-size:7rem}}
+.buttons{justify-content:center}.buttons a{flex:none;min-width:190px}}
 @media print{body{background:#fff}main{margin:0;border:0;max-width:none}
 .buttons,.toggle{display:none}}
 """

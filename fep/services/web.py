@@ -17,8 +17,10 @@ import functools
 import hashlib
 import json
 import re
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -139,6 +141,17 @@ class Web:
 
     async def reply(self, asked: Asked) -> Reply:
         """Return the answer to any request; nothing is raised."""
+        try:
+            return await self._reply(asked)
+        except Refused as error:
+            self._log.error("web.render", fault=error.code)
+            return _notice(503, "broken", asked.language, ("Retry-After", "30"))
+        except Exception as error:
+            # The reader is told that it cannot be shown; a traceback could hold the receipt.
+            self._log.error("web.failed", error=type(error).__name__, at=_place(error))
+            return _notice(500, "broken", asked.language)
+
+    async def _reply(self, asked: Asked) -> Reply:
         if asked.method not in _METHODS:
             return _notice(405, "method", asked.language, ("Allow", "GET, HEAD"))
         if asked.path == "/healthz":
@@ -149,15 +162,7 @@ class Web:
             return _notice(404, "none", asked.language)
         if self._wrong.over(asked.source):
             return _notice(429, "many", asked.language, ("Retry-After", "60"))
-        try:
-            found = await self._receipt(asked)
-        except Refused as error:
-            self._log.error("web.render", fault=error.code)
-            return _notice(503, "broken", asked.language, ("Retry-After", "30"))
-        except Exception as error:
-            # The reader is told that it cannot be shown; a traceback could hold the receipt.
-            self._log.error("web.failed", error=type(error).__name__)
-            return _notice(500, "broken", asked.language)
+        found = await self._receipt(asked)
         return found if found is not None else self._nobodys(asked)
 
     def _health(self) -> Reply:
@@ -227,6 +232,12 @@ def _notice(status: int, name: str, language: str, *headers: tuple[str, str]) ->
 def _html(status: int, text: str, *headers: tuple[str, str]) -> Reply:
     policy = ("Content-Security-Policy", _policy())
     return Reply(status, _HTML, text.encode(), (policy, *headers))
+
+
+def _place(error: BaseException) -> str:
+    """Return file and line of an error of ours."""
+    trace = traceback.extract_tb(error.__traceback__)
+    return f"{Path(trace[-1].filename).name}:{trace[-1].lineno}" if trace else ""
 
 
 @functools.cache
