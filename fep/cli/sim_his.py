@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
 from fep.sim import his_events
 from fep.sim.his_content import Call
+from fep.sim.his_kinds import kinds_of
+from fep.sim.his_life import run_life
 from fep.sim.his_load import METHODS, Denied, Plan, run_load
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -35,6 +38,12 @@ def command() -> None:
 @click.option("--unit", default="")
 @click.option("--point", default="001", show_default=True)
 @click.option("--kind", default="outpatient", show_default=True)
+@click.option(
+    "--kinds",
+    default="",
+    help="all, or a list with commas: these kinds in turn;"
+    " then one of ten is reversed, one exchanged for paper, some printed again",
+)
 @click.option("--print", "wants_print", is_flag=True)
 @click.option("--mode", type=click.Choice(list(METHODS)), default="issue", show_default=True)
 @click.option("--retry", is_flag=True, help="repeat unanswered calls with the same key")
@@ -57,6 +66,7 @@ def run(
     unit: str,
     point: str,
     kind: str,
+    kinds: str,
     wants_print: bool,
     mode: str,
     retry: bool,
@@ -67,19 +77,13 @@ def run(
     """Make calls and write down every answer. Exit code 1 when a call was refused or lost."""
     calls: tuple[Call, ...] = ()
     if events is not None:
-        try:
-            calls = tuple(
-                his_events.load(
-                    events.read_text(), unit=unit, point=point, kind=kind, wants_print=wants_print
-                )
-            )
-        except (ValueError, KeyError) as error:
-            raise click.ClickException(f"{events}: {error!r}") from error
+        calls = _calls(events, unit=unit, point=point, kind=kind, wants_print=wants_print)
     elif count is None and seconds is None:
         raise click.UsageError("give --count, --seconds or --events")
     plan = Plan(
-        unit, point, kind, mode, phase, rate, retry, give_up, timeout, wants_print, start, calls
-    )
+        unit, point, kind, mode, phase, rate, retry, give_up, timeout, wants_print, start, calls,
+        _kinds(kinds, ledger),
+    )  # fmt: skip
     key = key_file.read_bytes().strip() if key_file else b""
     try:
         report = run_load(
@@ -89,9 +93,30 @@ def run(
     except Denied as error:
         raise click.ClickException(f"登录被拒 login denied: {error}") from error
     summary = report.summary()
+    if plan.kinds and ledger is not None:
+        later = run_life(connect_to, appid, key, ledger=ledger, phase=phase, point=point)
+        summary |= later["done"]
+        report.refused.update(later["refused"])
+        summary["refused"] = dict(report.refused)
     if as_json:
         click.echo(json.dumps(summary, ensure_ascii=False))
     else:
         click.echo("  ".join(f"{name} {value}" for name, value in summary.items()))
     if report.refused or report.unanswered:
         raise SystemExit(1)
+
+
+def _calls(events: Path, **place: Any) -> tuple[Call, ...]:
+    try:
+        return tuple(his_events.load(events.read_text(), **place))
+    except (ValueError, KeyError) as error:
+        raise click.ClickException(f"{events}: {error!r}") from error
+
+
+def _kinds(said: str, ledger: Path | None) -> tuple[str, ...]:
+    if said and ledger is None:
+        raise click.UsageError("--kinds needs --ledger: what is reversed is read from it")
+    try:
+        return kinds_of(said) if said else ()
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error

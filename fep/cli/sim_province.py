@@ -12,10 +12,12 @@ import click
 from fep.cli.sim_loop import Loop
 from fep.env import RealClock, RealEntropy
 from fep.sim import province_desk as desk
+from fep.sim import province_life as life
 from fep.sim import sm
 from fep.sim.ports import wall_ms
 from fep.sim.province import Knobs, Province
 from fep.sim.province_book import Book
+from fep.sim.province_check import Rejected
 
 T = TypeVar("T")
 
@@ -84,6 +86,20 @@ def grant(
         )
     )  # fmt: skip
     click.echo(f"{unit} {code} {block[0]}-{block[1]}")
+
+
+@command.command()
+@STATE
+@click.argument("name", metavar="CODE-NUMBER")
+@click.argument("said", type=click.Choice(["booked", "unbooked", "written_off"]))
+@click.option("--evidence", required=True)
+def mark(state: Path, name: str, said: str, evidence: str) -> None:
+    """Say that a receipt is booked or written off; the running platform sends it."""
+    code, _, number = name.partition("-")
+    try:
+        click.echo(life.mark(_book(state), code, number, said, evidence, wall_ms(RealClock())))
+    except Rejected as refusal:
+        raise click.ClickException(str(refusal)) from refusal
 
 
 @command.command()

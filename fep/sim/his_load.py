@@ -19,6 +19,7 @@ from typing import Any
 
 from fep.env import RealClock
 from fep.sim.his_content import Call, Content
+from fep.sim.his_kinds import AllKinds
 from fep.sim.his_ledger import Ledger
 from fep.sim.his_line import Denied, Line, Lost, connect
 from fep.sim.ports import Clock, wall_ms
@@ -44,6 +45,7 @@ class Plan:
     wants_print: bool = False
     start: int = 0
     events: tuple[Call, ...] = ()
+    kinds: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -112,10 +114,17 @@ def _calls(plan: Plan, seed: int, count: int | None, clock: Clock) -> Iterator[C
         total = len(plan.events) if count is None else count
         return (plan.events[number % len(plan.events)] for number in range(total))
     at = (clock.wall() + timedelta(hours=8)).strftime("%Y%m%d%H%M%S000")
-    content = Content(
-        seed=seed, unit=plan.unit, point=plan.point, kind=plan.kind, at=at,
-        wants_print=plan.wants_print,
-    )  # fmt: skip
+    content: Content | AllKinds
+    if plan.kinds:
+        content = AllKinds(
+            seed=seed, unit=plan.unit, point=plan.point, kinds=plan.kinds, at=at,
+            wants_print=plan.wants_print,
+        )  # fmt: skip
+    else:
+        content = Content(
+            seed=seed, unit=plan.unit, point=plan.point, kind=plan.kind, at=at,
+            wants_print=plan.wants_print,
+        )  # fmt: skip
     order = numbers_from(plan.start) if count is None else range(plan.start, plan.start + count)
     return (content.call(number) for number in order)
 

@@ -1,4 +1,4 @@
-"""Channel 2: grants on their way to a node, written again until the node has applied them.
+"""Channel 2: grants and marks on their way to a node, repeated until the node has applied them.
 
 Two rules: a batch is made once and repeated byte for byte; only an ACK whose head agrees
 frees it.
@@ -49,7 +49,10 @@ class Control:
 
     def step(self, now: float, resend_s: float) -> None:
         """Make batches of queued grants and write what is due."""
-        for row in self._book.rows("SELECT DISTINCT node FROM block WHERE rec_seq IS NULL"):
+        for row in self._book.rows(
+            "SELECT node FROM block WHERE rec_seq IS NULL"
+            " UNION SELECT node FROM mark WHERE rec_seq IS NULL"
+        ):
             self._make(row["node"])
         for row in self._book.rows("SELECT * FROM batch_out WHERE freed=0 ORDER BY node, seq"):
             self._write(row, now, resend_s)
@@ -65,10 +68,12 @@ class Control:
         self._acked(node, int(record["applied_upto"]), str(record["head"]))
         with self._book.transaction() as conn:
             for result in record.get("results", []):
-                conn.execute(
-                    "UPDATE block SET result=? WHERE node=? AND rec_seq=?",
-                    (f"{result['result']} {result['code']}".strip(), node, result["rec_seq"]),
-                )
+                said = f"{result['result']} {result['code']}".strip()
+                for table in ("block", "mark"):
+                    conn.execute(
+                        f"UPDATE {table} SET result=? WHERE node=? AND rec_seq=?",
+                        (said, node, result["rec_seq"]),
+                    )
 
     def _acked(self, node: str, upto: int, head: str) -> None:
         with self._book.transaction() as conn:
@@ -112,24 +117,26 @@ class Control:
         party = self._book.party(node)
         assert party is not None, node
         with self._book.transaction() as conn:
-            grants = self._book.rows(
+            waiting = [_grant(row) for row in self._book.rows(
                 "SELECT * FROM block WHERE node=? AND rec_seq IS NULL ORDER BY grant_id LIMIT ?",
                 node, GRANTS_A_BATCH,
-            )  # fmt: skip
+            )]  # fmt: skip
+            waiting += [_mark(row) for row in self._book.rows(
+                "SELECT * FROM mark WHERE node=? AND rec_seq IS NULL ORDER BY mark_id LIMIT ?",
+                node, GRANTS_A_BATCH,
+            )]  # fmt: skip
             conn.execute(
                 "INSERT OR IGNORE INTO stream_out VALUES(?,0,0,?,?)", (node, bytes(32), "0" * 64)
             )
             stream = self._book.rows("SELECT * FROM stream_out WHERE node=?", node)[0]
             rec_seq, head, lines = stream["rec_seq"], stream["head"], []
             now_ms = wall_ms(self._clock)
-            for grant in grants:
+            for entry in waiting:
                 rec_seq += 1
-                record = _record(grant, rec_seq, head, now_ms)
+                record = _record(entry, rec_seq, head, now_ms)
                 head = record["hash"]
                 lines.append(fpb.canonical(record))
-                conn.execute(
-                    "UPDATE block SET rec_seq=? WHERE grant_id=?", (rec_seq, grant["grant_id"])
-                )
+                conn.execute(entry.numbered, (rec_seq, entry.key))
                 conn.execute("INSERT INTO record_out VALUES(?,?,?)", (node, rec_seq, head))
             upto, applied_head = self._book.applied(node)
             header = fpb.Header(
@@ -148,22 +155,47 @@ class Control:
             )
 
 
-def _record(grant: sqlite3.Row, rec_seq: int, prev: str, now_ms: int) -> dict[str, Any]:
-    first, last = f"{grant['first']:010d}", f"{grant['last']:010d}"
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """What goes into a record; `numbered` writes its rec_seq back to the row with `key`."""
+
+    op: str
+    body: dict[str, Any]
+    idem: str
+    key: str
+    numbered: str
+
+
+def _grant(row: sqlite3.Row) -> _Entry:
+    first, last = f"{row['first']:010d}", f"{row['last']:010d}"
+    body = {
+        "code": row["code"],
+        "first": first,
+        "last": last,
+        "not_after": row["not_after"],
+        "unit": row["unit"],
+        "grant_id": row["grant_id"],
+        "quota": json.loads(row["quota"]),
+    }
+    name = f"{row['code']}|{first}|GRANT|{last}"
+    return _Entry(
+        "GRANT", body, name, row["grant_id"], "UPDATE block SET rec_seq=? WHERE grant_id=?"
+    )
+
+
+def _mark(row: sqlite3.Row) -> _Entry:
+    body = {name: row[name] for name in ("code", "number", "mark", "at", "evidence", "mark_id")}
+    name = f"{row['code']}|{row['number']}|MARK|{row['mark_id']}"
+    return _Entry("MARK", body, name, row["mark_id"], "UPDATE mark SET rec_seq=? WHERE mark_id=?")
+
+
+def _record(entry: _Entry, rec_seq: int, prev: str, now_ms: int) -> dict[str, Any]:
     record: dict[str, Any] = {
         "at": now_ms,
-        "body": {
-            "code": grant["code"],
-            "first": first,
-            "last": last,
-            "not_after": grant["not_after"],
-            "unit": grant["unit"],
-            "grant_id": grant["grant_id"],
-            "quota": json.loads(grant["quota"]),
-        },
-        "idem": sm.sm3(f"{grant['code']}|{first}|GRANT|{last}".encode()).hex(),
+        "body": entry.body,
+        "idem": sm.sm3(entry.idem.encode()).hex(),
         "journal": {"hash": "", "seq": 0},
-        "op": "GRANT",
+        "op": entry.op,
         "prev": prev,
         "rec_seq": rec_seq,
     }

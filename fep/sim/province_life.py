@@ -131,3 +131,17 @@ def told(book: Book) -> dict[str, Any]:
             )
         ],
     }  # fmt: skip
+
+
+def mark(book: Book, code: str, number: str, said: str, evidence: str, now_ms: int) -> str:
+    """Queue a mark for the node of a receipt; return the mark's id. Raises Rejected."""
+    with book.transaction() as conn:
+        row = book.row("SELECT node FROM receipt WHERE code=? AND number=?", code, number)
+        if row is None:
+            raise Rejected("RECEIPT_UNKNOWN", f"{code} {number}")
+        mark_id = f"M{book.rows('SELECT count(*) AS n FROM mark')[0]['n'] + 1:08d}"
+        conn.execute(
+            "INSERT INTO mark VALUES(?,?,?,?,?,?,?,NULL,NULL)",
+            (mark_id, row["node"], code, number, said, now_ms, evidence),
+        )
+    return mark_id
