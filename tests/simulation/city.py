@@ -35,13 +35,13 @@ FORTNIGHT_S = 14 * 86_400
 class SimClock:
     """The wall may be wrong by `offset`; the monotonic clock never is."""
 
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
+    def __init__(self, hub: Hub, begin: datetime) -> None:
+        self._hub, self._begin = hub, begin
         self.offset = timedelta()
 
     def wall(self) -> datetime:
         """Return the wall clock."""
-        return BEGIN + timedelta(seconds=self._hub.seconds()) + self.offset
+        return self._begin + timedelta(seconds=self._hub.seconds()) + self.offset
 
     def mono(self) -> float:
         """Return the world's seconds."""
@@ -95,11 +95,15 @@ class Notes:
 class City:
     """Lays everything out; `start` brings the node up, `crash` takes it away."""
 
-    def __init__(self, place: Path, seed: int, gate_knobs: gate.Knobs | None = None) -> None:
-        self.place, self.seed = place, seed
+    HEARTBEAT_S = 10.0  # of the province
+
+    def __init__(
+        self, place: Path, seed: int, gate_knobs: gate.Knobs | None = None, begin: datetime = BEGIN
+    ) -> None:
+        self.place, self.seed, self.begin = place, seed, begin
         self.hub = Hub()
         self.world_reactor = Reactor(self.hub)
-        self.clock = SimClock(self.hub)
+        self.clock = SimClock(self.hub, begin)
         self.notes = Notes()
         self.node: Node | None = None
         self.reactor = self.world_reactor
@@ -121,7 +125,7 @@ class City:
 
     def now_ms(self) -> int:
         """Return the world's true wall clock."""
-        return int((BEGIN.timestamp() + self.hub.seconds()) * 1000)
+        return int((self.begin.timestamp() + self.hub.seconds()) * 1000)
 
     # building
     def _lay_out(self) -> None:
@@ -147,7 +151,7 @@ class City:
             (keys / "unit.crt").read_bytes(),
         )  # fmt: skip
         self.far_in, self.far_out = (self.place / "world" / name for name in ("in", "out"))
-        knobs = Knobs(heartbeat_s=10.0, gap_s=10.0, resend_s=20.0, seed=self.seed)
+        knobs = Knobs(heartbeat_s=self.HEARTBEAT_S, gap_s=10.0, resend_s=20.0, seed=self.seed)
         token = SimEntropy(self.seed + 1).token
         self.province = Province(Book(state), self.far_in, self.far_out, self.clock, token, knobs)
         self._every(1.0, self.province.step)
@@ -205,10 +209,10 @@ class City:
         self.province.close()
         self.book.close()
 
-    def grant(self, count: int) -> None:
+    def grant(self, count: int, code: str = CODE) -> None:
         """Have the province grant numbers."""
         province_desk.grant(
-            self.book, UNIT, CODE, count, first=None, not_after=None,
+            self.book, UNIT, code, count, first=None, not_after=None,
             quota='{"amount_fen":null,"count":null,"hours":null}', now_ms=self.now_ms(),
         )  # fmt: skip
 

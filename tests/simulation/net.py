@@ -47,6 +47,12 @@ class Hub(Clock):
             self.advance(max(0.0, due - self.seconds()))
         return True
 
+    def doze(self, seconds: float, step_s: float = 60.0) -> None:
+        """Let quiet time pass in coarse steps: every timer comes, up to `step_s` late."""
+        end = self.seconds() + seconds
+        while self.seconds() < end:
+            self.advance(min(step_s, end - self.seconds()))
+
 
 class Reactor:
     """One party's reactor: timers, doors, wires, children. Dies as a whole."""
