@@ -184,10 +184,12 @@ class Issue:
         unsignable = self._unsignable(draft.unit)
         if unsignable is not None:  # a number given now would only be burned
             return unsignable
+        if draft.test:  # no platform is waited for
+            return None
         banned = self._draw.offline_refusal(draft.kind)
         if banned is not None:
             return banned
-        return None if draft.test else self._budget.reserve(draft.amount_fen)
+        return self._budget.reserve(draft.amount_fen)
 
     def _known(self, draft: issuing.Draft) -> bool:
         """Return whether a refused call is a retry: a fence or a used-up budget stops new
