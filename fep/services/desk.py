@@ -16,6 +16,7 @@ import msgspec
 
 from fep.domain.faults import Refused, refuse
 from fep.services import (
+    desk_fence,
     desk_journal,
     desk_kinds,
     desk_life,
@@ -34,6 +35,7 @@ METHODS: dict[str, Method] = {
     **desk_render.METHODS,
     **desk_stock.METHODS,
     **desk_journal.METHODS,
+    **desk_fence.METHODS,
     **desk_kinds.METHODS,
     **desk_life.METHODS,
 }

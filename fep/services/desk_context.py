@@ -26,6 +26,8 @@ from fep.services.web_token import UrlOf, no_url
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from fep.crypto.certs import Certificate
+
 P = ParamSpec("P")
 T = TypeVar("T")
 GRANT_S = 120.0
@@ -66,6 +68,9 @@ class SpoolDoor(Protocol):
 
 class UplinkDoor(Protocol):
     """What the desk asks of the link."""
+
+    def offset_ms(self) -> int | None:
+        """Return platform time minus ours, None before it was heard."""
 
     def status(self) -> Any:
         """Return the state of every destination."""
@@ -108,6 +113,15 @@ class ClockDoor(Protocol):
 
     def confirm(self, reason: str, who: str) -> Awaitable[dict[str, Any]]:
         """Take a person's word that the clock is right."""
+
+
+class SealDoor(Protocol):
+    """What the desk asks of the node's key."""
+
+    certificate: Certificate
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the DER signature over a message."""
 
 
 class BudgetDoor(Protocol):
@@ -182,6 +196,8 @@ class DeskContext:
     fence: FenceDoor | None = None
     clockwatch: ClockDoor | None = None
     budget: BudgetDoor | None = None
+    seal: SealDoor | None = None
+    audits: dict[int, Any] = field(default_factory=dict)  # the audit under way, by its number
 
     @property
     def live(self) -> bool:

@@ -18,9 +18,10 @@ from sqlalchemy import Connection, and_, func, select
 from fep.domain.calendar import day_of
 from fep.domain.money import format_fen
 from fep.services import desk_checks as checks
-from fep.services import desk_keys
+from fep.services import desk_guard, desk_keys
 from fep.services.desk_checks import Check, State, attempt
 from fep.services.desk_context import STORE_FILE, DeskContext, Method, Params, pid
+from fep.services.desk_fence import forecasts_q
 from fep.services.desk_kinds import kind_stock
 from fep.services.desk_stock import configured_devices, destinations, link_rows
 from fep.store import queries, queries_journal
@@ -51,6 +52,7 @@ class Seen:
     journal_at: int
     checkpoint: Mapping[str, object] | None
     last_refusal: str
+    forecasts: list[dict[str, Any]]
 
 
 def look_q(conn: Connection, units: tuple[str, ...], dests: tuple[str, ...], now_ms: int) -> Seen:
@@ -71,6 +73,7 @@ def look_q(conn: Connection, units: tuple[str, ...], dests: tuple[str, ...], now
         journal_at=int(msgspec.json.decode(head.line)["at"]) if head else 0,
         checkpoint=queries_journal.checkpoint_q(conn),
         last_refusal=refused[0].reason if refused else "",
+        forecasts=forecasts_q(conn, stocks, now_ms),
     )
 
 
@@ -123,6 +126,7 @@ async def status(ctx: DeskContext, _asked: Params) -> dict[str, Any]:
         "prints": seen.prints,
         "journal": {"seq": seen.journal_seq, "at": seen.journal_at},
         "checkpoint": _checkpoint(seen),
+        "offline": desk_guard.budget(ctx),
         "alarms": [check.told() for check in alarms],
     }  # fmt: skip
 
@@ -157,8 +161,7 @@ def _state_checks(
     found: list[Check] = []
     if not ctx.live:
         found.append(checks.stopped(ctx.stopped))
-    if ctx.issue is not None:
-        found.append(checks.fence(ctx.issue.fenced))
+    found += desk_guard.guards(ctx)
     for unit, signer in ctx.signers.items():
         found.append(checks.signer(unit, signer.state, signer.why, signer.backend))
     found.append(attempt("DISK", lambda: checks.disk(ctx.data_dir)))
@@ -168,6 +171,7 @@ def _state_checks(
     wanted = [(row.unit, row.code) for row in kinds if row.used]
     found += checks.numbers(seen.stocks, wanted, seen.used_14d)
     found += checks.next_year(kinds, now_ms)
+    found += desk_guard.days(seen.forecasts)
     found += checks.links(links)
     found += checks.printers(devices)
     found.append(checks.queue(seen.queued, seen.frozen, seen.last_refusal))
@@ -203,6 +207,7 @@ def without_store(settings: Any, now: datetime) -> list[Check]:
         *_key_checks(settings, now),
         *desk_keys.cryptography(),
         checks.sqlite_version(),
+        attempt("WITNESS", lambda: desk_guard.witness(settings.node.data, settings.node.witness)),
     ]
 
 

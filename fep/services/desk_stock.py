@@ -12,6 +12,7 @@ from fep.domain.faults import refuse
 from fep.domain.faults_desk import desk_refuse
 from fep.domain.kind_check import unprepared
 from fep.domain.numbers import number_text
+from fep.domain.stock import phase
 from fep.services.desk_context import (
     DeskContext,
     Method,
@@ -43,6 +44,7 @@ class ImportParams(Params):
     last: str
     approval: str
     reason: str
+    reserve: bool = False
 
 
 class DeviceParams(Params):
@@ -72,6 +74,7 @@ async def list_numbers(ctx: DeskContext, _asked: Params) -> dict[str, Any]:
         "blocks": [
             {
                 **asdict(row),
+                "state": phase(row.state, row.first, row.next, row.not_after, ctx.now_ms()),
                 "first": number_text(row.first),
                 "last": number_text(row.last),
                 "next": number_text(row.next) if row.left else "",
@@ -94,7 +97,8 @@ async def import_numbers(ctx: DeskContext, asked: ImportParams) -> dict[str, Any
     evidence = msgspec.json.encode(
         {"approval": asked.approval.strip()[:200], "reason": reason, "who": ctx.peer}
     ).decode()
-    grant = Grant(asked.unit, asked.code, asked.first, asked.last, "person", evidence)
+    grant = Grant(asked.unit, asked.code, asked.first, asked.last, "person", evidence,
+                  sealed=asked.reserve)  # fmt: skip
     new = await ctx.writer("numbers import").do("numbers.import", grant_txn, grant)
     if new:
         ctx.numbers_came()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,20 +24,18 @@ from fep.crypto import selftest
 from fep.domain.calendar import to_ms
 from fep.domain.faults import Refused, refuse
 from fep.domain.link import LinkState
-from fep.domain.link_budget import MS_PER_HOUR
 from fep.env import write_durably
 from fep.ports import Clock, Entropy
 from fep.services import selfcheck
 from fep.services.budget import RunningBudget, unanswered_q
 from fep.services.callers import Caller, Callers
-from fep.services.clockwatch import ClockWatch
 from fep.services.connection import Bounds
 from fep.services.desk import methods as desk_methods
 from fep.services.desk_context import DeskContext
 from fep.services.doubles import Doubles
 from fep.services.drafting import Draw
 from fep.services.face import Faces
-from fep.services.fence import Fence
+from fep.services.guard import Guard
 from fep.services.intake import DoorSettings, Intake
 from fep.services.issue import Issue
 from fep.services.linked import Parts, first_start_q, make_uplink
@@ -47,7 +46,6 @@ from fep.services.reversal import Reversals
 from fep.services.signing import SignerFiles, UnitSigner, signer_fault
 from fep.services.specimen import admit, test_units
 from fep.services.spool import Spool
-from fep.services.ticker import Ticker
 from fep.services.uplink import Uplink
 from fep.services.web_build import addresses, make_web, tokens_of, unable_to_issue
 from fep.services.window import Window
@@ -58,6 +56,7 @@ from fep.store.numbers import Grant, grant_txn
 from fep.store.opening import open_store
 from fep.store.receipts import recent_digests_q
 from fep.store.specimen import grant_refused_txn
+from fep.store.stock import sealed_grants_q
 from fep.store.tx import Tx
 
 STOP_NOTE = "last-stop.json"
@@ -111,17 +110,16 @@ class Node:
             self._reactor, data / "fep.db", now_ms=self.now_ms, on_fatal=self._fatal,
             pool=self._pool,
         )  # fmt: skip
-        self.fence = Fence(
-            self._entropy, self.store, self.settings.node.witness, self._log,
+        self.guard = Guard(
+            self.settings, self._reactor, self._clock, self._entropy, self.store, self._log,
             now_ms=self.now_ms, threads=self._threads,
         )  # fmt: skip
         self._build()
-        self.fence.on_lifted = self._lifted
-        await self.fence.start(self.issue)
-        self._watch_clock()
+        self.guard.fence.on_lifted = self._lifted
+        await self.guard.start(self.issue, self.queue, self.uplink, self.budget)
         await self._open_signers()
         self.store.do("node.start", _note_txn, "node.started", __version__)
-        if not self.fence.closed:
+        if not self.guard.fence.closed:
             await self._go()
         await self.intake.open(self._doors())
         if self.web is not None:
@@ -135,16 +133,6 @@ class Node:
         if self.uplink is not None:
             self.uplink.start()
         self.queue.wake()
-
-    def _watch_clock(self) -> None:
-        """Begin to watch the wall clock; time we were down counts as time offline."""
-        self.clockwatch.start(self.fence.last_seen_ms)
-        absent_ms = self.clockwatch.absent_ms
-        if self.uplink is not None:
-            hours = self.budget.limits.hours or 0
-            self.uplink.absent(hours * MS_PER_HOUR if absent_ms is None else absent_ms)
-        self.ticker.add(self.fence.tick)
-        self.ticker.add(self.clockwatch.tick)
 
     def _lifted(self) -> None:
         """The fence is lifted: go on as after a start."""
@@ -187,11 +175,6 @@ class Node:
             deadline_s=s.api.deadline_s, events_max=s.api.queue_events,
             bytes_max=s.api.queue_bytes, doubles=self._doubles(),
             unable=self._unsignable,
-        )  # fmt: skip
-        self.ticker = Ticker(self._reactor, self._log)
-        self.clockwatch = ClockWatch(
-            self._clock, self.store, s.clock, self._log, hold=self._held,
-            offset_ms=lambda: self.uplink.offset_ms() if self.uplink is not None else None,
         )  # fmt: skip
         self.queue = Queue(self._reactor, self.store, self.issue, draw, self._log)
         tokens = tokens_of(s, self._entropy, self._log)
@@ -238,8 +221,8 @@ class Node:
             spool=self.spool, uplink=self.uplink, started_at=self.started_at,
             selfcheck=lambda: self.checks, version=__version__, signers=self.signers,
             url_of=self._url_of,
-            numbers_came=self._numbers_came, fence=self.fence,
-            clockwatch=self.clockwatch, budget=self.budget,
+            numbers_came=self._numbers_came, fence=self.guard.fence,
+            clockwatch=self.guard.clockwatch, seal=self.guard.seal, budget=self.budget,
         )  # fmt: skip
 
     async def _open_signers(self) -> None:
@@ -273,12 +256,7 @@ class Node:
     def _offline_ms(self) -> int:
         if self.uplink is not None:
             return self.uplink.offline_ms()
-        return max(self.clockwatch.steady_ms() - self._first_start, 0)
-
-    def _held(self, refused: Refused | None) -> None:
-        self.issue.hold(refused)
-        if refused is None:
-            self.queue.wake()
+        return max(self.guard.clockwatch.steady_ms() - self._first_start, 0)
 
     def _unsignable(self, unit: str) -> Refused | None:
         signer = self.signers.get(unit)
@@ -293,6 +271,8 @@ class Node:
         unit = self.settings.units.get(grant.unit)
         if unit is not None and unit.test:
             return grant_refused_txn(tx, grant)
+        if sealed_grants_q(tx.conn):  # a lost store may have used it already
+            grant = replace(grant, sealed=True)
         new = grant_txn(tx, grant)
         self._reactor.callLater(0, self._numbers_came)
         return new
@@ -334,8 +314,7 @@ class Node:
         """Drain, then close: nothing that was taken stays unanswered."""
         self._log.info("node.stopping", why=why)
         await self.intake.close_doors()
-        self.ticker.stop()
-        self.clockwatch.stop()
+        self.guard.stop()
         self.queue.stop()
         await self.issue.stop()
         await self.store.drained()
@@ -355,7 +334,7 @@ class Node:
     def close(self, why: str) -> None:
         """Let go of the store and the lock; the note comes before the lock goes."""
         dead = self.store.dead
-        self.fence.stop()
+        self.guard.fence.stop()
         if self._pool is not None:
             self._pool.stop()
         self.store.close()

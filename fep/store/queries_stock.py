@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, select
+from sqlalchemy import Connection, Row, and_, case, func, select
 
+from fep.domain.numbers import BlockState
 from fep.store.schema import (
     burn,
     event,
@@ -80,7 +81,10 @@ def stock_q(conn: Connection) -> list[Stock]:
         select(
             column.unit,
             column.code,
-            func.sum(column.last - column.next + 1),
+            func.sum(
+                case((column.state == BlockState.ACTIVE.value, column.last - column.next + 1),
+                     else_=0)
+            ),
             func.sum(column.last - column.first + 1),
         )
         .group_by(column.unit, column.code)

@@ -75,8 +75,8 @@ class DeskSite:
             root=path, units={UNIT: _UNIT}, kinds={KIND: _KIND}, provinces={"hubei": province},
             devices=(), link=SimpleNamespace(platform_cert="keys/platform.crt"),
             node=SimpleNamespace(
-                id="node-0001", data=path / "data", key="keys/unit.key", cert="keys/unit.crt",
-                passphrase=""),
+                id="node-0001", data=path / "data", witness=path / "witness",
+                key="keys/unit.key", cert="keys/unit.crt", passphrase=""),
         )  # fmt: skip
         self.receipts = [self.issue(key, name) for key, name in zip(KEYS, NAMES, strict=True)]
         self.context = DeskContext(
