@@ -41,6 +41,7 @@ class LinkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     late_after_s: Seconds = 900.0
     gap_s: Seconds = 60.0
     part_timeout_s: Seconds = 900.0
+    verify_supervision: bool = True
 
     def window(self) -> Window:
         """Return the bounds of what may be unanswered."""

@@ -62,9 +62,15 @@ def _live(live: dict[str, Any] | None) -> list[tuple[str, str]]:
     return [
         (say("每秒入库", "applied per s"), f"{live['applied_per_s']:.1f}"),
         (say("隔离文件", "files set aside"), str(live["quarantined"])),
+        (say("监制签名不符", "bad supervision"), _bad(live)),
         (say("平台时钟差", "platform clock"), f"{offset:+.1f} s"),
         (say("人工暂停", "paused"), say("是", "yes") if live["paused"] else say("否", "no")),
     ]
+
+
+def _bad(live: dict[str, Any]) -> str:
+    count = live.get("supervision_bad", 0)
+    return f"{count}  {live['supervision_bad_last']}" if count else "0"
 
 
 @group.command("pause", zh="暂停上报（开票不受影响）", en="stop sending; issuing goes on")

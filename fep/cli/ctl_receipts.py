@@ -149,7 +149,8 @@ def _story(told: dict[str, Any]) -> None:
 def _signed(signed: dict[str, Any] | None) -> str:
     if signed is None:
         return say("尚无", "not yet")
-    return f"{_short(signed['signed_at'])}  {say('证书', 'certificate')} {signed['cert_serial']}"
+    said = f"{_short(signed['signed_at'])}  {say('证书', 'certificate')} {signed['cert_serial']}"
+    return f"{said}  {say('验不通过', 'NOT good')}" if signed.get("doubt") else said
 
 
 def _items(face: dict[str, Any]) -> None:

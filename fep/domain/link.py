@@ -92,3 +92,5 @@ class LinkStatus:
     conflicts: int
     quarantined: int  # files set aside since start
     paused: bool
+    supervision_bad: int = 0  # signatures of finance that did not verify, not looked at yet
+    supervision_bad_last: str = ""  # CODE-NUMBER of the last of them

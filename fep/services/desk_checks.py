@@ -164,7 +164,8 @@ def import_command(unit: str, code: str) -> str:
 
 def links(rows: Sequence[Mapping[str, Any]]) -> list[Check]:
     """Look at every destination; a stalled one is not cured by waiting."""
-    return [_link(row) for row in rows] or [
+    bad = [row for row in rows if row.get("live", {}).get("supervision_bad")]
+    return [*map(_link, rows), *map(_supervision, bad)] or [
         Check("LINK", State.OK, "没有配置上报通道", "no destination is configured")
     ]
 
@@ -183,6 +184,17 @@ def _link(row: Mapping[str, Any]) -> Check:
     if state != "online":
         return Check("LINK", State.WARN, zh, en, "fepctl link")
     return Check("LINK", State.OK, zh, en)
+
+
+def _supervision(row: Mapping[str, Any]) -> Check:
+    """Tell of signatures of finance that do not verify, until a person has looked at them."""
+    count, last = row["live"]["supervision_bad"], row["live"]["supervision_bad_last"]
+    return Check("SUPERVISION", State.WARN,
+                 f"{row['dest']} {count} 张的财政监制签名验不通过，最近 {last}；"
+                 "查明后 fepctl link resume 确认",
+                 f"{row['dest']}: {count} signatures of finance do not verify, last {last};"
+                 " fepctl link resume says they were looked at",
+                 f"fepctl receipts show {last}")  # fmt: skip
 
 
 def printers(devices: Sequence[Mapping[str, Any]]) -> list[Check]:

@@ -26,6 +26,7 @@ from fep.domain.text import mask, mask_name
 from fep.services.desk_context import DeskContext, Method, Params
 from fep.store import queries
 from fep.store.receipts import Signed, by_number_q, original_q, signature_q
+from fep.store.supervision import doubt_q
 from fep.wire import einvoice
 
 _NAME = re.compile(r"(\d{8})-(\d{10})", re.ASCII)
@@ -142,6 +143,7 @@ def _show_q(conn: Connection, code: str, number: str, plain: bool) -> dict[str, 
     if supervised is not None:
         answer["supervision"] = {
             "signed_at": iso(supervised.signed_at), "cert_serial": supervised.cert_serial,
+            "doubt": doubt_q(conn, receipt.id),
         }  # fmt: skip
     if story.burned_at:
         answer["burned"] = {
@@ -244,9 +246,9 @@ def _province(settings: Any, unit: str) -> Any:
 
 
 def _finance_element(conn: Connection, receipt_id: int, settings: Any, province: Any) -> str | None:
-    """Return the platform's signature element, None while it has not supervised."""
+    """Return the platform's signature element, None while there is no good one."""
     found = queries.supervision_q(conn, receipt_id)
-    if found is None:
+    if found is None or doubt_q(conn, receipt_id):
         return None
     path = Path(settings.root) / settings.link.platform_cert
     der = queries.certificate_of_serial_q(conn, found.cert_serial)

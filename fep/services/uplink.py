@@ -26,6 +26,7 @@ from fep.services.uplink_pulse import Pulse
 from fep.settings_link import LinkSettings
 from fep.store.link import backlog_q, start_q
 from fep.store.link_in import OnGrant, quota_q
+from fep.store.supervision import Doubted, clear_doubts_txn, doubted_q
 from fep.store.tx import Tx
 from fep.store.writer import Store
 
@@ -70,7 +71,7 @@ class Uplink:
         )  # fmt: skip
         self._pulse = Pulse(self._ends)
         self._outbox = Outbox(self._ends, self._pulse, signature_xml)
-        self._inbox = Inbox(self._ends, self._pulse, self._outbox, on_grant)
+        self._inbox = Inbox(self._ends, self._pulse, self._outbox, on_grant, signature_xml)
         self._out_bell, self._in_bell = Bell(reactor), Bell(reactor)
         self._linger: Timer | None = None
         self._more = True  # something may be due that no batch holds yet
@@ -79,6 +80,7 @@ class Uplink:
         self._loops: Deferred[list[None]] | None = None
         start = store.read(start_q, settings.dest)
         self._pulse.resume(start)
+        self._pulse.doubted = store.read(doubted_q, settings.dest)
         self._outbox.resume(start)
         self._inbox.resume(start)
 
@@ -146,12 +148,17 @@ class Uplink:
         return self.status()
 
     async def resume(self, reason: str, by: str) -> LinkStatus:
-        """Go on, also after the channel had stopped: the operator's word that it may."""
+        """Go on, also after the channel had stopped: the operator's word that it may.
+
+        The same word says that bad supervision signatures have been looked at.
+        """
         was = self._pulse.stopped_out or self._pulse.stopped_in
+        seen = await self._ends.store.do("link.seen", clear_doubts_txn, self._ends.dest)
+        self._pulse.doubted = Doubted()
         self._pulse.stopped_out = self._pulse.stopped_in = ""
         self._paused = False
         self._more = True
-        await self._note("link.resumed", reason, by, stopped=was)
+        await self._note("link.resumed", reason, by, stopped=was, supervision_bad=seen.count)
         self._out_bell.ring()
         self._in_bell.ring()
         return self.status()
@@ -170,7 +177,8 @@ class Uplink:
             applied_per_s=self._outbox.applied_per_s(), platform_offset_ms=self._pulse.offset_ms,
             offline_s=self._pulse.silent_ms() / 1000, rejected=backlog.rejected,
             conflicts=backlog.conflicts, quarantined=self._pulse.quarantined,
-            paused=self._paused,
+            paused=self._paused, supervision_bad=self._pulse.doubted.count,
+            supervision_bad_last=self._pulse.doubted.last,
         )  # fmt: skip
 
     # the loops

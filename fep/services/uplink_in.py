@@ -15,7 +15,9 @@ from typing import Final
 from fep.crypto import sm3
 from fep.domain.link_gap import GapWatch, missing, ranges
 from fep.services.ferry import TooBig
+from fep.services.uplink_build import SignatureXml
 from fep.services.uplink_ends import Ends
+from fep.services.uplink_finance import examined
 from fep.services.uplink_out import Outbox
 from fep.services.uplink_pulse import CHAIN, Pulse
 from fep.store.link import CONTROL, TRANSPORT, Head, LinkStart
@@ -82,7 +84,7 @@ def open_arrival(ends: Ends, name: str) -> Opened | None:
 
 
 def answer(result: Result) -> Answer:
-    """Return a result as the store takes it; an unreadable supervision is named, not kept."""
+    """Return a result as the store takes it; an unreadable supervision is a bad one."""
     detail = f"{result.code} {result.detail}".strip()
     signed = result.supervision
     if signed is None:
@@ -90,7 +92,7 @@ def answer(result: Result) -> Answer:
     try:
         der = base64.b64decode(signed.value, validate=True)
     except (binascii.Error, ValueError):
-        return Answer(result.rec_seq, result.result, f"{detail} supervision unreadable".strip())
+        return Answer(result.rec_seq, result.result, detail, doubt="unreadable")
     supervision = (signed.signed_at, signed.cert_serial, der)
     return Answer(result.rec_seq, result.result, detail, supervision)
 
@@ -98,8 +100,12 @@ def answer(result: Result) -> Answer:
 class Inbox:
     """Arrivals from one platform."""
 
-    def __init__(self, ends: Ends, pulse: Pulse, outbox: Outbox, on_grant: OnGrant) -> None:
+    def __init__(
+        self, ends: Ends, pulse: Pulse, outbox: Outbox, on_grant: OnGrant,
+        signature_xml: SignatureXml,
+    ) -> None:  # fmt: skip
         self._ends = ends
+        self._signature_xml = signature_xml
         self._pulse = pulse
         self._outbox = outbox
         self._on_grant = on_grant
@@ -165,7 +171,10 @@ class Inbox:
         if fresh and before:
             self._outbox.hasten()
         if opened.ack is not None:
-            await self._outbox.acked(opened.ack, opened.answers)
+            answers = opened.answers
+            if self._ends.settings.verify_supervision and opened.ack.epoch == self._outbox.epoch:
+                answers = await examined(self._ends, self._signature_xml, answers)
+            await self._outbox.acked(opened.ack, answers)
             return True
         if opened.nack is not None:
             self._ends.log.warning("link.nack", dest=self._ends.dest, reason=opened.nack.reason)

@@ -56,6 +56,11 @@ class Outbox:
         self.flights: dict[int, Flight] = {}
         self.cum_ack = Head()  # where the other direction stands, for our headers
 
+    @property
+    def epoch(self) -> int:
+        """Return the epoch our records are numbered in."""
+        return self.head.epoch
+
     # from Uplink
     def resume(self, start: LinkStart) -> None:
         """Take up unanswered batches: unwritten ones go out now, the others in time."""
@@ -305,6 +310,8 @@ class Outbox:
                 yield seq
 
     def _count(self, answered: Answered) -> None:
+        if answered.doubted:
+            self._pulse.doubt(answered.doubted, answered.doubted_ref)
         if answered.count:
             self._ends.on_answered(answered.receipts, answered.amount_fen)
             self._applied.append((self._ends.clock.mono(), answered.count))

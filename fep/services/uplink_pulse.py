@@ -12,6 +12,7 @@ from dataclasses import replace
 from fep.domain.link import LinkFacts, LinkState, Standing, standing
 from fep.services.uplink_ends import Ends
 from fep.store.link import Head, Kept, LinkStart, pulse_txn
+from fep.store.supervision import Doubted
 from fep.wire.fpb import Header
 
 DAMAGED_SHOWN_S = 3600.0
@@ -31,6 +32,7 @@ class Pulse:
         self.refused = ""
         self.carrier_fault = ""
         self.quarantined = 0
+        self.doubted = Doubted()
         self._damaged_s: float | None = None
         self._silent_ms = 0  # at `_anchor_s`
         self._kept_ms = 0  # of it, from before this start
@@ -80,6 +82,11 @@ class Pulse:
         self._silent_ms = 0
         self._anchor_s = self._ends.clock.mono()
         return True
+
+    def doubt(self, count: int, last: str) -> None:
+        """Note supervision signatures that did not verify; the store has them too."""
+        self.doubted = Doubted(self.doubted.count + count, last)
+        self._ends.log.error("link.supervision_bad", dest=self._ends.dest, count=count, last=last)
 
     def damaged(self) -> None:
         """Note a file that was set aside."""

@@ -15,7 +15,8 @@ from fep.domain.life_delivery import RECEIPT_OPS
 from fep.domain.life_marks import Booking, Mark, WriteOff, booking_after, write_off_after
 from fep.domain.receipt import Receipt, ReceiptState
 from fep.store.receipts import by_id_q, by_number_q
-from fep.store.schema import mark, reversal, sheet, supervision, upload
+from fep.store.schema import mark, reversal, sheet, upload
+from fep.store.supervision import supervised_at_q
 from fep.store.tx import Tx
 
 BOOKING = "booking"
@@ -151,10 +152,7 @@ def standing_q(conn: Connection, receipt: Receipt) -> Standing:
         reversal=made or makes,
         sheet=sheet_of_q(conn, receipt.id),
         delivery=_delivery_q(conn, receipt.id),
-        supervised_at=conn.execute(
-            select(supervision.c.signed_at).where(supervision.c.receipt_id == receipt.id)
-        ).scalar()
-        or 0,
+        supervised_at=supervised_at_q(conn, receipt.id),
         marks=marks_q(conn, receipt.id),
     )
 

@@ -6,6 +6,7 @@ batches: fep/store/link_out.py; inbound: fep/store/link_in.py.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,20 +24,21 @@ IN: Final = "in"
 ZERO: Final = bytes(32)
 
 # Stands in the issuing loop's way while it runs, so it is SQL text (facts/issuing-path 4).
-_DUE = (
+_ROW = (
     "SELECT u.id, u.op, u.receipt_id, coalesce(r.unit, a.unit), coalesce(r.kind, ''),"
     " coalesce(a.code, r.code), coalesce(a.number, r.number), coalesce(r.amount_fen, 0),"
     " coalesce(r.check_code, ''), coalesce(r.issued_at, a.at), coalesce(e.key, ''),"
     " coalesce(o.body, x''), coalesce(s.signed_at, 0), coalesce(s.der, x''),"
     " coalesce(c.serial, ''), coalesce(c.der, x''), u.act_id, u.revision, coalesce(a.body, ''),"
-    " coalesce(b.code, ''), coalesce(b.number, ''), coalesce(v.reason, '')"
+    " coalesce(b.code, ''), coalesce(b.number, ''), coalesce(v.reason, ''), u.rec_seq"
     " FROM upload u LEFT JOIN sheet_act a ON a.id = u.act_id"
     " LEFT JOIN receipt r ON r.id = u.receipt_id LEFT JOIN event e ON e.id = r.event_id"
     " LEFT JOIN original o ON o.receipt_id = r.id AND u.act_id = 0"
     " LEFT JOIN signature s ON s.receipt_id = r.id LEFT JOIN certificate c ON c.id = s.cert_id"
     " LEFT JOIN reversal v ON v.red_id = r.id LEFT JOIN receipt b ON b.id = v.blue_id"
-    " WHERE u.dest = ? AND u.state = 'due' AND u.id > ? ORDER BY u.id LIMIT ?"
 )
+_DUE = f"{_ROW} WHERE u.dest = ? AND u.state = 'due' AND u.id > ? ORDER BY u.id LIMIT ?"
+_SENT = f"{_ROW} WHERE u.dest = ? AND u.state = 'sent' AND u.rec_seq IN ({{marks}})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class DueRow:
-    """A sealed receipt, or an act on paper, that waits to be sent.
+    """A sealed receipt, or an act on paper, that waits to be sent or for its answer.
 
     `body` is zlib of the literal bytes; `act` the JSON of the act's record, empty for a
     receipt; `blue_*` and `reason` are set for a red receipt.
@@ -84,6 +86,7 @@ class DueRow:
     blue_code: str = ""
     blue_number: str = ""
     reason: str = ""
+    rec_seq: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +203,14 @@ def _kept_q(conn: Connection, dest: str) -> Kept | None:
 def due_q(conn: Connection, dest: str, after: int, limit: int) -> list[DueRow]:
     """Return due uploads in the order of their seals, ids above `after`."""
     return [DueRow(*row) for row in conn.exec_driver_sql(_DUE, (dest, after, limit))]
+
+
+def sent_q(conn: Connection, dest: str, rec_seqs: Sequence[int]) -> list[DueRow]:
+    """Return the uploads of some records that have no answer yet."""
+    marks = ",".join("?" * len(rec_seqs))
+    return [
+        DueRow(*row) for row in conn.exec_driver_sql(_SENT.format(marks=marks), (dest, *rec_seqs))
+    ]
 
 
 def backlog_q(conn: Connection, dest: str) -> Backlog:

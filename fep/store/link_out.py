@@ -15,6 +15,7 @@ from sqlalchemy import Connection, insert, select, update
 from fep.domain.life_delivery import RECEIPT_OPS
 from fep.store.link import OUT, RECEIPTS, Head, head_q, put_head
 from fep.store.schema import link_batch, upload
+from fep.store.supervision import add_doubts_txn, marked
 from fep.store.tx import Tx
 
 ANSWERS_MAX: Final = 256  # per transaction, so that a group stays short
@@ -54,24 +55,31 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the platform says of one record; supervision is (signed_at, serial, der)."""
+    """What the platform says of one record; supervision is (signed_at, serial, der).
+
+    `doubt` says why that signature is not good; it is kept nevertheless.
+    """
 
     rec_seq: int
     result: str
     detail: str
     supervision: tuple[int, str, bytes] | None = None
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
     """What a set of answers changed: counts of newly final records; `receipts` are those of
-    them that carried a receipt for the first time, `amount_fen` the sum of the blue ones."""
+    them that carried a receipt for the first time, `amount_fen` the sum of the blue ones;
+    `doubted` have a supervision signature that is not good."""
 
     applied: int = 0
     rejected: int = 0
     conflicts: int = 0
     receipts: int = 0
     amount_fen: int = 0
+    doubted: int = 0
+    doubted_ref: str = ""  # the last of them
 
     @property
     def count(self) -> int:
@@ -86,6 +94,8 @@ class Answered:
             self.conflicts + other.conflicts,
             self.receipts + other.receipts,
             self.amount_fen + other.amount_fen,
+            self.doubted + other.doubted,
+            other.doubted_ref or self.doubted_ref,
         )
 
 
@@ -162,20 +172,28 @@ def answers_txn(tx: Tx, dest: str, answers: tuple[Answer, ...]) -> Answered:
     finals: list[tuple[object, ...]] = []
     supervised: list[tuple[object, ...]] = []
     counts = dict.fromkeys(_FINAL, 0)
-    amount_fen = receipts = 0
+    amount_fen = receipts = doubted = 0
+    doubted_ref = ""
     for answer in answers:
         row = asked.pop(answer.rec_seq, None)
         if row is None:
             continue
         upload_id, receipt_id, op, repeat, code, number, fen = row
         state = _FINAL[answer.result]
-        finals.append((state, answer.result, answer.detail, tx.now_ms, upload_id))
+        finals.append(
+            (state, answer.result, marked(answer.detail, answer.doubt), tx.now_ms, upload_id)
+        )
         counts[answer.result] += 1
         if op in RECEIPT_OPS and not repeat:
             receipts += 1
             amount_fen += fen
         if state == "applied" and op in RECEIPT_OPS and answer.supervision is not None:
             supervised.append((receipt_id, *answer.supervision))
+        if answer.doubt:
+            doubted, doubted_ref = doubted + 1, f"{code}-{number}"
+            tx.journal("link.supervision_bad", doubted_ref, {
+                "rec_seq": answer.rec_seq, "why": answer.doubt,
+            })  # fmt: skip
         if state != "applied":
             tx.journal(f"link.{state}", f"{code}-{number}", {
                 "detail": answer.detail, "op": op, "rec_seq": answer.rec_seq,
@@ -190,9 +208,12 @@ def answers_txn(tx: Tx, dest: str, answers: tuple[Answer, ...]) -> Answered:
         })  # fmt: skip
     if supervised:
         tx.cursor.executemany(_SUPERVISED, supervised)
+    if doubted:
+        add_doubts_txn(tx, dest, doubted, doubted_ref)
     return Answered(
-        counts["OK"] + counts["DUP"], counts["REJECT"], counts["CONFLICT"], receipts, amount_fen
-    )
+        counts["OK"] + counts["DUP"], counts["REJECT"], counts["CONFLICT"], receipts, amount_fen,
+        doubted, doubted_ref,
+    )  # fmt: skip
 
 
 def free_txn(tx: Tx, dest: str, epoch: int, applied_upto: int) -> tuple[int, ...]:

@@ -166,6 +166,10 @@ def _delivered_once_in_order(city: YearTurn) -> None:
     arrived = [(row["code"], row["number"]) for row in sent if row["result"] == "OK"]
     issued = [(row.code, row.number) for row in city.rows("SELECT * FROM receipt ORDER BY id")]
     assert issued == arrived
+    assert [(len(issued),)] == city.rows("SELECT count(*) FROM supervision")
+    assert city.node is not None
+    assert city.node.uplink is not None
+    assert 0 == city.node.uplink.status().supervision_bad
 
 
 @pytest.mark.timeout(120)
