@@ -33,32 +33,28 @@ def verify() -> None:
 
 
 def _walked(desk: Desk) -> dict[str, Any]:
-    after, digest, shown = 0, "", _TELL_EVERY
+    after, digest, shown, checkpoints = 0, "", _TELL_EVERY, 0
     while True:
         walk = desk.call("journal.verify", after=after, hash=digest)
         after, digest = walk["last"], walk["hash"]
+        checkpoints += walk["checkpoints"]
+        told = {"records": after, "hash": digest, "checkpoints": checkpoints}
         if walk["broken_at"]:
-            return {"good": False, "records": after, "hash": digest,
-                    "broken_at": walk["broken_at"], "why": walk["why"]}  # fmt: skip
+            return {**told, "good": False, "broken_at": walk["broken_at"], "why": walk["why"]}
         if walk["done"]:
-            return {"good": True, "records": after, "hash": digest, "broken_at": 0, "why": ""}
+            return {**told, "good": True, "broken_at": 0, "why": ""}
         if after >= shown and not wants_json():
             note(say(f"已核对 {after} 条", f"{after} records followed"))
             shown += _TELL_EVERY
 
 
 def _verdict(told: dict[str, Any]) -> None:
+    counts = say(f"{told['records']} 条连贯，{told['checkpoints']} 个签名检查点（gmssl 核对）",
+                 f"{told['records']} records follow, {told['checkpoints']} signed checkpoints"
+                 " (verified by gmssl)")  # fmt: skip
     if told["good"]:
-        click.echo(
-            paint(
-                say(
-                    f"日志账完整：{told['records']} 条连贯",
-                    f"the journal is whole: {told['records']} records",
-                ),
-                "green",
-            )
-        )
-        click.echo(f"SM3 {told['hash']}")  # fmt: skip
+        click.echo(f"{paint('OK', 'green')}  {counts}")
+        click.echo(f"SM3 {told['hash']}")
         return
     click.echo(
         paint(
@@ -69,7 +65,7 @@ def _verdict(told: dict[str, Any]) -> None:
             "red",
         )
     )
-    click.echo(told["why"])  # fmt: skip
+    click.echo(told["why"])
 
 
 @group.command("export", zh="导出日志账（每行：哈希 空格 记录）",

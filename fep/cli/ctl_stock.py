@@ -8,31 +8,39 @@ import click
 
 from fep.cli.common import Column, emit, heading, paint, say, table, when
 from fep.cli.common_reach import reached
-from fep.cli.common_verbs import Verb, Verbs, option, reason
+from fep.cli.common_verbs import Lazy, Verb, Verbs, option, reason
 
-_BLOCK_STATES = {"active": "在用", "exhausted": "用完"}
-_SOURCES = {"platform": "平台", "person": "人工", "relay": "转发机"}
+_BLOCK_STATES = {
+    "granted": "未用", "active": "在用", "exhausted": "用完", "reserve": "备用（封存）",
+    "expired": "过期", "returned": "退回", "burned": "核销",
+}  # fmt: skip
+_AUDIT = Lazy("fep.cli.ctl_audit", "command", "逐号核对：不缺号、不重号，每个空号有证据",
+              "prove that no number is missing or double")  # fmt: skip
+_SOURCES = {"platform": "平台", "person": "人工", "relay": "转发机", "witness": "见证"}
 
 
-@click.group("numbers", cls=Verbs, invoke_without_command=True,
-             zh="票据号码：库存与号段；import 导入",
-             en="numbers: stock and blocks; import")  # fmt: skip
+@click.group("numbers", cls=Verbs, invoke_without_command=True, lazy={"audit": _AUDIT},
+             zh="票据号码：库存与号段；audit 核对，import 导入",
+             en="numbers: stock and blocks; audit, import")  # fmt: skip
 @click.pass_context
 def numbers(ctx: click.Context) -> None:
     """List stock and blocks."""
     if ctx.invoked_subcommand is not None:
         return
     with reached() as desk:
-        told = desk.call("numbers.list")
+        told = desk.call("numbers.list") | desk.call("numbers.forecast")
     emit(told, lambda: _numbers(told))
 
 
 def _numbers(told: dict[str, Any]) -> None:
+    days = {(row["unit"], row["code"]): row for row in told["forecast"]}
     table(
         (Column("单位", "unit"), Column("票据代码", "code"), Column("剩余", "left", right=True),
-         Column("总数", "total", right=True), Column("空号核销", "burned", right=True)),
+         Column("可用天数", "days", right=True), Column("总数", "total", right=True),
+         Column("空号核销", "burned", right=True)),
         [(row["unit"], row["code"],
           str(row["left"]) if row["left"] else paint("0", "red"),
+          _days(days.get((row["unit"], row["code"]))),
           str(row["total"]), str(row["burned"])) for row in told["stock"]],
         empty=say("没有号段；导入：fepctl numbers import --help",
                   "no block; import one: fepctl numbers import --help"),
@@ -57,6 +65,13 @@ def _numbers(told: dict[str, Any]) -> None:
     )  # fmt: skip
 
 
+def _days(row: dict[str, Any] | None) -> str:
+    """Return for how many days of the busiest rate a stock lasts."""
+    if row is None or row["days"] is None:
+        return "-"
+    return paint(str(row["days"]), "yellow") if row["low"] else str(row["days"])
+
+
 @numbers.command("import", zh="按批准文件导入一个号段", en="import a block by an approval")
 @option("--unit", required=True, zh="开票单位", en="unit")
 @option("--code", required=True, metavar="8 digits", zh="票据代码（8 位）", en="code")
@@ -66,9 +81,10 @@ def _numbers(told: dict[str, Any]) -> None:
 @option("--sheet", is_flag=True, zh="纸质票号段（须给 --point，代码与号码位数照纸质票）",
         en="paper sheets (needs --point; digits as on the paper)")  # fmt: skip
 @option("--point", default="", zh="开票点（只用于纸质票）", en="point, for sheets only")
+@option("--reserve", is_flag=True, zh="封存备用，需要时再启用", en="sealed, to be opened in need")
 @reason()
 def import_(unit: str, code: str, first: str, last: str, approval: str, sheet: bool,
-            point: str, reason: str) -> None:  # fmt: skip
+            point: str, reserve: bool, reason: str) -> None:  # fmt: skip
     """Import a block."""
     if sheet:
         from fep.cli.ctl_paper_sheets import import_sheets
@@ -77,10 +93,34 @@ def import_(unit: str, code: str, first: str, last: str, approval: str, sheet: b
         return
     with reached("numbers import") as desk:
         told = desk.call("numbers.import", unit=unit, code=code, first=first, last=last,
-                         approval=approval, reason=reason)  # fmt: skip
+                         approval=approval, reason=reason, reserve=reserve)  # fmt: skip
     done = say(f"已导入 {told['count']} 个号码", f"{told['count']} numbers imported")
     known = say("该号段早已导入，没有变化", "this block was imported before; nothing changed")
     emit(told, lambda: click.echo(done if told["new"] else known))
+
+
+@numbers.command("open-reserve", zh="启用一个封存的备用号段", en="open a sealed reserve block")
+@option("--code", required=True, metavar="8 digits", zh="票据代码（8 位）", en="code")
+@option("--first", required=True, metavar="10 digits", zh="号段起始号码", en="its first number")
+@reason()
+def open_reserve(code: str, first: str, reason: str) -> None:
+    """Open a reserve."""
+    with reached("numbers open-reserve") as desk:
+        told = desk.call("numbers.open_reserve", code=code, first=first, reason=reason)
+    count = told["opened"]["count"]
+    emit(told, lambda: click.echo(say(f"已启用 {count} 个号码", f"{count} numbers opened")))
+
+
+@numbers.command("return", zh="退回一个号段余下的号码", en="give the rest of a block back")
+@option("--code", required=True, metavar="8 digits", zh="票据代码（8 位）", en="code")
+@option("--first", required=True, metavar="10 digits", zh="号段起始号码", en="its first number")
+@reason()
+def return_(code: str, first: str, reason: str) -> None:
+    """Return a block."""
+    with reached("numbers return") as desk:
+        told = desk.call("numbers.return", code=code, first=first, reason=reason)
+    count = told["returned"]["count"]
+    emit(told, lambda: click.echo(say(f"已退回 {count} 个号码", f"{count} numbers returned")))
 
 
 @click.command("queue", cls=Verb, zh="等待开票和被拒绝的业务单",

@@ -24,6 +24,7 @@ from fep.services import (
     desk_render,
     desk_status,
     desk_stock,
+    evidence,
 )
 from fep.services.desk_context import DeskContext, Grants, Method
 
@@ -36,6 +37,7 @@ METHODS: dict[str, Method] = {
     **desk_stock.METHODS,
     **desk_journal.METHODS,
     **desk_fence.METHODS,
+    **evidence.METHODS,
     **desk_kinds.METHODS,
     **desk_life.METHODS,
 }

@@ -6,12 +6,16 @@ that a journal of any length never holds the daemon up.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
+
+from sqlalchemy import Connection
 
 from fep.domain.faults_desk import desk_refuse
 from fep.domain.journal import GENESIS
 from fep.services.desk_context import DeskContext, Method, Params, stated
 from fep.store import queries_journal as chain
+from fep.store.checkpoints import Checked, check_q
 
 EXPORT_ROWS = 500
 
@@ -46,11 +50,21 @@ async def verify(ctx: DeskContext, asked: WalkParams) -> dict[str, Any]:
             previous = bytes.fromhex(asked.hash)
         except ValueError as error:
             raise desk_refuse("JRN_START", seq=asked.after) from error
-    walk = await ctx.read(chain.walk_q, max(asked.after, 0), previous, max(asked.limit, 1))
+    after, limit = max(asked.after, 0), max(asked.limit, 1)
+    walk = await ctx.read(chain.walk_q, after, previous, limit)
+    checked = await ctx.read(_checkpoints_q, after, walk.count)
+    bad = next((each for each in checked if each.why), None)
+    if bad is not None and not walk.broken_at:
+        walk = replace(walk, last=bad.seq - 1, broken_at=bad.seq, why=bad.why, done=True)
     return {
+        "checkpoints": len(checked),
         "last": walk.last, "hash": walk.hash.hex(), "count": walk.count,
         "broken_at": walk.broken_at, "why": walk.why, "done": walk.done,
     }  # fmt: skip
+
+
+def _checkpoints_q(conn: Connection, after: int, count: int) -> list[Checked]:
+    return check_q(conn, chain.slice_q(conn, after, count)) if count else []
 
 
 async def export(ctx: DeskContext, asked: SliceParams) -> dict[str, Any]:
