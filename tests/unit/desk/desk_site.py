@@ -18,6 +18,7 @@ from fep.domain.event import BillingEvent, Channel, Item, Payer
 from fep.domain.kind import Kind, Mapped, Point, Province, Seal, Unit
 from fep.services.desk import answer
 from fep.services.desk_context import DeskContext, Grants, at_once
+from fep.settings_web import WebSettings
 from fep.wire.einvoice import prepare
 from tests.harness.storeroom import CODE, KIND, UNIT, Storeroom
 
@@ -77,6 +78,7 @@ class DeskSite:
             node=SimpleNamespace(
                 id="node-0001", data=path / "data", witness=path / "witness",
                 key="keys/unit.key", cert="keys/unit.crt", passphrase=""),
+            web=WebSettings(),
         )  # fmt: skip
         self.receipts = [self.issue(key, name) for key, name in zip(KEYS, NAMES, strict=True)]
         self.context = DeskContext(

@@ -35,7 +35,7 @@ class ShopSite(DeskSite):
         super().__init__(path)
         self.settings.web = WebSettings(listen=("tcp:0",), public_url=BASE, **web)
         self.tokens = Tokens(b"s" * 32)
-        self.shop = Shop(self.settings, self.tokens)  # type: ignore[arg-type]
+        self.shop = Shop(self.settings, self.tokens)  # type: ignore[arg-type]  # the desk site has what is asked
         self.reasons: list[str] = []
         self.log = Heard()
         self.web = Web(
