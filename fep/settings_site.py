@@ -127,6 +127,7 @@ class KindFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     offline: bool = True
     slip_template: Annotated[str, Meta(pattern=TEMPLATE)] = "medical"
     page_template: Annotated[str, Meta(pattern=TEMPLATE)] = "medical"
+    face_order: tuple[str, ...] = ()
 
     def kind(self, id_: str) -> Kind:
         """Return the domain value."""
@@ -138,7 +139,7 @@ class KindFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             item_order=self.item_order, negative_lines=self.negative_lines,
             numbering=self.numbering, offline=self.offline, slip_template=self.slip_template,
             required=self.required, optional_ext=self.optional_ext, overflow=self.overflow,
-            page_template=self.page_template,
+            page_template=self.page_template, face_order=self.face_order,
         )  # fmt: skip
 
 
@@ -157,6 +158,7 @@ class ProvinceFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     verify_hint: Annotated[str, Meta(max_length=60)] = ""
     red_sign: Literal["negative", "positive"] = "negative"
     red_code: Annotated[str, Meta(pattern=rf"^same$|{CODE_PLACES}")] = "same"
+    page_size: Literal["a5", "a4"] = "a5"
 
     def province(self, id_: str) -> Province:
         """Return the domain value; an empty URL or template leaves the domain's default."""
@@ -166,5 +168,6 @@ class ProvinceFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
             check_code=self.check_code, signature_algorithm=self.signature_algorithm,
             signature_codec=self.signature_codec, signature_reference=self.signature_reference,
             verify_hint=self.verify_hint, red_sign=self.red_sign, red_code=self.red_code,
+            page_size=self.page_size,
             **{name: text for name, text in given.items() if text},
         )  # fmt: skip

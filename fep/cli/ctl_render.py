@@ -18,6 +18,7 @@ from fep.cli.common_verbs import Verb, option
 from fep.domain.faults import Refused
 from fep.domain.faults_desk import desk_refuse
 from fep.render.page import FORMS, PageProcess
+from fep.render.page_view import SIZES
 
 TEMPLATES = "templates"
 
@@ -33,10 +34,12 @@ TEMPLATES = "templates"
 @option("--details", is_flag=True, zh="附明细清单", en="add the detail list")
 @option("--copy", type=click.IntRange(1, 99), default=1, show_default=True, metavar="N",
         zh="第几份，2 起标“补打”", en="which copy; from 2 on marked as a reprint")  # fmt: skip
+@option("--paper", type=click.Choice(SIZES), default=None,
+        zh="纸张；默认按省份配置", en="size of the paper; by default the province's")  # fmt: skip
 @option("--ppi", type=click.IntRange(72, 400), default=200, show_default=True,
         zh="图片每英寸点数", en="dots an inch of a picture")  # fmt: skip
 def command(name: str, form: str | None, out: Path | None, details: bool, copy: int,
-            ppi: int) -> None:  # fmt: skip
+            paper: str | None, ppi: int) -> None:  # fmt: skip
     """Draw a receipt."""
     suffix = out.suffix.lower() if out is not None else ""
     wanted = form or ("png" if suffix == ".png" else "pdf")
@@ -44,7 +47,8 @@ def command(name: str, form: str | None, out: Path | None, details: bool, copy: 
     root = find_site().root
     with PageProcess() as process:
         with reached() as desk:
-            told = desk.call("receipts.page", name=name, copy=copy, details=details)
+            told = desk.call("receipts.page", name=name, copy=copy, details=details,
+                             paper=paper or "")  # fmt: skip
         files = _drawn(process, told["view"], wanted, root, ppi)
     written = _written(files, path)
     answer = {"name": told["name"], "format": wanted, "files": [str(file) for file in written]}

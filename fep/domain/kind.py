@@ -53,6 +53,7 @@ class Kind:
     optional_ext: tuple[str, ...] = ()  # names in ext that may come beside those of main_ext
     overflow: str = "details"  # items beyond the face: details | refuse
     page_template: str = "medical"
+    face_order: tuple[str, ...] = ()  # labels as the face orders them; others follow
 
     def code(self, area: str, year: int) -> str:
         """Return the 8-digit 票据代码 of the issue year."""
@@ -62,6 +63,13 @@ class Kind:
         """Return items in the official order; those it does not name follow as given."""
         order = {name: place for place, name in enumerate(self.item_order)}
         return sorted(items, key=lambda item: order.get(item.name, len(order)))
+
+    @property
+    def faced(self) -> tuple[Mapped, ...]:
+        """Return the members that the face shows, in its order: not that of the document."""
+        order = {label: place for place, label in enumerate(self.face_order)}
+        shown = (member for member in self.main_ext if member.label)
+        return tuple(sorted(shown, key=lambda member: order.get(member.label, len(order))))
 
     @property
     def required_sources(self) -> tuple[str, ...]:
@@ -111,6 +119,7 @@ class Province:
     verify_hint: str = ""  # sentence in the footer of the slip
     red_sign: str = "negative"  # negative | positive: amounts in the document of a red receipt
     red_code: str = "same"  # same (that of its kind), or a code template of its own
+    page_size: str = "a5"  # a5 (landscape) | a4 (upright, the face at its top)
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,13 @@ def kind_problems(kind: Kind) -> Iterator[KindProblem]:
             f"there is no slip {kind.slip_template}", " | ".join(SLIP_TEMPLATES),
         )  # fmt: skip
     yield from _member_problems(kind)
+    labels = {member.label for member in kind.main_ext if member.label}
+    for place, label in enumerate(kind.face_order):
+        if label not in labels or label in kind.face_order[:place]:
+            yield KindProblem(
+                ("face_order", place), f"{label} 不是 main_ext 的标题，或写了两次",
+                f"{label} is no label of main_ext, or stands twice",
+            )  # fmt: skip
 
 
 def _member_problems(kind: Kind) -> Iterator[KindProblem]:

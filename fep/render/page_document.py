@@ -14,15 +14,13 @@ from xml.etree.ElementTree import Element, fromstring
 from fep.domain.kind import Kind, Province
 from fep.domain.money import NotMoney, format_fen, parse_fen
 from fep.domain.text import mask
-from fep.render.page_view import PLAIN, Account, PageDetail, PageItem, PageView
+from fep.render.page_view import A5, PLAIN, Account, PageDetail, PageItem, PageView
 from fep.render.slip import ItemView, ReceiptView
 
 _DATE = re.compile(r"[0-9]{8}")
 
 
-def read(
-    original: bytes, kind: Kind | None, province: Province | None, url: str = ""
-) -> PageView:
+def read(original: bytes, kind: Kind | None, province: Province | None, url: str = "") -> PageView:
     """Return the page of `<Header>…</Header><EInvoiceData>…</EInvoiceData>`.
 
     Without `kind` there is no 其他信息 and the layout is the plain one. `url` is the address
@@ -47,6 +45,8 @@ def read(
         pay_code=_text(main, "MainExt/PayCode"),
         seal=_text(main, "InvoicingPartySeal/SealName"),
         verify_url=province.verify_url if province else "",
+        order=tuple(member.label for member in kind.faced) if kind else (),
+        size=province.page_size if province else A5,
         red=bool(_text(main, "MainExt/RelatedInvoiceNumber")),
         related_code=_text(main, "MainExt/RelatedInvoiceCode"),
         related_number=_text(main, "MainExt/RelatedInvoiceNumber"),
@@ -113,8 +113,8 @@ def _qr(main: Element, province: Province, url: str) -> str:
 def _others(main: Element, kind: Kind | None) -> tuple[tuple[str, str], ...]:
     found = [
         (member.label, _dashed(member.label, _text(main, f"MainExt/{member.element}")))
-        for member in (kind.main_ext if kind else ())
-        if member.label and not member.money
+        for member in (kind.faced if kind else ())
+        if not member.money
     ]
     return tuple((label, value) for label, value in found if value)
 
@@ -128,8 +128,8 @@ def _dashed(label: str, value: str) -> str:
 
 def _moneys(main: Element, kind: Kind | None) -> tuple[tuple[str, int], ...]:
     found = []
-    for member in kind.main_ext if kind else ():
-        if member.label and member.money:
+    for member in kind.faced if kind else ():
+        if member.money:
             try:
                 value = _text(main, f"MainExt/{member.element}")
                 found.append((member.label, parse_fen(value or "0")))

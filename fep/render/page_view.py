@@ -20,6 +20,8 @@ from fep.render.words import amount_in_words
 
 # The layout of a receipt whose kind is no longer configured.
 PLAIN = "simple"
+A5, A4 = "a5", "a4"
+SIZES = (A5, A4)
 _USE = re.compile(r"(?:财务|收费|电子票据|票据|业务|结算|捐赠)?(?:专用)?章$")
 CURRENCIES = {"CNY": "人民币", "": "人民币"}
 OFFLINE = "离线开具，联网后可查验"
@@ -68,7 +70,8 @@ class PageView:
     `items` are all items, `face.items` those of the slip. `related_*` name the blue receipt
     of a red one; `paper` is the sheet this receipt was exchanged for (换开); `notes` are
     further marks as they shall read; `specimen` puts 样票 across everything. `red` says that
-    it is a red receipt: a province may write its amounts without a sign.
+    it is a red receipt: a province may write its amounts without a sign. `order` is that of
+    the captions of 其他信息, amounts among them; `size` is that of the paper.
     """
 
     face: ReceiptView
@@ -90,6 +93,8 @@ class PageView:
     supervised: bool = False
     details: tuple[PageDetail, ...] = ()
     issued_ms: int = 0
+    order: tuple[str, ...] = ()
+    size: str = A5
 
 
 def marks(view: PageView) -> tuple[str, ...]:
@@ -110,7 +115,6 @@ def page_data(view: PageView, qr: str) -> dict[str, Any]:
     """Return what a template reads as `d`; `qr` is the drawing of the code or empty."""
     face = view.face
     seal, use = split_seal(view.seal, face.unit)
-    others = [*face.other, *((label, format_fen(fen)) for label, fen in face.money)]
     data: dict[str, Any] = {
         "title": face.title, "code": face.code, "number": face.number,
         "check_code": face.check_code, "issued_on": face.issued_on,
@@ -122,17 +126,25 @@ def page_data(view: PageView, qr: str) -> dict[str, Any]:
         "total": format_fen(face.total_fen), "words": amount_in_words(face.total_fen),
         "red": view.red, "currency": CURRENCIES.get(view.currency, view.currency),
         "items": [_item(item) for item in view.items],
-        "other": [[label, value] for label, value in others if value],
+        "other": [[label, value] for label, value in _others(view) if value],
         "channels": [[label, format_fen(fen)] for label, fen in face.channels],
         "remark": face.remark, "cashier": face.cashier, "checker": face.checker,
         "pay_code": view.pay_code, "seal": {"name": seal, "use": use},
         "hint": face.hint, "verify_url": view.verify_url, "marks": list(marks(view)),
         "related_code": view.related_code, "related_number": view.related_number,
-        "specimen": view.specimen, "supervised": view.supervised,
+        "specimen": view.specimen, "supervised": view.supervised, "size": view.size,
         "details": [_detail(row) for row in view.details],
     }  # fmt: skip
     shown: dict[str, Any] = _cleaned(data)
     return {**shown, "qr": qr}
+
+
+def _others(view: PageView) -> list[tuple[str, str]]:
+    """Return captions and texts of 其他信息 in the order of the face."""
+    face = view.face
+    found = [*face.other, *((label, format_fen(fen)) for label, fen in face.money)]
+    order = {label: place for place, label in enumerate(view.order)}
+    return sorted(found, key=lambda entry: order.get(entry[0], len(order)))
 
 
 def texts(data: Any) -> Iterator[str]:

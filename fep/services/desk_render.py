@@ -19,7 +19,7 @@ from fep.domain.life import Life
 from fep.domain.money import parse_fen
 from fep.domain.receipt import Receipt, ReceiptState
 from fep.render import page_document
-from fep.render.page_view import PageView
+from fep.render.page_view import SIZES, PageView
 from fep.services.desk_context import DeskContext, Method, Params
 from fep.services.desk_receipts import named
 from fep.services.face import CHANNEL_NAMES
@@ -30,11 +30,15 @@ APPLIED = "applied"
 
 
 class PageParams(Params):
-    """receipts.page: `copy` above 1 marks a reprint; `details` adds the detail list."""
+    """receipts.page: `copy` above 1 marks a reprint; `details` adds the detail list.
+
+    `paper` is a5 or a4, empty for that of the province.
+    """
 
     name: str
     copy: int = 1
     details: bool = False
+    paper: str = ""
 
 
 async def receipt_page(ctx: DeskContext, asked: PageParams) -> dict[str, Any]:
@@ -67,6 +71,7 @@ def _page_q(
         view,
         face=replace(view.face, copy=max(asked.copy, 1)),
         details=view.details if asked.details else (),
+        size=asked.paper if asked.paper in SIZES else view.size,
     )
 
 

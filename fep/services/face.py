@@ -126,17 +126,15 @@ def _value(event: BillingEvent, source: str) -> str:
 
 def _others(event: BillingEvent, kind: Kind) -> tuple[tuple[str, str], ...]:
     found = [
-        (member.label, _value(event, member.source))
-        for member in kind.main_ext
-        if member.label and not member.money
+        (member.label, _value(event, member.source)) for member in kind.faced if not member.money
     ]
     return tuple((label, value) for label, value in found if value)
 
 
 def _moneys(event: BillingEvent, kind: Kind) -> tuple[tuple[str, int], ...]:
     found = []
-    for member in kind.main_ext:
-        if member.label and member.money:
+    for member in kind.faced:
+        if member.money:
             try:
                 found.append((member.label, parse_fen(_value(event, member.source) or "0")))
             except NotMoney:
