@@ -31,6 +31,7 @@ fep_debian_missing() { # level
     command -v openssl >/dev/null || echo openssl
     [[ $1 == run ]] || command -v strace >/dev/null || echo strace
     [[ $1 == run ]] || command -v pdftotext >/dev/null || echo poppler-utils
+    [[ $1 == run ]] || command -v chromium >/dev/null || echo chromium
 }
 
 fep_debian() { # level
