@@ -69,7 +69,7 @@ class Paper:
 class Memory(Stepping):
     """A few receipts, their red ones, and a pad of sheets."""
 
-    EXAMPLES = 200
+    EXAMPLES = 230
     LENGTH = 160
 
     def __init__(self) -> None:

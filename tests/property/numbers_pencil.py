@@ -33,7 +33,7 @@ class Slip:
 class Pencil(Stepping):
     """Grants, numbers given, time, restarts."""
 
-    EXAMPLES = 160
+    EXAMPLES = 220
     LENGTH = 150
 
     def __init__(self) -> None:

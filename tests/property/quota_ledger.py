@@ -49,7 +49,7 @@ class Written:
 class Ledger(Stepping):
     """One link, one budget, two clocks, and the truth."""
 
-    EXAMPLES = 160
+    EXAMPLES = 200
     LENGTH = 160
 
     def __init__(self) -> None:

@@ -1,0 +1,27 @@
+"""The machines are tested too: each bug planted in the rules is found, by the steps themselves."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.plant.domain_bugs import DOMAIN_BUGS, planted
+from tests.property.stepping import Stepping, run
+
+CASES = [(name, machine) for name, (_, machines) in DOMAIN_BUGS.items() for machine in machines]
+
+
+@pytest.mark.parametrize(("name", "machine"), CASES)
+def test_planted_bug_is_found(name: str, machine: type[Stepping]):
+    with planted(name), pytest.raises(AssertionError):
+        run(machine)
+
+
+def test_nothing_planted_stays():
+    before = [DOMAIN_BUGS[name][0] for name in DOMAIN_BUGS]
+    with planted("expired_block_is_still_used"):
+        pass
+
+    from fep.domain.numbers import Block
+
+    assert Block(1, "U", "C", 1, 1, 1, 5).expired(6)
+    assert before == [plant for plant, _ in DOMAIN_BUGS.values()]
