@@ -37,7 +37,7 @@ def _walked(desk: Desk) -> dict[str, Any]:
     while True:
         walk = desk.call("journal.verify", after=after, hash=digest)
         after, digest = walk["last"], walk["hash"]
-        checkpoints += walk["checkpoints"]
+        checkpoints += walk.get("checkpoints", 0)  # an older daemon tells none
         told = {"records": after, "hash": digest, "checkpoints": checkpoints}
         if walk["broken_at"]:
             return {**told, "good": False, "broken_at": walk["broken_at"], "why": walk["why"]}

@@ -30,6 +30,7 @@ def show(told: dict[str, Any]) -> None:
         *_numbers(told["numbers"]),
         (say("队列", "queue"), _queue(told["queue"])),
         *_links(told["links"], told["now"]),
+        *_offline(told.get("offline") or {}),
         *_devices(told["devices"]),
         (say("打印", "printing"), _prints(told["prints"])),
         (say("日志账", "journal"), _journal(told)),
@@ -126,6 +127,23 @@ def link_line(row: dict[str, Any], now: int) -> str:
     if row["rejected"]:
         parts.append(paint(say(f"被拒 {row['rejected']}", f"refused {row['rejected']}"), "red"))
     return "  ".join(parts)
+
+
+def _offline(told: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the use of the offline budget as a row; none when the daemon is stopped."""
+    if not told:
+        return []
+    percent = paint(f"{told['percent']}%", "red" if told["warning"] else "green")
+    limits = [
+        f"{used} / {most} {unit}"
+        for used, most, unit in (
+            (told["hours"], told["hours_max"], say("小时", "h")),
+            (told["count"], told["count_max"], say("张", "receipts")),
+            (told["amount"], told["amount_max"], say("元", "yuan")),
+        )
+        if most is not None
+    ]
+    return [(say("离线额度", "offline"), "  ".join([percent, *limits]))]
 
 
 def _devices(devices: list[dict[str, Any]]) -> list[tuple[str, str]]:
