@@ -21,7 +21,7 @@ from fep.domain.faults_desk import DEVICE_WORDS, LINK_WORDS
 from fep.domain.kind_check import Stocked, unprepared
 from fep.store.queries_stock import Stock
 
-NUMBERS_LOW = 500
+NUMBERS_LOW = 50
 NUMBERS_LOW_DAYS = 14
 DISK_LOW_BYTES = 2 * 1024**3
 DISK_OUT_BYTES = 200 * 1024**2

@@ -80,15 +80,13 @@ def look_q(conn: Connection, units: tuple[str, ...], dests: tuple[str, ...], now
 def _used(conn: Connection, stocks: list[stock.Stock], since_on: str) -> dict[tuple[str, str], int]:
     """Return numbers given per unit and code since a day, from the index of days."""
     used: dict[tuple[str, str], int] = {}
-    for row in stocks:
-        used[row.unit, row.code] = (
-            conn.execute(
-                select(func.count()).where(
-                    and_(receipt.c.unit == row.unit, receipt.c.issued_on >= since_on)
-                )
-            ).scalar()
-            or 0
+    for unit in {row.unit for row in stocks}:
+        given = conn.execute(
+            select(receipt.c.code, func.count())
+            .where(and_(receipt.c.unit == unit, receipt.c.issued_on >= since_on))
+            .group_by(receipt.c.code)
         )
+        used |= {(unit, code): count for code, count in given}
     return used
 
 

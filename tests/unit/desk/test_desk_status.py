@@ -131,7 +131,7 @@ def stock(left: int) -> Stock:
 
 @pytest.mark.parametrize(
     ("left", "used", "state"),
-    [(0, 0, State.FAIL), (499, 0, State.WARN), (500, 0, State.OK), (900, 901, State.WARN)],
+    [(0, 0, State.FAIL), (49, 0, State.WARN), (50, 0, State.OK), (900, 901, State.WARN)],
 )
 def test_numbers_warn_before_they_run_out(left: int, used: int, state: State) -> None:
     key = (UNIT, CODE)
