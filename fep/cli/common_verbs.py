@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import click
 
 from fep.cli.common_lang import LANGUAGES, say
+from fep.cli.common_usage import spoken
 
 F = TypeVar("F", bound=Callable[..., Any])
 CONFIG = "fep.config"
@@ -65,7 +66,7 @@ def _keep(name: str) -> Callable[[click.Context, click.Parameter, Any], Any]:
 def shared_options() -> list[click.Parameter]:
     """Return fresh copies of the options every verb has."""
     return [
-        Option(["-c", "--config"], type=click.Path(path_type=Path, dir_okay=False),
+        Option(["-c", "--config"], type=click.Path(path_type=Path),
                expose_value=False, callback=_keep(CONFIG), metavar="FILE",
                zh="配置文件（默认 $FEP_CONFIG、./fep.toml、/etc/fep/fep.toml）",
                en="configuration (default $FEP_CONFIG, ./fep.toml, /etc/fep/fep.toml)"),
@@ -106,7 +107,7 @@ class _Speaking(click.Command):
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the usage line."""
-        pieces = " ".join(self.collect_usage_pieces(ctx))
+        pieces = " ".join(spoken(piece) for piece in self.collect_usage_pieces(ctx))
         formatter.write_usage(ctx.command_path, pieces, prefix=say("用法：", "Usage: "))
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

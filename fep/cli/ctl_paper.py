@@ -16,6 +16,10 @@ from fep.domain.faults import fault
 
 _OUTCOMES = {"printed": "已打印（打印机已证实）", "accepted": "已送出（打印机不能证实）",
              "not_printed": "没有打印", "uncertain": "不确定，请看纸"}  # fmt: skip
+_LAST = {"printed": "已打印", "accepted": "已送出", "not_printed": "没有打印",
+         "uncertain": "不确定"}  # fmt: skip
+_PROOFS = {"process_id": "凭打印机回话", "status": "凭打印机状态"}
+_REFUSED = {"rejected": "被拒", "conflict": "冲突"}
 
 
 @click.group("devices", cls=Verbs, zh="设备：列出、试打", en="devices: list, test")
@@ -40,10 +44,15 @@ def _devices(told: dict[str, Any]) -> None:
          Column("最近结果", "last outcome")),
         [(row["id"], row["group"], row["profile"], row["address"], device_word(row),
           _faults(row.get("faults") or ()), when(row.get("since")), str(row.get("queue", "-")),
-          f"{row.get('last_outcome', '')} {row.get('last_fault', '')}".strip() or "-")
+          _last(row))
          for row in told["devices"]],
         empty=say("没有配置设备", "no device is configured"),
     )  # fmt: skip
+
+
+def _last(row: dict[str, Any]) -> str:
+    outcome = row.get("last_outcome", "")
+    return f"{say(_LAST.get(outcome, outcome), outcome)} {row.get('last_fault', '')}".strip() or "-"
 
 
 def _faults(codes: Sequence[str]) -> str:
@@ -69,7 +78,8 @@ def test(device: str, reason: str) -> None:
     result = told["result"]
     outcome = str(result["outcome"])
     words = [say(_OUTCOMES.get(outcome, outcome), outcome),
-             _faults([result["fault"]]) if result["fault"] else "", result["detail"]]  # fmt: skip
+             _faults([result["fault"]]) if result["fault"] else "",
+             say(_PROOFS.get(result["detail"], result["detail"]), result["detail"])]  # fmt: skip
     emit(told, lambda: click.echo("  ".join(word for word in words if word)))
     if outcome not in ("printed", "accepted"):
         sys.exit(1)
@@ -109,10 +119,13 @@ def _unknown(told: dict[str, Any]) -> None:
         (Column("编号", "id", right=True), Column("票据", "receipt", fold=False),
          Column("平台", "destination"), Column("状态", "state"), Column("结果", "result"),
          Column("说明", "detail"), Column("时间", "at")),
-        [(str(row["id"]), row["ref"], row["dest"], row["state"], row["result"], row["detail"],
+        [(str(row["id"]), row["ref"], row["dest"],
+          say(_REFUSED.get(row["state"], row["state"]), row["state"]), row["result"], row["detail"],
           when(row["updated_at"])) for row in uploads],
         empty=say("没有", "none"),
     )  # fmt: skip
+    if uploads:
+        click.echo("    → fepctl receipts rejected")
     if told["frozen"]:
         click.echo(say(f"另有 {told['frozen']} 张待签名（自动补签）",
                        f"{told['frozen']} receipts wait for their signature"))  # fmt: skip

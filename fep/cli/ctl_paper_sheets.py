@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from fep.cli.common import Column, emit, facts, note, say, table, when
+from fep.cli.common import CliFault, Column, emit, facts, note, say, table, when
 from fep.cli.common_reach import reached
 from fep.cli.common_verbs import Verbs, option, reason
 from fep.cli.ctl_receipts_life import halves
@@ -31,6 +31,13 @@ def _state(word: str) -> str:
     return say(_STATES.get(word, word), word)
 
 
+def _evidence(text: str) -> str:
+    """Return where the evidence stands: a record of the journal, or a receipt."""
+    what, _, which = text.partition(" ")
+    words = {"journal": f"日志账第 {which} 条", "receipt": f"票据 {which}"}
+    return say(words.get(what, text), text)
+
+
 def _blocks(rows: list[dict[str, Any]]) -> None:
     table(
         (Column("单位", "unit"), Column("开票点", "point"), Column("纸质票代码", "code"),
@@ -48,6 +55,9 @@ def _blocks(rows: list[dict[str, Any]]) -> None:
 def import_sheets(unit: str, point: str, code: str, first: str, last: str, approval: str,
                   reason: str) -> None:  # fmt: skip
     """Import a block of sheets: `fepctl numbers import --sheet`."""
+    if not point:
+        raise CliFault("CTL_USAGE", "纸质票号段属于一个开票点，请加 --point 开票点",
+                       "A block of sheets belongs to a point: add --point POINT")  # fmt: skip
     with reached("numbers import") as desk:
         told = desk.call("paper.import", unit=unit, point=point, code=code, first=first,
                          last=last, approval=approval, reason=reason)  # fmt: skip
@@ -88,7 +98,7 @@ def _sheets(told: dict[str, Any]) -> None:
          Column("票据", "receipt", fold=False), Column("时间", "at", fold=False),
          Column("原因", "reason"), Column("依据", "evidence")),
         [(row["sheet"], _state(row["state"]), row["receipt"] or "-", when(row["at"]),
-          row["reason"] or "-", row["evidence"]) for row in told["sheets"]],
+          row["reason"] or "-", _evidence(row["evidence"])) for row in told["sheets"]],
         empty=say("没有已用或作废的纸质票", "no sheet is used or void"),
     )  # fmt: skip
     if told["next"]:
@@ -110,7 +120,7 @@ def show(sheet: str, unit: str) -> None:
         (say("票据", "receipt"), row.get("receipt") or "-"),
         (say("时间", "at"), when(row["at"]) if "at" in row else "-"),
         (say("原因", "reason"), row.get("reason") or "-"),
-        (say("依据", "evidence"), row.get("evidence") or "-"),
+        (say("依据", "evidence"), _evidence(row.get("evidence") or "-")),
     ]))  # fmt: skip
 
 

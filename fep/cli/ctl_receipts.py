@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,11 @@ from fep.cli.common_verbs import Lazy, Verbs, option, unmask
 
 _STATES = {"frozen": "待签名", "sealed": "已签名", "burned": "已作废"}
 _UPLOADS = {"": "-", "due": "待报", "sent": "已发", "applied": "已入库", "rejected": "被拒",
-            "conflict": "冲突"}  # fmt: skip
+            "conflict": "冲突", "closed": "已结案", "resent": "已重报"}  # fmt: skip
+_OPS = {"ISSUE": ("上报", "delivery"), "RED": ("上报红字", "red receipt"),
+        "PAPER": ("上报换开", "exchange"), "VOID_PAPER": ("上报纸票作废", "void sheet"),
+        "VOID_BLANK": ("上报空白作废", "void blank")}  # fmt: skip
+_DAY = click.DateTime(["%Y-%m-%d"])
 _PRINTS = {"": "-", "due": "待打", "streaming": "正在打", "printed": "已打印",
            "accepted": "已送出", "uncertain": "不确定", "cancelled": "已取消"}  # fmt: skip
 _COLUMNS = (
@@ -48,25 +53,29 @@ def group() -> None:
 
 @group.command("list", zh="列出票据，新的在前", en="list receipts, newest first")
 @option("--unit", default="", zh="开票单位", en="unit")
-@option("--on", "day", default="", metavar="YYYY-MM-DD", zh="某一天", en="one business day")
-@option("--from", "from_on", default="", metavar="YYYY-MM-DD", zh="起始日期", en="first day")
-@option("--to", "to_on", default="", metavar="YYYY-MM-DD", zh="截止日期", en="last day")
+@option("--on", "day", type=_DAY, metavar="YYYY-MM-DD", zh="某一天", en="one business day")
+@option("--from", "from_on", type=_DAY, metavar="YYYY-MM-DD", zh="起始日期", en="first day")
+@option("--to", "to_on", type=_DAY, metavar="YYYY-MM-DD", zh="截止日期", en="last day")
 @option("--state", type=click.Choice(["frozen", "sealed", "burned"]), default=None,
         zh="状态", en="state")  # fmt: skip
 @option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True,
         zh="行数", en="rows")  # fmt: skip
 @option("--before", type=int, default=0, metavar="N", zh="翻页游标", en="cursor of the next page")
 @unmask()
-def list_(unit: str, day: str, from_on: str, to_on: str, state: str | None, limit: int,
-          before: int, unmask: str) -> None:  # fmt: skip
+def list_(unit: str, day: datetime | None, from_on: datetime | None, to_on: datetime | None,
+          state: str | None, limit: int, before: int, unmask: str) -> None:  # fmt: skip
     """List receipts."""
     with reached() as desk:
         told = desk.call(
-            "receipts.list", unit=unit, from_on=day or from_on, to_on=day or to_on,
+            "receipts.list", unit=unit, from_on=_on(day or from_on), to_on=_on(day or to_on),
             state=state or "", limit=limit, before=before,
             unmask=desk.grant(unmask, "receipts list"),
         )  # fmt: skip
     emit(told, lambda: _page(told))
+
+
+def _on(day: datetime | None) -> str:
+    return day.strftime("%Y-%m-%d") if day is not None else ""
 
 
 def _page(told: dict[str, Any]) -> None:
@@ -119,6 +128,7 @@ def show(name: str, unmask: str) -> None:
     """Show a receipt."""
     with reached() as desk:
         told = desk.call("receipts.show", name=name, unmask=desk.grant(unmask, "receipts show"))
+        told["life"] = desk.call("receipts.life", name=name)["life"]
     emit(told, lambda: _story(told))
 
 
@@ -127,7 +137,7 @@ def _story(told: dict[str, Any]) -> None:
     heading(f"{told['code']}-{told['number']}  {face['name']}")
     signed, supervised = told["signature"], told["supervision"]
     facts([
-        (say("状态", "state"), _state(told["state"])),
+        (say("状态", "state"), _standing(told)),
         (say("校验码", "check code"), told["check_code"]),
         (say("开票时间", "issued at"), _short(told["issued_at"])),
         (say("金额", "amount"), told["amount"]),
@@ -144,6 +154,26 @@ def _story(told: dict[str, Any]) -> None:
         facts([(say("空号核销", "burned"), "  ".join(words))])
     _items(face)
     _effects(told)
+
+
+def _standing(told: dict[str, Any]) -> str:
+    """Return the state of a receipt with what became of it: reversal, paper, booking."""
+    life, words = told["life"], [_state(told["state"])]
+    if life["red"]:
+        words.append(paint(say("已冲红，红字票据 ", "reversed by ") + _ref(life["red"]), "yellow"))
+    if life["blue"]:
+        words.append(paint(say("红字票据，原票据 ", "red receipt of ") + _ref(life["blue"]), "red"))
+    if life["sheet"]:
+        words.append(say("已换开纸质票 ", "exchanged for sheet ") + life["sheet"])
+    if life["booking"] == "yes":
+        words.append(say("已入账", "booked"))
+    if life["written_off"]:
+        words.append(say("已核销", "written off"))
+    return "  ".join(words)
+
+
+def _ref(named: dict[str, str]) -> str:
+    return f"{named['code']}-{named['number']}"
 
 
 def _signed(signed: dict[str, Any] | None) -> str:
@@ -168,16 +198,19 @@ def _items(face: dict[str, Any]) -> None:
 def _effects(told: dict[str, Any]) -> None:
     from fep.cli.common import when
 
+    rows: list[tuple[str, str]] = []
     for row in told["uploads"]:
         words = [_word(_UPLOADS, row["state"]), row["dest"], when(row["updated_at"]),
                  row["result"], row["detail"]]  # fmt: skip
-        facts([(say("上报", "delivery"), "  ".join(word for word in words if word))])
+        label = say(*_OPS.get(row["op"], (row["op"], row["op"])))
+        rows.append((label, "  ".join(word for word in words if word)))
     for job in told["prints"]:
         words = [say(f"任务 {job['id']}", f"job {job['id']}"),
                  _word(_PRINTS, job["state"]), job["device"],
                  say(f"第 {job['copy']} 份", f"copy {job['copy']}"), when(job["updated_at"]),
                  job["reason"]]  # fmt: skip
-        facts([(say("打印", "paper"), "  ".join(word for word in words if word))])
+        rows.append((say("打印", "paper"), "  ".join(word for word in words if word)))
+    facts(rows)
 
 
 @group.command("export", zh="导出签名原文、签名、证书和完整 XML",

@@ -17,6 +17,7 @@ _DELIVERY = {"": "-", "due": "待报", "sent": "已发", "applied": "已入库",
              "conflict": "冲突", "closed": "已结案", "resent": "已重报"}  # fmt: skip
 _OPS = {"ISSUE": "票据", "RED": "红字票据", "PAPER": "换开", "VOID_PAPER": "作废纸质票",
         "VOID_BLANK": "作废空白票"}  # fmt: skip
+_SHEETS = {"blank": "空白", "used": "已用", "void": "作废"}
 KEY_MAX = 50
 
 
@@ -79,7 +80,8 @@ def _life(told: dict[str, Any]) -> None:
         (say("上报", "delivery"), say(_DELIVERY[life["delivery"]], life["delivery"] or "-")),
     ])  # fmt: skip
     for sheet in told["sheets"]:
-        facts([(say("纸质票", "sheet"), f"{sheet['sheet']}  {sheet['state']}  {sheet['reason']}")])
+        word = say(_SHEETS.get(sheet["state"], ""), sheet["state"])
+        facts([(say("纸质票", "sheet"), f"{sheet['sheet']}  {word}  {sheet['reason']}".strip())])
     for mark in told["marks"]:
         words = f"{mark['name']} {mark['value']}  {when(mark['at'])}  {mark['evidence']}"
         facts([(say("标记", "mark"), words)])

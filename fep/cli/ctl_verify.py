@@ -80,8 +80,8 @@ def _show(told: dict[str, Any]) -> None:
     click.echo(f"{paint(word, 'green' if good else 'red')}  {told['name']}")
     answers = {True: say("有效", "good"), False: say("无效", "NOT good"),
                None: say("本机不可用", "not usable here")}  # fmt: skip
-    facts([(backend, answers[said]) for backend, said in told["by"].items()], indent=2)
     facts([
+        *((backend, answers[said]) for backend, said in told["by"].items()),
         (say("证书", "certificate"), f"{told['cert_serial']}  {told['subject']}"),
         (say("有效期", "valid"), f"{told['not_before'][:10]} … {told['not_after'][:10]}"),
     ], indent=2)  # fmt: skip

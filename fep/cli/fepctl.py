@@ -14,9 +14,11 @@ import click
 
 from fep.cli.common import CliFault, paint, print_json, refuse_with, say, steady
 from fep.cli.common_lang import LANG, choose
-from fep.cli.common_verbs import JSON, Lazy, Verbs
+from fep.cli.common_usage import sentences
+from fep.cli.common_verbs import Lazy, Verbs
 
 USAGE_EXIT = 2
+BUG_EXIT = 70
 _LAZY = {
     "status": Lazy("fep.cli.ctl_status", "command", "一屏看清现状",
                    "the state of everything on one screen"),
@@ -80,7 +82,7 @@ def run(arguments: list[str]) -> int:
     try:
         answer = cli.main(arguments, prog_name="fepctl", standalone_mode=False)
     except click.UsageError as error:
-        return _usage(error)
+        return _usage(error, arguments)
     except click.ClickException as error:
         click.echo(error.format_message(), err=True)
         return error.exit_code
@@ -90,19 +92,38 @@ def run(arguments: list[str]) -> int:
         # The reader (head, less) has gone; what it wanted it has.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as bug:
+        if os.environ.get("FEP_DEBUG"):
+            raise
+        return _bug(bug, arguments)
     return answer if isinstance(answer, int) else 0
 
 
-def _usage(error: click.UsageError) -> int:
-    why = error.format_message()
-    fault = CliFault("CTL_USAGE", f"命令用法不对：{why}", f"Wrong usage: {why}")
-    if error.ctx is not None and error.ctx.meta.get(JSON):
+def _usage(error: click.UsageError, arguments: list[str]) -> int:
+    zh, en = sentences(error)
+    fault = CliFault("CTL_USAGE", f"命令用法不对：{zh}", f"Wrong usage: {en}")
+    if "--json" in arguments:
         print_json({"error": {"fault": fault.code, "zh": fault.zh, "en": fault.en}})
         return USAGE_EXIT
     click.echo(f"{paint(fault.code, 'red')}  {say(fault.zh, fault.en)}", err=True)
     if error.ctx is not None:
         click.echo(f"  → {error.ctx.command_path} --help", err=True)
     return USAGE_EXIT
+
+
+def _bug(bug: Exception, arguments: list[str]) -> int:
+    """Say in one line that the program itself failed; the trace is for those who mend it."""
+    why = f"{type(bug).__name__}: {bug}"
+    fault = CliFault(
+        "CTL_BUG",
+        f"程序自身出错：{why}。请加 FEP_DEBUG=1 重新运行，把输出交给维护人员",
+        f"The program itself failed: {why}. Run it again with FEP_DEBUG=1 and pass the output on",
+    )
+    if "--json" in arguments:
+        print_json({"error": {"fault": fault.code, "zh": fault.zh, "en": fault.en}})
+    else:
+        click.echo(f"{paint(fault.code, 'red')}  {say(fault.zh, fault.en)}", err=True)
+    return BUG_EXIT
 
 
 __all__ = ["cli", "main", "refuse_with", "run"]
