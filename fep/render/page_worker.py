@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import resource
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -118,10 +119,15 @@ def _slip(view: PageView) -> bytes:
     # Pillow is only needed here: a page does without it.
     from fep.render import page_slip
     from fep.render.glyphs import NoFont
-    from fep.render.slip import slip
+    from fep.render.slip import RED_MARK, slip
 
+    face = view.face
+    if view.red:
+        # A page says it by its mark and its colour; a slip has neither.
+        face = replace(face, title=f"{face.title}{RED_MARK}",
+                       related=(view.related_code, view.related_number))  # fmt: skip
     try:
-        return page_slip.png(slip(view.face))
+        return page_slip.png(slip(face))
     except page_slip.NoGlyph as error:
         raise CannotRender("RND_CHAR", chars=named(error.chars)) from error
     except NoFont as error:

@@ -17,6 +17,7 @@ WIDTH = 48
 HALF = WIDTH // 2
 _NAME, _COUNT, _MONEY = 22, 12, 14
 HEAVY, LIGHT = "=", "-"
+RED_MARK = "（红字）"
 SPECIMEN = "【样票】仅供测试，不作收款凭证"
 
 
@@ -35,7 +36,8 @@ class ReceiptView:
     """The facts on the face, ready to be read: dates as text, numbers already masked.
 
     `other` is 其他信息 as (label, value) in the order of the rules; `money` is the same for
-    amounts (医保统筹基金支付 …); `channels` is (way of paying, amount).
+    amounts (医保统筹基金支付 …); `channels` is (way of paying, amount). `related`
+    is code and number of the blue receipt of a red one.
     """
 
     title: str
@@ -59,6 +61,7 @@ class ReceiptView:
     offline: bool = False
     copy: int = FIRST_COPY
     specimen: bool = False
+    related: tuple[str, str] | None = None
 
 
 def slip(view: ReceiptView) -> Slip:
@@ -117,6 +120,8 @@ def _parties(view: ReceiptView) -> list[Part]:
         *_row(("票据号码", view.number), ("开票日期", view.issued_on)),
         *_pair("交款人", view.payer),
     ]
+    if view.related is not None:
+        parts += _row(("原票据代码", view.related[0]), ("原票据号码", view.related[1]))
     if view.payer_code:
         parts += _pair("交款人统一社会信用代码", view.payer_code)
     return parts

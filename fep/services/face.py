@@ -14,7 +14,7 @@ from fep.domain.kind import Kind, Province, Unit
 from fep.domain.money import NotMoney, format_fen, parse_fen
 from fep.domain.receipt import Receipt
 from fep.domain.text import mask
-from fep.render.slip import ItemView, ReceiptView
+from fep.render.slip import RED_MARK, ItemView, ReceiptView
 from fep.services.reversal import any_event_q
 from fep.services.web_token import UrlOf, no_url
 from fep.store import receipts
@@ -23,7 +23,6 @@ from fep.store import receipts
 CHANNEL_NAMES = {
     "02": "现金", "04": "支付宝", "05": "微信", "07": "银行卡", "11": "医保支付",
 }  # fmt: skip
-RED_MARK = "（红字）"
 
 
 class Faces:
@@ -89,6 +88,7 @@ def face(receipt: Receipt, event: BillingEvent, kind: Kind, unit: Unit, province
         hint=province.verify_hint,
         copy=copy,
         specimen=unit.test,
+        related=event.related,
     )
 
 
