@@ -67,18 +67,23 @@ class Audit:
     found: int = 0
     _pages: dict[str, list[_Page]] = field(default_factory=lambda: defaultdict(list))
     _firsts: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
-    _granted: dict[tuple[str, int], int] = field(default_factory=dict)  # -> last number
+    _upto: int = 0
+    _known: set[tuple[str, int]] = field(default_factory=set)  # (code, first) in hand
+    _granted: set[tuple[str, int]] = field(default_factory=set)  # (code, first) in the journal
+    _later: list[tuple[str, int, int]] = field(default_factory=list)  # since the audit began
     _strays: list[tuple[str, str, int]] = field(default_factory=list)
 
     # what is fed
-    def blocks(self, blocks: Iterable[AuditBlock]) -> None:
-        """Take the blocks; two that overlap are a finding."""
+    def blocks(self, blocks: Iterable[AuditBlock], upto: int = 0) -> None:
+        """Take the blocks as they stood at journal record `upto`; overlapping is a finding."""
+        self._upto = upto
         for block in sorted(blocks, key=lambda each: (each.code, each.first)):
             pages = self._pages[block.code]
             if pages and pages[-1].block.last >= block.first:
                 self._find("blocks overlap", block.code, block.first)
             pages.append(_Page(block, bytearray(block.given)))
             self._firsts[block.code].append(block.first)
+            self._known.add((block.code, block.first))
 
     def receipt(self, unit: str, code: str, number: str, state: str) -> None:
         """Take a document."""
@@ -100,11 +105,15 @@ class Audit:
             self._find("is burned without evidence", code, int(number))
         self._mark(page, int(number), BURN, "is burned twice", BURN)
 
-    def record(self, op: str, ref: str, last: str = "") -> None:
+    def record(self, op: str, ref: str, last: str = "", seq: int = 0) -> None:
         """Take a journal record; `last` is that of a granted block. Others move no number."""
         code, _, number = ref.partition("-")
         if op == "numbers.granted":
-            self._granted[code, int(number)] = int(last)
+            self._granted.add((code, int(number)))
+            if seq > self._upto:
+                self._later.append((code, int(number), int(last)))
+            elif (code, int(number)) not in self._known:
+                self._find("block is in the journal and not in hand", code, int(number))
             return
         flag = _OPS.get(op)
         if flag is None:
@@ -175,10 +184,7 @@ class Audit:
             self._strays.append((what, code, number))
 
     def _granted_since(self, code: str, number: int) -> bool:
-        return any(
-            code == known and first <= number <= last
-            for (known, first), last in self._granted.items()
-        )
+        return any(code == known and first <= number <= last for known, first, last in self._later)
 
     def _mark(self, page: _Page, number: int, flag: int, twice: str, within: int) -> None:
         at = number - page.block.first

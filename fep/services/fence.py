@@ -158,10 +158,10 @@ class Fence:
 
     def _lost(self, error: OSError) -> None:
         """The witness cannot be written: nothing may be given unseen."""
+        self.witness.close()
         self._close(refuse("FENCE_WITNESS", why=error, path=self.witness.directory))
 
     def _unsynced(self, failure: Failure) -> None:
-        self.witness.close()
         self._lost(OSError(str(failure.value)))
 
     def _reopen(self) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -150,12 +151,11 @@ class Witness:
         """Write no more lines."""
         if self._fd >= 0:
             fd, self._fd = self._fd, -1
-            try:
+            # Whoever needs it durable has called sync and was told; here nothing is lost.
+            with suppress(OSError):
                 if self._dirty:
                     os.fdatasync(fd)
-            except OSError:
-                return  # whoever needs it durable has called sync and was told
-            finally:
+            with suppress(OSError):
                 os.close(fd)
 
     # writing

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, select, tuple_
+from sqlalchemy import Connection, func, select, tuple_
 
 from fep.domain.audit import Audit, AuditBlock
 from fep.store.schema import burn, journal, number_block, receipt
@@ -56,7 +56,7 @@ class AuditWalk:
     def step(self, conn: Connection) -> None:
         """Read the next slice; the connection may be another one each time."""
         if self.part is Part.BLOCKS:
-            self.audit.blocks(_blocks_q(conn))
+            self.audit.blocks(*_blocks_q(conn))
             self._go(Part.RECEIPTS, 0)
         elif self.part is Part.RECEIPTS:
             self._receipts(conn)
@@ -114,7 +114,8 @@ class AuditWalk:
         for row in rows:
             record = json.loads(row.line)
             op, ref, body = record["op"], record["ref"], record["body"]
-            self.audit.record(op, ref, body["last"] if op == "numbers.granted" else "")
+            last = body["last"] if op == "numbers.granted" else ""
+            self.audit.record(op, ref, last, row.seq)
             if op == "numbers.burned":
                 why = f"{body['cause']} {body['reason']} {'+'.join(body['approved'])}"
                 self._tell(BurnTold(ref, body["last"], record["at"], why, f"journal {row.seq}"))
@@ -141,9 +142,11 @@ class AuditWalk:
             self.told.append(told)
 
 
-def _blocks_q(conn: Connection) -> list[AuditBlock]:
+def _blocks_q(conn: Connection) -> tuple[list[AuditBlock], int]:
+    """Return the blocks and the newest journal record of one moment."""
     column = number_block.c
     rows = conn.execute(
         select(column.unit, column.code, column.first, column.last, column.next, column.state)
     )
-    return [AuditBlock(*row) for row in rows]
+    newest = conn.execute(select(func.max(journal.c.seq))).scalar()
+    return [AuditBlock(*row) for row in rows], newest or 0
