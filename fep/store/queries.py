@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
 
+from fep.domain.life_delivery import RECEIPT_OPS
 from fep.domain.receipt import Receipt
 from fep.store.receipts import as_receipt, by_number_q, receipts
 from fep.store.schema import (
@@ -110,7 +111,7 @@ def _with_effects(conn: Connection, narrowed: Select[tuple[object, ...]]) -> lis
     uploads: dict[int, str] = dict(
         conn.execute(
             select(upload.c.receipt_id, upload.c.state)
-            .where(upload.c.receipt_id.in_(ids))
+            .where(upload.c.receipt_id.in_(ids), upload.c.op.in_(RECEIPT_OPS))
             .order_by(upload.c.id)
         ).all()
     )
