@@ -234,7 +234,7 @@ class Town:
         left = (
             "SELECT (SELECT count(*) FROM receipt WHERE state = 'frozen')"
             " + (SELECT count(*) FROM event WHERE state = 'queued')"
-            " + (SELECT count(*) FROM upload WHERE state NOT IN ('applied', 'rejected'))"
+            " + (SELECT count(*) FROM upload WHERE state IN ('due', 'sent'))"
             " + (SELECT count(*) FROM print_job WHERE state IN ('due', 'streaming'))"
         )
         return self.count(left) == 0
