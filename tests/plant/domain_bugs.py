@@ -72,7 +72,7 @@ def _with_row(table: Mapping[Any, Any], key: Any, after: Any) -> Mapping[Any, An
 
 
 # numbers
-@bug(Pencil, Books)
+@bug(Pencil)
 def last_number_of_a_block_is_lost(soil: Soil) -> None:
     """Off by one at a block's end."""
     soil(Block, "left", property(lambda block: block.last - block.next))
@@ -269,7 +269,7 @@ def burned_red_leaves_its_blue_reversed(soil: Soil) -> None:
     soil(life, "LIFE_TABLE", _with_row(life.LIFE_TABLE, row, Life.REVERSED))
 
 
-@bug(Memory, Books)
+@bug(Memory)
 def booked_receipt_is_reversed_unasked(soil: Soil) -> None:
     """Nobody looks at the payer's books."""
     soil(life, "_booking", lambda facts: life.NoteBooking(facts.booking, False))
@@ -324,7 +324,7 @@ def conflict_is_sent_again(soil: Soil) -> None:
     soil(life_delivery, "DELIVERY_TABLE", table)
 
 
-@bug(Memory, Books)
+@bug(Memory)
 def booking_is_not_taken_back(soil: Soil) -> None:
     """Once booked, always booked."""
     row = (Booking.YES, Mark.UNBOOKED)

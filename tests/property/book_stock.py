@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import rule
+from hypothesis.stateful import invariant, precondition, rule
 
 from fep.store import fencing, numbers, stock
 from fep.store.audit import AuditWalk
@@ -24,6 +24,7 @@ CODES = {2026: "42060126", 2027: "42060127"}
 
 PICK = st.integers(0, 30)
 AUDIT_SLICES_MAX = 50
+LOTS_FEW = 2
 
 
 @dataclass(slots=True)
@@ -45,22 +46,33 @@ class Stock(Stepping):
         self.room = Room()
         self.lots: list[Lot] = []
         self.free = 1
+        for code in CODES.values():
+            self._take_in(code, 6, None, False)
+
+    @property
+    def code(self) -> str:
+        """The code of the day."""
+        return CODES[2026 if self.room.wall_ms < TURN_MS else 2027]
 
     @rule(
-        year=st.sampled_from([2026, 2027]),
-        count=st.integers(1, 4),
+        now=st.sampled_from([True, True, True, False]),
+        count=st.integers(1, 5),
         days=st.sampled_from([None, None, 5]),
         reserve=st.sampled_from([False, False, False, True]),
     )
-    def grant(self, year: int, count: int, days: int | None, reserve: bool) -> None:
-        """A block comes in, twice the same."""
+    def grant(self, now: bool, count: int, days: int | None, reserve: bool) -> None:
+        """A block comes in, twice the same; now and then one of the other year."""
+        code = self.code if now else next(code for code in CODES.values() if code != self.code)
+        self._take_in(code, count, days, reserve)
+
+    def _take_in(self, code: str, count: int, days: int | None, reserve: bool) -> None:
         first, last = self.free, self.free + count - 1
         until = None if days is None else self.room.wall_ms + days * 24 * HOUR_MS
-        block = numbers.Grant(UNIT, CODES[year], f"{first:010d}", f"{last:010d}", "person", "1",
+        block = numbers.Grant(UNIT, code, f"{first:010d}", f"{last:010d}", "person", "1",
                               until or 0, reserve)  # fmt: skip
         assert (True, False) == tuple(self.room.do(numbers.grant_txn, block) for _ in range(2))
         state = "reserve" if reserve else "active"
-        self.lots.append(Lot(CODES[year], first, list(range(first, last + 1)), until, state))
+        self.lots.append(Lot(code, first, list(range(first, last + 1)), until, state))
         self.free = last + 1
 
     @rule(pick=PICK)
@@ -73,31 +85,34 @@ class Stock(Stepping):
                                   "platform", "2")  # fmt: skip
             assert self.room.do(numbers.grant_txn, block) is False
 
-    @rule(hours=st.sampled_from([1, 24, 130, 500, -30]))
+    @rule(hours=st.sampled_from([1, 24, 130, -30]))
     def time_passes(self, hours: int) -> None:
         """The turn of the year may come, or the clock be set back."""
         self.room.wall_ms += hours * HOUR_MS
 
-    @rule()
-    def new_years_eve(self) -> None:
-        """The last millisecond of the old year, in Beijing."""
-        if self.room.wall_ms < TURN_MS:
-            self.room.wall_ms = TURN_MS - 1
+    @rule(late_ms=st.sampled_from([-1, 0, HOUR_MS]))
+    def new_years_eve(self, late_ms: int) -> None:
+        """The last millisecond of the old year, in Beijing, or the first of the new one."""
+        self.room.wall_ms = max(self.room.wall_ms, TURN_MS + late_ms)
 
-    @rule()
-    def restart(self) -> None:
-        """Memory is lost."""
-        self.room.restart()
+    @rule(now=st.sampled_from([True, False, False]))
+    def restart(self, now: bool) -> None:
+        """Memory is lost; open blocks are used in the order they came in."""
+        if now:
+            self.room.restart()
+            self.lots.sort(key=lambda lot: lot.first)
 
-    @rule(chance=st.integers(0, 5))
-    def everything_open_is_burned(self, chance: int) -> None:
+    @precondition(lambda self: len(self.lots) > LOTS_FEW)
+    @rule(chance=st.sampled_from([True, False]))
+    def everything_open_is_burned(self, chance: bool) -> None:
         """Two people lift a fence: no open number is ever given, a sealed reserve stays."""
-        if chance == 0:
+        if chance:
             lift = fencing.Lift("FENCE_OLDER", "演练", "王芳", ("王芳", "李强"), False)
             self.room.do(fencing.lift_txn, "n1", lift, (), 2)
             for lot in self.lots:
                 self._end(lot, "burned")
 
+    @precondition(lambda self: any(lot.until and lot.numbers for lot in self.lots))
     @rule()
     def old_blocks_expire(self) -> None:
         """What is past its last moment is ended, and nothing else."""
@@ -113,12 +128,13 @@ class Stock(Stepping):
     @rule(pick=PICK, back=st.booleans())
     def return_or_open(self, pick: int, back: bool) -> None:
         """The rest of a block goes back; or a sealed reserve is opened."""
-        if not self.lots:
-            return
-        lot = self.lots[pick % len(self.lots)]
+        wanted = "active" if back else "reserve"
+        fit = [lot for lot in self.lots if lot.state == wanted and lot.numbers] or self.lots
+        fit = [lot for lot in fit if lot.code == self.code] or fit
+        lot = fit[pick % len(fit)]
         work: Any = stock.return_txn if back else stock.open_reserve_txn
         told = self.room.do(work, lot.code, f"{lot.first:010d}", "年终", "王芳")
-        if lot.state != ("active" if back else "reserve") or not lot.numbers:
+        if lot.state != wanted or not lot.numbers:
             assert "NUM_BLOCK" == told
         elif back:
             assert len(lot.numbers) == told.count
@@ -127,6 +143,15 @@ class Stock(Stepping):
             lot.state = "active"
             self.lots.remove(lot)
             self.lots.append(lot)
+
+    @invariant()
+    def the_writer_holds_what_is_open(self) -> None:
+        """The numbers in memory are those of open blocks, in the order they will be given."""
+        for code in CODES.values():
+            held = self.room.store.heads.blocks.get((UNIT, code), ())
+            numbers_ = [n for block in held for n in range(block.next, block.last + 1)]
+            lots = [lot for lot in self.lots if (lot.code, lot.state) == (code, "active")]
+            assert [number for lot in lots for number in lot.numbers] == numbers_
 
     def _end(self, lot: Lot, state: str) -> None:
         if lot.state == "active" and lot.numbers:

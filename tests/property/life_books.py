@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import invariant, rule
+from hypothesis.stateful import invariant, precondition, rule
 
 from fep.domain.calendar import local
 from fep.domain.faults import Refused
@@ -25,13 +25,14 @@ from fep.services.budget import unanswered_q
 from fep.store import issuing, life, sheets
 from fep.store import printing as prints
 from fep.store.reversal import Reversing
-from fep.store.sheets import Place, SheetGrant
+from fep.store.sheets import Exchanged, Place, SheetGrant
 from tests.harness.checkers import check_all
 from tests.harness.storeroom import UNIT
-from tests.property.book_stock import CODES, PICK, TURN_MS, Stock
+from tests.property.book_stock import CODES, PICK, Stock
 
 KIND = Kind("k", "医疗门诊收费票据", "06", "{area2}0601{yy}", "{code}", ())
 PLACE = Place(UNIT, "001", "province", "王芳")
+FATES = st.sampled_from(["sign", "wait", "refuse"])
 KEYS = st.sampled_from([f"K{n}" for n in range(5)])
 
 
@@ -56,7 +57,7 @@ class Slip:
 class Books(Stock):
     """One unit, one kind, one point, two years."""
 
-    EXAMPLES = 55
+    EXAMPLES = 70
     LENGTH = 60
 
     def __init__(self) -> None:
@@ -66,10 +67,16 @@ class Books(Stock):
         self.blank: list[str] = []
         self.void: dict[str, str] = {}
         self.pads = 0
+        self.a_pad_comes(2)
+        self.issue(["A", "B"], fresh=False, fate="sign")
+
+    def any(self, state: str) -> bool:
+        """Say whether there is a receipt in a state."""
+        return any(slip.state == state for slip in self.slips)
 
     # receipts
-    @rule(keys=st.lists(KEYS, min_size=1, max_size=3), fresh=st.booleans())
-    def issue(self, keys: list[str], fresh: bool) -> None:
+    @rule(keys=st.lists(KEYS, min_size=1, max_size=3), fresh=st.booleans(), fate=FATES)
+    def issue(self, keys: list[str], fresh: bool, fate: str) -> None:
         """A group of events; known keys are answered with what they have."""
         names = [f"F{self.keys + n}" for n in range(len(keys))] if fresh else keys
         self.keys += len(keys)
@@ -82,10 +89,18 @@ class Books(Stock):
                 assert f"{live[0].code}-{live[0].number:010d}" == _ref(answer)
             else:
                 self._given(key, 100, None, answer)
+        self._meet(fate)
+
+    def _meet(self, fate: str) -> None:
+        """What is frozen is signed, waits, or is refused."""
+        if fate == "sign":
+            self.seal(len(self.slips))
+        while fate == "refuse" and self.any("frozen"):
+            self.refuse(0)
 
     def _given(self, key: str, fen: int, blue: Slip | None, answer: Any) -> None:
         """The next number of the year's code, or none."""
-        code = CODES[2026 if self.room.wall_ms < TURN_MS else 2027]
+        code = self.code
         number = self.next_number(code)
         if number is None:
             assert "NUM_NONE" == _ref(answer)
@@ -96,11 +111,10 @@ class Books(Stock):
         if blue is not None:
             blue.red = slip
 
-    @rule(pick=PICK, twice=st.booleans())
-    def reverse(self, pick: int, twice: bool) -> None:
+    @precondition(lambda self: self.slips)
+    @rule(pick=PICK, twice=st.booleans(), fate=FATES)
+    def reverse(self, pick: int, twice: bool, fate: str) -> None:
         """One wish, or two wishes in one group; only one comes true."""
-        if not self.slips:
-            return
         blue = self.slips[pick % len(self.slips)]
         drafts = [self._red(blue) for _ in range(1 + twice)]
         for draft, answer in zip(drafts, self.room.freeze(*drafts), strict=True):
@@ -112,6 +126,7 @@ class Books(Stock):
                 assert refused == _ref(answer)
             else:
                 self._given(draft.key, -blue.fen, blue, answer)
+        self._meet(fate)
 
     def _red(self, blue: Slip) -> issuing.Draft:
         self.keys += 1
@@ -127,6 +142,7 @@ class Books(Stock):
             return ""
         return reversed_ if slip.red.state == "sealed" else "LIFE_REVERSING"
 
+    @precondition(lambda self: self.any("frozen"))
     @rule(most=st.integers(1, 4))
     def seal(self, most: int) -> None:
         """Signatures come."""
@@ -136,16 +152,16 @@ class Books(Stock):
         for slip in frozen:
             slip.state = "sealed"
 
+    @precondition(lambda self: self.any("frozen"))
     @rule(pick=PICK)
     def refuse(self, pick: int) -> None:
         """The caller is told no: the number is burned, a blue receipt is live again."""
         frozen = [slip for slip in self.slips if slip.state == "frozen"]
-        if frozen:
-            slip = frozen[pick % len(frozen)]
-            assert self.room.do(issuing.refuse_txn, slip.receipt, "SIG_TIMEOUT") is None
-            slip.state = "burned"
-            if slip.blue is not None:
-                slip.blue.red = None
+        slip = frozen[pick % len(frozen)]
+        assert self.room.do(issuing.refuse_txn, slip.receipt, "SIG_TIMEOUT") is None
+        slip.state = "burned"
+        if slip.blue is not None:
+            slip.blue.red = None
 
     # sheets
     @rule(count=st.integers(1, 3))
@@ -158,12 +174,12 @@ class Books(Stock):
         assert self.room.do(sheets.import_txn, grant) is True
         self.blank += [f"042126-{text}" for text in texts]
 
+    @precondition(lambda self: self.slips)
     @rule(pick=PICK, again=st.booleans())
     def exchange(self, pick: int, again: bool) -> None:
         """A receipt is exchanged for the next sheet, or for another one."""
-        if not self.slips:
-            return
-        slip = self.slips[pick % len(self.slips)]
+        fit = [slip for slip in self.slips if slip.sheet] if again else []
+        slip = (fit or self.slips)[pick % len(fit or self.slips)]
         if again and not slip.sheet:
             expected = "PAPER_NOT_EXCHANGED"
         elif slip.sheet and not again:
@@ -176,16 +192,15 @@ class Books(Stock):
             assert expected == answer
             return
         name = self.blank.pop(0)
-        assert (name, slip.sheet) == (answer.sheet, answer.replaced)
+        assert Exchanged(name, slip.sheet) == answer
         if slip.sheet:
             self.void[slip.sheet] = "打印不清"
         slip.sheet = name
 
+    @precondition(lambda self: self.pads)
     @rule(pick=PICK, reason=st.sampled_from(["打印不清", "遗失"]))
     def void_a_sheet(self, pick: int, reason: str) -> None:
         """Blank or used; for the same reason again nothing changes, for another it is refused."""
-        if not self.pads:
-            return
         name = f"042126-{pick % self.pads + 1:08d}"
         answer = self.room.do(sheets.void_txn, PLACE, name, name, reason)
         if self.void.get(name, reason) != reason:
@@ -198,13 +213,12 @@ class Books(Stock):
             slip.sheet = "" if slip.sheet == name else slip.sheet
 
     # prints, marks, answers
+    @precondition(lambda self: any(s.state == "sealed" and s.copies < 3 for s in self.slips))
     @rule(pick=PICK, outcome=st.sampled_from(Outcome))
     def print(self, pick: int, outcome: Outcome) -> None:
         """On a person's wish; after the first every paper is a copy and says so."""
-        sealed = [slip for slip in self.slips if slip.state == "sealed"]
-        if not sealed:
-            return
-        slip = sealed[pick % len(sealed)]
+        few = [slip for slip in self.slips if slip.state == "sealed" and slip.copies < 3]
+        slip = few[pick % len(few)]
         job = self.room.do(prints.request_txn, slip.receipt.id, "g", "补打", "王芳")
         slip.copies += 1
         assert slip.copies == job.copy
@@ -216,6 +230,7 @@ class Books(Stock):
             slip.copies += 1
             assert slip.copies == word.reprint.copy
 
+    @precondition(lambda self: self.any("sealed"))
     @rule(pick=PICK, booked=st.booleans())
     def the_payer_books(self, pick: int, booked: bool) -> None:
         """What is said of the books holds until the contrary is said."""
@@ -227,6 +242,7 @@ class Books(Stock):
             assert (slip.booked is not booked) == self.room.do(life.mark_txn, *args)
             slip.booked = booked
 
+    @precondition(lambda self: self.any("sealed"))
     @rule(most=st.integers(1, 4))
     def the_platform_answers(self, most: int) -> None:
         """It has applied the oldest of what was sealed."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
-from hypothesis.stateful import invariant, rule
+from hypothesis.stateful import invariant, precondition, rule
 
 from fep.domain import life, life_delivery, life_sheet, printing
 from fep.domain.life import Life, LifeFacts, LifeStep, NoteBooking, Policy, Verdict
@@ -22,6 +22,15 @@ from tests.property.stepping import Stepping, outcome
 
 POLICIES = st.builds(Policy, st.sampled_from(Verdict), st.sampled_from(Verdict))
 PICK = st.integers(0, 30)
+PAPERS_MAX = 8
+# What may happen to a print job, by what is known of its paper.
+PRINT_STEPS = {
+    "waiting": (Step.BEGIN, Step.CANCEL),
+    "moving": (Step.PRINTED, Step.ACCEPTED, Step.NOT_PRINTED, Step.UNCERTAIN, Step.RESTART),
+    "nobody knows": (Step.SAY_PRINTED, Step.REPRINT),
+    "out": (Step.REPRINT,),
+    "given up": (),
+}
 
 
 @dataclass(slots=True)
@@ -69,27 +78,31 @@ class Paper:
 class Memory(Stepping):
     """A few receipts, their red ones, and a pad of sheets."""
 
-    EXAMPLES = 230
+    EXAMPLES = 250
     LENGTH = 160
 
     def __init__(self) -> None:
         super().__init__()
         self.papers: list[Paper] = [Paper("C-0", 100)]
-        self.pad: list[Sheet] = []
+        self.pad: list[Sheet] = [Sheet("P-0")]
+        self.sign_or_give_up(0, True)
+        self.print(0)
 
     def _paper(self, pick: int) -> Paper:
         return self.papers[pick % len(self.papers)]
 
     # from issue
+    @precondition(lambda self: len(self.papers) < PAPERS_MAX)
     @rule(fen=st.integers(1, 500))
     def issue(self, fen: int) -> None:
         """A receipt gets its number."""
         self.papers.append(Paper(f"C-{len(self.papers)}", fen))
 
-    @rule(pick=PICK, sign=st.booleans())
+    @rule(pick=PICK, sign=st.sampled_from([True, True, False]))
     def sign_or_give_up(self, pick: int, sign: bool) -> None:
         """The signature comes, or the caller is told no; either only once."""
-        paper = self._paper(pick)
+        open_ = [each for each in self.papers if not each.signed and not each.given_up]
+        paper = open_[pick % len(open_)] if open_ and pick % 4 else self._paper(pick)
         step = LifeStep.SEAL if sign else LifeStep.BURN
         after = outcome(life.decide, paper.state, step, LifeFacts(paper.name))
         if paper.signed or paper.given_up:
@@ -112,7 +125,8 @@ class Memory(Stepping):
     @rule(pick=PICK, policy=POLICIES, force=st.booleans())
     def reverse(self, pick: int, policy: Policy, force: bool) -> None:
         """A red receipt is wanted."""
-        paper = self._paper(pick)
+        live = [each for each in self.papers if not self._standing(each)]
+        paper = live[pick % len(live)] if live and pick % 4 else self._paper(pick)
         expected = self._why_not_reverse(paper, policy, force)
         red = "" if paper.red is None else self.papers[paper.red].name
         facts = LifeFacts(
@@ -157,6 +171,7 @@ class Memory(Stepping):
         return reversed_ if self.papers[paper.red].signed else "LIFE_REVERSING"
 
     # paper sheets
+    @precondition(lambda self: len(self.pad) < PAPERS_MAX)
     @rule(count=st.integers(1, 3))
     def a_pad_comes(self, count: int) -> None:
         """Blank sheets."""
@@ -166,8 +181,6 @@ class Memory(Stepping):
     @rule(pick=PICK, sheet=PICK)
     def exchange(self, pick: int, sheet: int) -> None:
         """A receipt is to be put on a sheet; a second sheet voids the first."""
-        if not self.pad:
-            return
         paper, page = self._paper(pick), self.pad[sheet % len(self.pad)]
         reversed_ = "LIFE_REVERSED_PAPER"
         facts = LifeFacts(paper.name)
@@ -192,8 +205,6 @@ class Memory(Stepping):
     @rule(sheet=PICK, step=st.sampled_from([SheetStep.VOID, SheetStep.REPLACE]))
     def void(self, sheet: int, step: SheetStep) -> None:
         """A sheet is spoilt, or comes back; never twice."""
-        if not self.pad:
-            return
         page = self.pad[sheet % len(self.pad)]
         after = outcome(life_sheet.decide, page.state, step, page.name)
         if page.void:
@@ -222,10 +233,11 @@ class Memory(Stepping):
         assert books is paper.booking
         assert paper.written_off is (paper.write_off is WriteOff.DONE)
 
-    @rule(pick=PICK, step=st.sampled_from(DeliveryStep))
-    def deliver(self, pick: int, step: DeliveryStep) -> None:
+    @rule(pick=PICK, step=st.sampled_from(DeliveryStep), send=st.booleans())
+    def deliver(self, pick: int, step: DeliveryStep, send: bool) -> None:
         """What the link does, what the platform says, and a person's word on a refusal."""
         paper = self._paper(pick)
+        step = DeliveryStep.SEND if send and not paper.answer else step
         answer = paper.answer
         if step in (DeliveryStep.ACCEPT, DeliveryStep.RETRY):
             refused = answer in ("reject", "conflict") and not paper.closed
@@ -257,27 +269,23 @@ class Memory(Stepping):
         if not refused and not paper.prints:
             paper.prints.append(Print(printing.FIRST_COPY))
 
-    @rule(pick=PICK, which=PICK, step=st.sampled_from(Step))
-    def work_the_printer(self, pick: int, which: int, step: Step) -> None:
+    @precondition(lambda self: any(paper.prints for paper in self.papers))
+    @rule(pick=PICK, which=PICK, step=st.sampled_from(Step), sensible=st.booleans())
+    def work_the_printer(self, pick: int, which: int, step: Step, sensible: bool) -> None:
         """A step of a job: the spool's, the driver's or a person's."""
-        paper = self._paper(pick)
-        if not paper.prints:
-            return
-        job = paper.prints[which % len(paper.prints)]
-        allowed = {
-            "waiting": (Step.BEGIN, Step.CANCEL),
-            "moving": (Step.PRINTED, Step.ACCEPTED, Step.NOT_PRINTED, Step.UNCERTAIN,
-                       Step.RESTART),
-            "nobody knows": (Step.SAY_PRINTED, Step.REPRINT),
-            "out": (Step.REPRINT,),
-        }  # fmt: skip
+        printed = [paper for paper in self.papers if paper.prints]
+        paper = printed[pick % len(printed)]
+        job = paper.prints[-1 - which % len(paper.prints)]
+        allowed = PRINT_STEPS[job.out]
+        if sensible and allowed:
+            step = allowed[which % len(allowed)]
         highest = max(each.copy for each in paper.prints)
         try:
             job.state, effects = printing.decide(job.state, step, JobFacts(job.tries, highest))
         except printing.IllegalStep:
-            assert step not in allowed.get(job.out, ())
+            assert step not in allowed
             return
-        assert step in allowed.get(job.out, ())
+        assert step in allowed
         self._printed(paper, job, step, effects)
 
     def _printed(self, paper: Paper, job: Print, step: Step,
