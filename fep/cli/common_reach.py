@@ -43,6 +43,13 @@ class Site:
     data: Path
     control: Path
 
+    @property
+    def start(self) -> str:
+        """Return the command that starts this site: only that of /etc/fep is the service's."""
+        if self.config == SYSTEM_CONFIG:
+            return "systemctl start fep"
+        return f"fepd run -c {self.config}"
+
 
 @dataclass(slots=True)
 class Desk:
@@ -56,7 +63,7 @@ class Desk:
     def call(self, method: str, **params: Any) -> Any:
         """Run a method. Raises CliFault."""
         try:
-            return self._asked.call(method, **params)
+            told = self._asked.call(method, **params)
         except RemoteFault as fault:
             details = {"ref": fault.ref} if fault.ref else None
             raise CliFault(fault.code, fault.zh, fault.en, details=details) from fault
@@ -64,13 +71,17 @@ class Desk:
             raise of(desk_refuse("CTL_LOST", why=gone.why)) from gone
         except Refused as refused:
             raise of(refused) from refused
+        for check in () if self.live else (*told.get("checks", ()), *told.get("alarms", ())):
+            if check["code"] == "DAEMON":
+                check["next"] = self.site.start
+        return told
 
     def grant(self, reason: str, verb: str) -> int:
         """Return the grant to see personal fields, 0 when it was not asked for."""
         if not reason:
             return 0
         if not self.live:
-            raise of(desk_refuse("CTL_STOPPED", verb="--unmask"))
+            raise of(desk_refuse("CTL_STOPPED", verb="--unmask", start=self.site.start))
         return int(self.call("system.unmask", reason=reason, verb=verb)["grant"])
 
 
@@ -132,7 +143,7 @@ def reached(changes: str = "") -> Iterator[Desk]:
         raise of(desk_refuse("CTL_DENIED", path=site.control)) from error
     except Unreachable as gone:
         if changes:
-            raise of(desk_refuse("CTL_STOPPED", verb=changes)) from gone
+            raise of(desk_refuse("CTL_STOPPED", verb=changes, start=site.start)) from gone
         with _stopped(site) as desk:
             yield desk
         return
@@ -148,7 +159,7 @@ def _stopped(site: Site) -> Iterator[Desk]:
         asked = _held(site, stack)
         stopped = dict(last_stop(site.data))
         if not wants_json():
-            note(why_down(stopped))
+            note(why_down(stopped, site.start))
         yield Desk(site, False, asked, stopped)
 
 
@@ -168,6 +179,7 @@ def _held(site: Site, stack: ExitStack) -> Asked:
             # The note of a holder that has only just come is still empty.
             brief = refused.details.get("role") in ("fepctl", "")
             if not brief or turn == HELD_TRIES - 1:
+                refused.details["start"] = site.start
                 raise of(refused) from refused
             threading.Event().wait(HELD_PAUSE_S)
     raise AssertionError("the last turn returns or raises")
@@ -180,9 +192,18 @@ def settings_of(site: Site) -> Any:
     try:
         return settings.load(site.config)
     except (settings.SettingsError, OSError) as error:
-        why = of(desk_refuse("CTL_CONFIG_BAD", path=site.config, why=type(error).__name__))
+        why = of(desk_refuse("CTL_CONFIG_BAD", path=site.config, why=_first(error)))
         print(f"{why.code}  {say(why.zh, why.en)}", file=sys.stderr)
         return None
+
+
+def _first(error: Exception) -> str:
+    """Return the first of the problems in short; `config check` tells them all."""
+    problems = getattr(error, "problems", ())
+    if not problems:
+        return str(error)
+    return say(f"{len(problems)} 处错误，第一处 {problems[0].zh}",
+               f"{len(problems)} errors, the first: {problems[0].en}")  # fmt: skip
 
 
 def version() -> str:
@@ -196,22 +217,22 @@ def version() -> str:
         return "0"
 
 
-def why_down(stopped: dict[str, Any]) -> str:
+def why_down(stopped: dict[str, Any], start: str) -> str:
     """Say since when and why the daemon is down."""
     since = when(stopped.get("stopped_at"))
     if stopped.get("crashed"):
         return say(
             f"前置机没有运行：没有正常停止的记录（被强制结束或断电），最后写入 {since}。"
-            "以下只读取停机数据；启动：systemctl start fep",
+            f"以下只读取停机数据；启动：{start}",
             f"The front-end is down without a clean stop (killed or power loss), last write"
-            f" {since}. Read from the stopped store; start it: systemctl start fep",
+            f" {since}. Read from the stopped store; start it: {start}",
         )
     why = stopped.get("why", "")
+    why_zh = stopped.get("why_zh") or why
     return say(
-        f"前置机没有运行：自 {since} 停止，原因：{why}。"
-        "以下只读取停机数据；启动：systemctl start fep",
+        f"前置机没有运行：自 {since} 停止，原因：{why_zh}。以下只读取停机数据；启动：{start}",
         f"The front-end is down since {since}: {why}. Read from the stopped store; start it:"
-        " systemctl start fep",
+        f" {start}",
     )
 
 

@@ -29,7 +29,7 @@ def command(full: bool) -> None:
             found += _daemon(desk, site)
             found += desk.call("system.doctor", full=full)["checks"]
     except CliFault as fault:
-        next_ = _NEXT.get(fault.code, "systemctl start fep")
+        next_ = _NEXT.get(fault.code, site.start)
         found.append(line(fault.code, "FAIL", fault.zh, fault.en, next_))
         if fault.code == "CTL_NO_STORE":
             found += _before_first_start(site)

@@ -18,6 +18,8 @@ from fep.domain.calendar import iso, to_ms
 from fep.domain.faults import refuse
 from fep.domain.faults_desk import desk_refuse
 
+_PARTS = {"granted": "领入号段", "used": "已用号码", "burned": "空号核销", "signatures": "签名",
+          "refused": "被拒业务单", "late": "迟报票据", "certificates": "证书"}  # fmt: skip
 _READ_ME = """\
 财政电子票据前置机 检查用证据 / evidence of a fiscal e-receipt front-end
 {node}  {since} … {until}
@@ -60,9 +62,7 @@ def command(since: str, until: str, place: Path, reason: str) -> None:
 
 def _period(since: str, until: str) -> tuple[int, int]:
     try:
-        first, last = (
-            datetime.strptime(f"{day} +0800", "%Y-%m-%d %z") for day in (since, until)
-        )
+        first, last = (datetime.strptime(f"{day} +0800", "%Y-%m-%d %z") for day in (since, until))
     except ValueError as error:
         raise of(refuse("EVD_RANGE", since=since, until=until)) from error
     if last < first:
@@ -76,7 +76,7 @@ def _written(desk: Desk, place: Path, since: int, until: int, why: str) -> dict[
     counts: dict[str, int] = {}
     for part in begun["parts"]:
         if not wants_json():
-            note(f"{part} …")
+            note(f"{say(_PARTS.get(part, part), part)} …")
         counts[part] = _table(desk, place / f"{part}.csv", part, since, until)
     counts["journal"], counts["checkpoints"] = _journal(desk, place, begun["journal"])
     (place / "node.crt").write_text(_pem(bytes.fromhex(begun["certificate"])), "ascii")

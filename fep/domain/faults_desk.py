@@ -11,19 +11,19 @@ CATALOGUE: tuple[Fault, ...] = (
           "Name fep.toml with -c, or run fepctl init DIR first"),
     Fault("CTL_CONFIG_BAD", "配置文件 {path} 有误：{why}",
           "The configuration {path} is wrong: {why}",
-          "请运行 fepctl config check", "Run fepctl config check"),
+          "请运行 fepctl -c {path} config check", "Run fepctl -c {path} config check"),
     Fault("CTL_DENIED", "无权访问 {path}", "No permission to open {path}",
           "请用 sudo 运行，或加入控制组（fep.toml 中 api.control_group）",
           "Run it with sudo, or join the group named by api.control_group in fep.toml"),
     Fault("CTL_NO_STORE", "还没有数据：{path}", "There is no data yet: {path}",
-          "请先启动前置机：systemctl start fep", "Start the front-end: systemctl start fep"),
+          "请先启动前置机：{start}", "Start the front-end: {start}"),
     Fault("CTL_STARTING", "前置机进程 {pid} 占用数据目录但没有应答",
           "Process {pid} holds the data directory but does not answer",
           "请稍候再试；仍无应答请查看 journalctl -u fep",
           "Try again in a moment; if it stays, see journalctl -u fep", True),
     Fault("CTL_STOPPED", "前置机没有运行，{verb} 需要它运行",
           "The front-end is stopped; {verb} needs it",
-          "请先启动：systemctl start fep", "Start it first: systemctl start fep"),
+          "请先启动：{start}", "Start it first: {start}"),
     Fault("CTL_LOST", "与前置机的连接中断：{why}",
           "The connection to the front-end was lost: {why}",
           "请运行 fepctl status 确认后再试", "See fepctl status, then try again", True),
@@ -36,6 +36,11 @@ CATALOGUE: tuple[Fault, ...] = (
     Fault("CTL_UNMASK", "显示个人信息的许可无效或已过期",
           "The grant to show personal fields is not valid",
           "请加 --unmask 原因 重新运行", "Run it again with --unmask REASON"),
+    Fault("NUM_CODE", "单位 {unit} 没有票据种类使用票据代码 {code}（现用：{known}）",
+          "No kind of unit {unit} has the code {code} (in use: {known})",
+          "请核对批准文件；新增种类请先配置 kinds/，再看 fepctl kinds check",
+          "Compare it with the approval; configure a new kind in kinds/ first, then see"
+          " fepctl kinds check"),
     Fault("CTL_REASON", "没有说明原因", "No reason was given",
           "请加 --reason 原因", "Add --reason TEXT"),
     Fault("CTL_ABSENT", "未启用：{what}", "Not configured: {what}",
@@ -71,6 +76,6 @@ DEVICE_WORDS: dict[str, str] = {
 _BY_CODE = {entry.code: entry for entry in CATALOGUE}
 
 
-def desk_refuse(code: str, **details: object) -> Refused:
+def desk_refuse(code: str, /, **details: object) -> Refused:
     """Return the refusal to raise; the command line needs no other part of the catalogue."""
     return Refused(_BY_CODE[code], details)

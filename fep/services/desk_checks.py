@@ -91,18 +91,23 @@ def disk(data: Path) -> Check:
     return Check("DISK", State.OK, zh, en)
 
 
+def _shown(at_ms: int) -> str:
+    """Return a time as every table of fepctl shows it."""
+    return iso(at_ms)[:19].replace("T", " ")
+
+
 def clock(now: datetime, journal_at: int, offsets_ms: Sequence[int]) -> Check:
     """Compare the clock with the journal and with what platforms said of theirs."""
     now_ms = int(now.timestamp() * 1000)
-    shown = iso(now_ms)
+    shown = _shown(now_ms)
     fix = "timedatectl"
     if now.year < CLOCK_FIRST_YEAR:
         return Check("CLOCK", State.FAIL, f"时钟明显不对：{shown}", f"the clock is wrong: {shown}",
                      fix)  # fmt: skip
     if journal_at - now_ms > CLOCK_BACK_MS:
         return Check("CLOCK", State.FAIL,
-                     f"时钟 {shown} 早于最后一条记账 {iso(journal_at)}：时钟被拨回",
-                     f"the clock {shown} is behind the last journal record {iso(journal_at)}",
+                     f"时钟 {shown} 早于最后一条记账 {_shown(journal_at)}：时钟被拨回",
+                     f"the clock {shown} is behind the last journal record {_shown(journal_at)}",
                      fix)  # fmt: skip
     worst = max(offsets_ms, key=abs, default=0)
     if abs(worst) > PLATFORM_OFFSET_MS:
@@ -172,10 +177,11 @@ def links(rows: Sequence[Mapping[str, Any]]) -> list[Check]:
 
 def _link(row: Mapping[str, Any]) -> Check:
     state, reason, backlog = row["state"], row["reason"], row["backlog"]
-    since = f" {iso(row['since_at'])}" if row["since_at"] else ""
+    at = _shown(row["since_at"]) if row["since_at"] else ""
     words = f"{LINK_WORDS.get(state, state)} {LINK_WORDS.get(reason, reason)}".strip()
-    zh = f"{row['dest']} {words}{since}，待报 {backlog}"
-    en = f"{row['dest']} {state} {reason}{since}, backlog {backlog}"
+    zh = f"{row['dest']} {words}{f'，自 {at}' if at else ''}，待报 {backlog}"
+    told = " ".join(word for word in (row["dest"], state, reason) if word)
+    en = f"{told}{f' since {at}' if at else ''}, backlog {backlog}"
     if state == "stalled":
         return Check("LINK", State.FAIL, zh, en, "fepctl help link")
     if row["rejected"]:
@@ -247,9 +253,9 @@ def uncertain(prints: int) -> Check:
 def stopped(told: Mapping[str, object]) -> Check:
     """Say since when and why the daemon is down."""
     at = told.get("stopped_at")
-    since = iso(at) if isinstance(at, int) and at else "-"
+    since = _shown(at) if isinstance(at, int) and at else "-"
     crashed = bool(told.get("crashed"))
-    why = "没有正常停止" if crashed else str(told.get("why", ""))
+    why = "没有正常停止" if crashed else str(told.get("why_zh") or told.get("why", ""))
     why_en = "no clean stop" if crashed else str(told.get("why", ""))
     return Check("DAEMON", State.FAIL, f"没有运行，自 {since}（{why}）",
                  f"not running since {since} ({why_en})", "systemctl start fep")  # fmt: skip
@@ -268,4 +274,4 @@ def signer(unit: str, state: str, why: str, backend: str) -> Check:
     zh = en = " ".join(f"{unit} {state} {backend} {why}".split())
     good = state == "ready"
     return Check("SIGNER", State.OK if good else State.FAIL, zh, en,
-                 "" if good else "fepctl config check")  # fmt: skip
+                 "" if good else "fepctl help keys")  # fmt: skip

@@ -22,6 +22,8 @@ from fep.store import queries_journal as chain
 QUICK_STORE_BYTES = 512 * 1024**2
 RECENT_ROWS = 2000
 CREDENTIAL = "credential:"
+_OPENING = {"the passphrase does not open the key file": "口令打不开密钥文件",
+            "neither PEM nor DER": "不是 PEM 或 DER 格式的密钥文件"}  # fmt: skip
 
 
 def pair(code: str, key: Path, cert: Path, passphrase: str, now: datetime) -> Check:
@@ -42,22 +44,24 @@ def pair(code: str, key: Path, cert: Path, passphrase: str, now: datetime) -> Ch
                      f"{name} is not valid now (until {until})", "fepctl help keys")  # fmt: skip
     mismatch = _mismatch(certificate, key, passphrase)
     if mismatch is not None:
-        return Check(code, State.FAIL, f"{key} 与证书不符或打不开：{mismatch}",
-                     f"{key} cannot be opened or does not fit: {mismatch}",
-                     f"ls -l {key}")  # fmt: skip
+        zh, en = mismatch
+        return Check(code, State.FAIL, f"{key} 不能用：{zh}", f"{key} cannot be used: {en}",
+                     "fepctl help keys")  # fmt: skip
     if certificate.not_after - now < CERT_SOON:
         return Check(code, State.WARN, f"{name} 即将到期（{until}）",
                      f"{name} expires soon ({until})", "fepctl help keys")  # fmt: skip
     return Check(code, State.OK, f"{name} 有效至 {until}", f"{name} valid until {until}")
 
 
-def _mismatch(certificate: certs.Certificate, key: Path, passphrase: str) -> str | None:
+def _mismatch(certificate: certs.Certificate, key: Path, passphrase: str) -> tuple[str, str] | None:
     try:
         private = keyfile.load_private(key.read_bytes(), passphrase or None)
-    except (OSError, CryptoError) as error:
-        return str(error)
+    except OSError as error:
+        return f"{error.strerror}（{type(error).__name__}）", str(error.strerror)
+    except CryptoError as error:
+        return _OPENING.get(str(error), str(error)), str(error)
     same = private.public.point == certificate.public_key.point
-    return None if same else "public key"
+    return None if same else ("密钥不属于该证书", "the key does not belong to the certificate")
 
 
 def passphrase_of(reference: str, root: Path) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from fep.domain.calendar import local
 from fep.domain.faults import refuse
 from fep.domain.faults_desk import desk_refuse
 from fep.domain.kind_check import unprepared
@@ -93,7 +94,13 @@ async def import_numbers(ctx: DeskContext, asked: ImportParams) -> dict[str, Any
     if asked.unit not in ctx.units:
         raise refuse("CFG_UNIT", unit=asked.unit)
     if not (len(asked.code) == 8 and asked.code.isascii() and asked.code.isdigit()):
-        raise refuse("REQ_FIELD_VALUE", field="code", value=asked.code[:20], allowed="8 digits")
+        raise refuse(
+            "REQ_FIELD_VALUE", field="code", value=asked.code[:20], allowed="8 位数字 / 8 digits"
+        )
+    known = _codes(ctx, asked.unit)
+    if known and asked.code not in known:
+        raise desk_refuse("NUM_CODE", unit=asked.unit, code=asked.code,
+                          known=" ".join(sorted(known)))  # fmt: skip
     evidence = msgspec.json.encode(
         {"approval": asked.approval.strip()[:200], "reason": reason, "who": ctx.peer}
     ).decode()
@@ -105,6 +112,23 @@ async def import_numbers(ctx: DeskContext, asked: ImportParams) -> dict[str, Any
     count = int(asked.last) - int(asked.first) + 1
     return {"new": new, "unit": asked.unit, "code": asked.code, "first": asked.first,
             "last": asked.last, "count": count}  # fmt: skip
+
+
+def _codes(ctx: DeskContext, unit: str) -> set[str]:
+    """Return the codes a unit can use this year and the next, those of red receipts too."""
+    if ctx.settings is None:
+        return set()
+    year = local(ctx.now_ms()).year
+    told = ctx.settings.units[unit]
+    found = {code for row in kind_stock(ctx.settings, (), ctx.now_ms()) if row.unit == unit
+             for code in (row.code, row.next_code)}  # fmt: skip
+    province = ctx.settings.provinces.get(told.province)
+    if province is not None and province.red_code != "same":
+        found |= {
+            province.red_code.format(area2=told.area[:2], yy=f"{turn % 100:02d}")
+            for turn in (year, year + 1)
+        }
+    return found
 
 
 # the queue

@@ -94,9 +94,9 @@ def last_stop(data: Path, read: Callable[[Path], str] = Path.read_text) -> Mappi
     )
     try:
         note = json.loads(read(data / LAST_STOP_FILE))
-        at, why = int(note["at"]), str(note["why"])
+        at, why, why_zh = int(note["at"]), str(note["why"]), str(note.get("why_zh", ""))
     except (OSError, ValueError, KeyError, TypeError):
         return {"stopped_at": written, "why": "", "crashed": True}
     if written > at + CLOSING_MS:
         return {"stopped_at": written, "why": "", "crashed": True}
-    return {"stopped_at": at, "why": why, "crashed": False}
+    return {"stopped_at": at, "why": why, "why_zh": why_zh, "crashed": False}

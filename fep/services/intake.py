@@ -16,6 +16,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import UNIXServerEndpoint, serverFromString
+from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import Factory
 
 from fep.domain.faults import refuse
@@ -77,7 +78,7 @@ class Intake:
 
     # from node
     async def open(self, doors: list[DoorSettings]) -> None:
-        """Listen. Raises CannotListenError of the door that is taken."""
+        """Listen. Raises Refused API_PORT for a door that is taken."""
         for door in doors:
             factory = _DoorFactory(self, door)
             if door.control:
@@ -86,7 +87,11 @@ class Intake:
                 endpoint: Any = _unix(self._reactor, door.endpoint, mode=mode)
             else:
                 endpoint = _from_string(self._reactor, door.endpoint)
-            self._ports.append(await endpoint.listen(factory))
+            try:
+                self._ports.append(await endpoint.listen(factory))
+            except CannotListenError as error:
+                why = error.socketError
+                raise refuse("API_PORT", door=door.endpoint, why=why) from error
             if door.control and self._control_group:
                 os.chown(door.endpoint, -1, grp.getgrnam(self._control_group).gr_gid)
             self._log.info("intake.open", door=door.endpoint)

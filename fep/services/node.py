@@ -310,7 +310,7 @@ class Node:
         self.on_fatal(why)
 
     # stop
-    async def stop(self, why: str) -> None:
+    async def stop(self, why: str, why_zh: str = "") -> None:
         """Drain, then close: nothing that was taken stays unanswered."""
         self._log.info("node.stopping", why=why)
         await self.intake.close_doors()
@@ -329,9 +329,14 @@ class Node:
         if not self.store.dead:
             self.store.do("node.stop", _note_txn, "node.stopped", why)
             await self.store.drained()
-        self.close(why)
+        self.close(why, why_zh)
 
-    def close(self, why: str) -> None:
+    def note_failure(self, why: str, why_zh: str) -> None:
+        """Leave a note of why the start failed, where the directory is ours."""
+        if self._lock.held:
+            self._note_stop(f"not started: {why}", f"没有启动：{why_zh or why}")
+
+    def close(self, why: str, why_zh: str = "") -> None:
         """Let go of the store and the lock; the note comes before the lock goes."""
         dead = self.store.dead
         self.guard.fence.stop()
@@ -339,12 +344,12 @@ class Node:
             self._pool.stop()
         self.store.close()
         if not dead:
-            self._note_stop(why)
+            self._note_stop(why, why_zh)
         self._lock.release()
         self._log.info("node.stopped", why=why)
 
-    def _note_stop(self, why: str) -> None:
-        note = json.dumps({"at": self.now_ms(), "why": why}).encode()
+    def _note_stop(self, why: str, why_zh: str = "") -> None:
+        note = json.dumps({"at": self.now_ms(), "why": why, "why_zh": why_zh}).encode()
         write_durably(self.settings.node.data / STOP_NOTE, note)
 
 

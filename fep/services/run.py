@@ -37,8 +37,10 @@ def run(path: Path) -> int:
         settings = load(path)
     except SettingsError as error:
         for problem in error.problems:
-            print(f"{problem.file}:{problem.line}: {problem.zh} / {problem.en}"
-                  f" [{problem.suggestion}]", file=sys.stderr)  # fmt: skip
+            what = f" [{problem.suggestion}]" if problem.suggestion else ""
+            print(f"{problem.file}:{problem.line}: {problem.zh} / {problem.en}{what}",
+                  file=sys.stderr)  # fmt: skip
+        print(f"CTL_CONFIG_BAD  fepctl -c {path} config check", file=sys.stderr)
         return EX_CONFIG
     logs.configure(settings.log)
     os.umask(0o077)
@@ -86,8 +88,12 @@ class Daemon:
 
     def _failed(self, failure: Any) -> None:
         error = failure.value
-        why = str(error) if isinstance(error, Refused) else failure.getTraceback()[-3000:]
-        self._log.critical("node.not_started", why=why)
+        if isinstance(error, Refused):
+            self._log.critical("node.not_started", fault=error.code, zh=error.zh, en=error.en)
+            self._node.note_failure(str(error), f"{error.code} {error.zh}")
+        else:
+            self._log.critical("node.not_started", why=failure.getTraceback()[-3000:])
+            self._node.note_failure(f"{type(error).__name__}: {error}", "")
         self.exit_code = 1
         self._reactor.stop()
 
@@ -98,7 +104,7 @@ class Daemon:
         if self._almanac.running:
             self._almanac.stop()
         cut = self._reactor.callLater(STOP_WITHIN_S, self._cut)
-        done = Deferred.fromCoroutine(self._node.stop("stop requested"))
+        done = Deferred.fromCoroutine(self._node.stop("stop requested", "收到停止指令"))
         done.addErrback(lambda f: self._log.error("node.stop", failure=f.getTraceback()[-2000:]))
         return done.addBoth(lambda _: cut.cancel() if cut.active() else None)
 

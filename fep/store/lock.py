@@ -41,6 +41,11 @@ class DataLock:
         os.pwrite(fd, note, 0)
         self._fd = fd
 
+    @property
+    def held(self) -> bool:
+        """Say whether the lock is ours."""
+        return self._fd is not None
+
     def release(self) -> None:
         """Give the lock back; harmless when it is not held."""
         if self._fd is not None:

@@ -80,7 +80,7 @@ def test_doctor_names_a_foreign_key(site: DeskSite) -> None:
 
     check = desk_keys.pair("KEY_UNIT", other, site.root / "keys" / "unit.crt", "", valid)
 
-    assert (check.state, check.next) == (State.FAIL, f"ls -l {other}")
+    assert (check.state, check.next) == (State.FAIL, "fepctl help keys")
 
 
 @dataclass
@@ -241,7 +241,9 @@ def test_a_missing_store_is_said_so(tmp_path: Path, site: DeskSite) -> None:
 def test_the_last_stop_is_told_with_its_reason(tmp_path: Path) -> None:
     (tmp_path / "last-stop.json").write_text(json.dumps({"at": 5, "why": "signal SIGTERM"}))
 
-    assert last_stop(tmp_path) == {"stopped_at": 5, "why": "signal SIGTERM", "crashed": False}
+    assert last_stop(tmp_path) == {
+        "stopped_at": 5, "why": "signal SIGTERM", "why_zh": "", "crashed": False,
+    }  # fmt: skip
 
 
 def test_no_note_or_an_old_one_means_a_crash(tmp_path: Path) -> None:
@@ -252,3 +254,13 @@ def test_no_note_or_an_old_one_means_a_crash(tmp_path: Path) -> None:
     old = last_stop(tmp_path)["crashed"]
 
     assert (missing, old) == (True, True)
+
+
+def test_a_start_that_failed_is_told_in_both_languages(tmp_path: Path) -> None:
+    note = {"at": 5, "why": "not started: API_PORT", "why_zh": "没有启动：API_PORT"}
+    (tmp_path / "last-stop.json").write_text(json.dumps(note))
+
+    check = desk_checks.stopped(last_stop(tmp_path))
+
+    assert "没有启动：API_PORT" in check.zh
+    assert "not started: API_PORT" in check.en

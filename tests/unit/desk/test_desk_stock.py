@@ -197,3 +197,11 @@ def test_the_socket_api_runs_the_desk_for_who_calls(site: DeskSite) -> None:
     site.room.done(Deferred.fromCoroutine(running))
 
     assert uplink.calls == [("pause", "检修", "zhang(1001)")]
+
+
+def test_a_code_that_no_kind_of_the_unit_has_is_refused(site: DeskSite) -> None:
+    with pytest.raises(Refused) as refused:
+        site.ask("numbers.import", **{**BLOCK, "code": "99990126"})
+
+    assert refused.value.code == "NUM_CODE"
+    assert "99990126" in refused.value.zh
