@@ -57,7 +57,7 @@ class Slip:
 class Books(Stock):
     """One unit, one kind, one point, two years."""
 
-    EXAMPLES = 70
+    EXAMPLES = 45
     LENGTH = 60
 
     def __init__(self) -> None:
