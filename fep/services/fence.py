@@ -25,6 +25,8 @@ from fep.store.tx import Tx
 from fep.store.writer import Store
 
 NAME_BYTES = 8
+# Without a witness nobody knows how many epochs the lost store had: these are skipped.
+BLIND_EPOCHS = 100
 
 
 class Gate(Protocol):
@@ -118,7 +120,8 @@ class Fence:
         blind = self.finding in (Finding.MISSING, Finding.OTHER)
         lift = Lift(cause, reason, who, names, blind)
         seen = self._seen
-        epoch = max(self._side.epoch, seen.line.epoch if seen is not None else 0) + 1
+        epoch = max(self._side.epoch, seen.line.epoch if seen is not None else 0)
+        epoch += BLIND_EPOCHS if blind else 1
         spans = tuple(seen.spans.values()) if seen is not None else ()
         name = self._side.instance or self._entropy.token(NAME_BYTES).hex()
         done = await self._store.do("fence.lift", lift_txn, name, lift, spans, epoch)

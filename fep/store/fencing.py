@@ -11,15 +11,16 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, union, update
 
 from fep.domain.numbers import BlockState, number_text
 from fep.domain.witness import Span, StoreSide, unknown
-from fep.store.link import OUT, RECEIPTS, Head, put_head
+from fep.store.link import OUT, RECEIPTS, Head, head_q, put_head
 from fep.store.schema import (
     journal,
     link_batch,
     link_head,
+    link_state,
     meta,
     number_block,
     print_job,
@@ -118,7 +119,7 @@ def lift_txn(tx: Tx, instance: str, lift: Lift, seen: Iterable[Span], epoch: int
         .where(print_job.c.state.in_(("due", "streaming")))
         .values(state="uncertain", reason="FENCE", updated_at=tx.now_ms)
     ).rowcount
-    uploads = _renew_links(tx)
+    uploads = _renew_links(tx, epoch)
     put_meta(tx, INSTANCE, instance)
     put_meta(tx, EPOCH, str(epoch))
     put_meta(tx, SEALED_GRANTS, "1" if lift.blind else "")
@@ -189,23 +190,24 @@ def _burn_strange(tx: Tx, lift: Lift, unit: str, code: str, first: int, last: in
     burned(tx, unit, code, first, last, lift, last)
 
 
-def _renew_links(tx: Tx) -> int:
-    """Begin a new epoch of every link: the platform has heard the old one's numbers already."""
-    column = link_head.c
-    out = tx.conn.execute(
-        select(column.dest, column.epoch)
-        .where(column.channel == RECEIPTS, column.direction == OUT)
-    ).all()  # fmt: skip
+def _renew_links(tx: Tx, epoch: int) -> int:
+    """Begin a new epoch of every link: the platform has heard the old one's numbers already.
+
+    The link's epoch is never below the store's, which the witness keeps rising.
+    """
     count = 0
-    for row in out:
+    dests = [table.c.dest for table in (link_head, link_state, upload)]
+    for (dest,) in tx.conn.execute(union(*(select(column) for column in dests))).all():
         tx.conn.execute(
-            delete(link_batch).where(link_batch.c.dest == row.dest, link_batch.c.state != "acked")
+            delete(link_batch).where(link_batch.c.dest == dest, link_batch.c.state != "acked")
         )
         count += tx.conn.execute(
             update(upload)
-            .where(upload.c.dest == row.dest, upload.c.state == "sent")
+            .where(upload.c.dest == dest, upload.c.state == "sent")
             .values(state="due", rec_seq=0, batch_seq=0, updated_at=tx.now_ms)
         ).rowcount
-        put_head(tx, row.dest, RECEIPTS, OUT, Head(epoch=row.epoch + 1))
-        tx.journal("link.renewed", row.dest, {"epoch": row.epoch + 1})
+        head = head_q(tx.conn, dest, RECEIPTS, OUT) or Head()
+        fresh = Head(epoch=max(head.epoch + 1, epoch))
+        put_head(tx, dest, RECEIPTS, OUT, fresh)
+        tx.journal("link.renewed", dest, {"epoch": fresh.epoch})
     return count

@@ -79,8 +79,19 @@ def check_accounted(world: World) -> Iterator[Violation]:
     yield from _blocks_add_up(world, used)
     if world.province is not None and world.quiescent:
         for gap in world.province.gaps:
-            if gap not in burned:
+            if gap not in burned and not _given_up(world, gap):
                 yield Violation("I3", f"{gap} is missing at the province")
+
+
+def _given_up(world: World, ref: str) -> bool:
+    """Tell whether a number lies in the rest of a block that ended before it was given."""
+    code, _, number = ref.partition("-")
+    return any(
+        block.code == code
+        and block.state in ("burned", "returned", "expired")
+        and block.next <= int(number) <= block.last
+        for block in world.books["number_block"]
+    )
 
 
 def _blocks_add_up(world: World, used: dict[str, set[int]]) -> Iterator[Violation]:

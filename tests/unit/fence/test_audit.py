@@ -15,7 +15,6 @@ from fep.store.audit import AuditWalk
 from tests.harness.storeroom import CODE, UNIT
 from tests.unit.fence.guarded import Room
 
-
 STRANGE = "INSERT INTO number_block VALUES (9, 'H001', '42060126',"
 
 
