@@ -42,6 +42,8 @@ __all__ = [
 
 COLOURS = {"OK": "green", "WARN": "yellow", "FAIL": "red"}
 _PIPED_COLUMNS = 200
+_FOLDED_LEAST = 12
+_GAP = 3
 
 
 class CliFault(Exception):
@@ -169,10 +171,23 @@ class Column:
 
 
 def table(columns: Sequence[Column], rows: Iterable[Sequence[str]], *, empty: str) -> None:
-    """Print a table, or the sentence `empty` when there are no rows."""
+    """Print a table, or the sentence `empty` when there are no rows.
+
+    Where the terminal is too narrow for a table, every row is told in lines of its own: a
+    column squeezed to one character, or to none, is worse than no column.
+    """
     listed = [tuple(row) for row in rows]
     if not listed:
         click.echo(empty)
+        return
+    heads = [say(column.zh, column.en) for column in columns]
+    least = [
+        _least(column, cells)
+        for column, cells in zip(columns, zip(heads, *listed, strict=True), strict=True)
+    ]
+    terminal = sys.stdout.isatty()
+    if terminal and sum(least) + _GAP * (len(least) - 1) > shutil.get_terminal_size().columns:
+        _stacked(heads, listed)
         return
     from rich import box
     from rich.console import Console
@@ -180,18 +195,42 @@ def table(columns: Sequence[Column], rows: Iterable[Sequence[str]], *, empty: st
     from rich.text import Text
 
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
-    for column in columns:
+    for column, head, room in zip(columns, heads, least, strict=True):
         shown.add_column(
-            say(column.zh, column.en),
+            head,
+            min_width=room,
             justify="right" if column.right else "left",
             no_wrap=not column.fold,
             overflow="fold",
         )
     for row in listed:
         shown.add_row(*(Text.from_ansi(cell) for cell in row))
-    terminal = sys.stdout.isatty()
     console = Console(width=None if terminal else _PIPED_COLUMNS, highlight=False)
     console.print(shown)
+
+
+def _least(column: Column, cells: Sequence[str]) -> int:
+    """Return the columns of the terminal that a column needs to be read."""
+    natural = max(width(line) for cell in cells for line in click.unstyle(cell).split("\n"))
+    return min(natural, _FOLDED_LEAST) if column.fold else natural
+
+
+def _stacked(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print every row as its first cell with the others below, as many to a line as fit."""
+    room = shutil.get_terminal_size().columns - 1
+    for first, *others in rows:
+        click.echo(click.style(first.replace("\n", "  "), bold=True))
+        line = " "
+        for head, cell in zip(heads[1:], others, strict=True):
+            if not click.unstyle(cell).strip("- "):
+                continue
+            pair = f" {click.style(head, dim=True)} {cell.replace(chr(10), '  ')} "
+            if line.strip() and width(click.unstyle(line + pair)) > room:
+                click.echo(line.rstrip())
+                line = " "
+            line += pair
+        if line.strip():
+            click.echo(line.rstrip())
 
 
 def when(at_ms: object, *, empty: str = "-") -> str:

@@ -6,9 +6,11 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 from fep.cli import common_reach
+from fep.cli.common import Column, table, width
 from fep.cli.common_lang import LANG
 from fep.cli.fepctl import run
 
@@ -81,3 +83,21 @@ def test_a_bug_of_ours_is_one_line_with_a_code(
     said = capsys.readouterr().err
     assert said.startswith("CTL_BUG  程序自身出错：ZeroDivisionError: planted")
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("columns", [40, 80, 120])
+def test_a_narrow_terminal_loses_no_cell(
+    columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    names = ["票据", "开票时间", "金额", "交款人", "状态", "上报", "打印", "流水号"]
+    row = ["42060126-0000000007", "2026-11-21 20:22:14", "12.34", "张**", "已签名", "已入库",
+           "已打印", "OP202611210830150001"]  # fmt: skip
+
+    table([Column(name, name, fold=name in ("交款人", "流水号")) for name in names], [row],
+          empty="")  # fmt: skip
+
+    shown = click.unstyle(capsys.readouterr().out)
+    assert [cell for cell in row[:-1] if cell not in shown] == []
+    assert max(width(line) for line in shown.splitlines()) <= columns
