@@ -94,7 +94,7 @@ def test_an_io_error_on_the_store_stops_issuing_until_recovery(town: Town, calls
     assert 0 != daemon.process.returncode
     assert strike.injected(town.fleet)
     issued = {row.ref for row in read(town.store)["receipt"] if row.state == "sealed"}
-    wait_until(lambda: not his.running, "the HIS gives up", timeout_s=30)
+    wait_until(lambda: not his.running, "the HIS gives up", timeout_s=90)
     told = {acked.ref for acked in ledgers.his(town.ledger)}
     assert told <= issued
 
