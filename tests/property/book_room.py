@@ -32,8 +32,8 @@ class Room(Storeroom):
 
     def __init__(self) -> None:
         template = _template()
-        self._place = tempfile.mkdtemp(prefix="fep-room-", dir=_PLACE)
-        self.site = Path(self._place) / "site"
+        self._place = tempfile.TemporaryDirectory(prefix="fep-room-", dir=_PLACE)
+        self.site = Path(self._place.name) / "site"
         shutil.copytree(template.site, self.site)
         self.clock = Clock()
         self.wall_ms = DAY_MS
@@ -62,4 +62,4 @@ class Room(Storeroom):
     def leave(self) -> None:
         """Close, and take the files away."""
         self.close()
-        shutil.rmtree(self._place)
+        self._place.cleanup()

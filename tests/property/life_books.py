@@ -28,7 +28,7 @@ from fep.store.reversal import Reversing
 from fep.store.sheets import Exchanged, Place, SheetGrant
 from tests.harness.checkers import check_all
 from tests.harness.storeroom import UNIT
-from tests.property.book_stock import CODES, PICK, Stock
+from tests.property.book_stock import CODES, HOUR_MS, PICK, TURN_MS, Stock
 
 KIND = Kind("k", "医疗门诊收费票据", "06", "{area2}0601{yy}", "{code}", ())
 PLACE = Place(UNIT, "001", "province", "王芳")
@@ -90,6 +90,12 @@ class Books(Stock):
             else:
                 self._given(key, 100, None, answer)
         self._meet(fate)
+
+    @rule(late_ms=st.sampled_from([-1, 0, HOUR_MS]), fate=FATES)
+    def new_years_eve(self, late_ms: int, fate: str) -> None:
+        """Somebody pays in the last millisecond of the old year, or the first of the new one."""
+        self.room.wall_ms = max(self.room.wall_ms, TURN_MS + late_ms)
+        self.issue(["K0"], fresh=True, fate=fate)
 
     def _meet(self, fate: str) -> None:
         """What is frozen is signed, waits, or is refused."""

@@ -237,7 +237,10 @@ class Memory(Stepping):
     def deliver(self, pick: int, step: DeliveryStep, send: bool) -> None:
         """What the link does, what the platform says, and a person's word on a refusal."""
         paper = self._paper(pick)
-        step = DeliveryStep.SEND if send and not paper.answer else step
+        if send and not paper.answer:
+            step = DeliveryStep.SEND
+        elif send and paper.answer == "sent":
+            step = (DeliveryStep.OK, DeliveryStep.REJECT, DeliveryStep.CONFLICT)[pick % 3]
         answer = paper.answer
         if step in (DeliveryStep.ACCEPT, DeliveryStep.RETRY):
             refused = answer in ("reject", "conflict") and not paper.closed

@@ -29,7 +29,7 @@ SMALL_BACK_S = 600
 LIMITS = st.builds(
     OfflineBudget,
     st.sampled_from([None, 1, 12, 40]),
-    st.sampled_from([None, 0, 3, 9]),
+    st.sampled_from([None, 0, 3, 5, 9]),
     st.sampled_from([None, 900, 2_000]),
     st.sampled_from([None, 250]),
 )
