@@ -23,7 +23,7 @@ from fep.domain.receipt import Receipt, ReceiptState, check_code
 from fep.ports import Entropy
 from fep.services.inflight import Inflight
 from fep.store.issuing import CheckCode, Draft, Rider
-from fep.store.packed import pack
+from fep.store.packed import frame
 from fep.store.receipts import EventRow
 from fep.wire import einvoice, issue_params
 
@@ -70,7 +70,7 @@ class Draw:
             payer=event.payer.name,
             amount_fen=event.total_fen,
             digest=sm3.digest(event.content()),
-            body=pack(body),
+            body=frame(body),
             check_code=self._check_code(event, kind, province),
             code_at=_code_at(kind, unit),
             compose=einvoice.prepare(
@@ -101,7 +101,7 @@ class Draw:
             payer=event.payer.name,
             amount_fen=-blue.total_fen,
             digest=sm3.digest(ask.content()),
-            body=pack(_encode(params)),
+            body=frame(_encode(params)),
             check_code=self._check_code(event, kind, province),
             code_at=_code_at(kind, unit),
             compose=einvoice.prepare(event, kind, unit, province),
