@@ -55,7 +55,9 @@ def open_reserve_txn(tx: Tx, code: str, first: str, reason: str, who: str) -> En
     )
     block = Block(row.id, row.unit, code, row.first, row.last, row.next, row.not_after)
     key = (row.unit, code)
-    tx.heads.blocks[key] = (*tx.heads.blocks.get(key, ()), block)
+    # In the order a restart would read them: the same block gives the next number either way.
+    inside = (*tx.heads.blocks.get(key, ()), block)
+    tx.heads.blocks[key] = tuple(sorted(inside, key=lambda each: each.id))
     put_meta(tx, SEALED_GRANTS, "")
     ended = _rest(row)
     tx.journal("numbers.opened", f"{code}-{ended.first}", {

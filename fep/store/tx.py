@@ -15,7 +15,7 @@ from sqlalchemy import Connection, func, select
 
 from fep.crypto import sm3
 from fep.domain.journal import GENESIS, line
-from fep.domain.numbers import Block, Blocks, BlockState
+from fep.domain.numbers import Block, Blocks, BlockState, number_text
 from fep.store import schema
 
 INSERT_JOURNAL = "INSERT INTO journal (seq, line, hash) VALUES (?, ?, ?)"
@@ -123,16 +123,19 @@ def load_heads(conn: Connection) -> Heads:
 
 
 def _last_issued(conn: Connection) -> dict[str, int]:
-    """Return the issue time of the highest number of each code that has a block."""
-    codes = conn.execute(select(schema.number_block.c.code).distinct()).scalars().all()
+    """Return the latest issue time of each code: that of the last number of every block.
+
+    The highest number is not always the newest: a reserve may hold lower ones.
+    """
+    block = schema.number_block.c
+    begun = select(block.code, block.next).where(block.next > block.first)
     found: dict[str, int] = {}
-    for code in codes:
-        row = conn.execute(
-            select(schema.receipt.c.issued_at)
-            .where(schema.receipt.c.code == code)
-            .order_by(schema.receipt.c.number.desc())
-            .limit(1)
-        ).first()
-        if row is not None:
-            found[code] = row.issued_at
+    for code, following in conn.execute(begun).all():
+        issued_at = conn.execute(
+            select(schema.receipt.c.issued_at).where(
+                schema.receipt.c.code == code,
+                schema.receipt.c.number == number_text(following - 1),
+            )
+        ).scalar()
+        found[code] = max(found.get(code, 0), issued_at or 0)
     return found
