@@ -19,6 +19,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from fep.domain.faults import Refused
+from fep.sim import province_desk
 from tests.harness import books
 from tests.harness.check_chain import check_chain
 from tests.harness.check_numbers import check_unique
@@ -178,6 +179,19 @@ def _one_round(story: Story) -> None:
     assert told < len(city.his.told)
 
 
+def _delivered(story: Story) -> dict[str, Any]:
+    """Let everything that is due be delivered; return the province's own ledger."""
+    city = story.city
+    due = "SELECT count(*) FROM upload WHERE state IN ('due', 'sent')"
+
+    def left(conn: Any) -> int:
+        return int(conn.exec_driver_sql(due).scalar())
+
+    done = city.hub.run(3_600, until=lambda: city.node.store.read(left) == 0)
+    assert done, city.notes.tail()
+    return province_desk.report(city.book)
+
+
 def _open_what_comes(story: Story) -> None:
     """After a blind lift grants come in sealed; a person opens one that is new for certain."""
     from fep.store.stock import open_reserve_txn
@@ -205,10 +219,13 @@ def _sealed_q(conn: Any) -> list[Any]:
 def test_a_copy_put_back_is_fenced_and_no_number_is_given_twice(story: Story):
     for _round in range(ROUNDS):
         _one_round(story)
+    told = _delivered(story)
     story.down()
 
     world = World(books.read(story.data / "fep.db"))
     assert [] == [str(each) for check in (check_unique, check_chain) for each in check(world)]
+    assert (0, [], 0) == (told["conflicts"], told["rejected"], told["bad_signatures"])
+    assert len(told["receipts"]) == len({(row["code"], row["number"]) for row in told["receipts"]})
     assert ROUNDS == story.fenced
     if ROUNDS >= 50:
         assert story.lifted >= 10
