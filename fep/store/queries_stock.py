@@ -82,8 +82,10 @@ def stock_q(conn: Connection) -> list[Stock]:
             column.unit,
             column.code,
             func.sum(
-                case((column.state == BlockState.ACTIVE.value, column.last - column.next + 1),
-                     else_=0)
+                case(
+                    (column.state == BlockState.ACTIVE.value, column.last - column.next + 1),
+                    else_=0,
+                )
             ),
             func.sum(column.last - column.first + 1),
         )
