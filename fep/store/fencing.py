@@ -122,7 +122,8 @@ def lift_txn(tx: Tx, instance: str, lift: Lift, seen: Iterable[Span], epoch: int
     uploads = _renew_links(tx, epoch)
     put_meta(tx, INSTANCE, instance)
     put_meta(tx, EPOCH, str(epoch))
-    put_meta(tx, SEALED_GRANTS, "1" if lift.blind else "")
+    if lift.blind:  # stays until a person opens a block, whatever is lifted in between
+        put_meta(tx, SEALED_GRANTS, "1")
     tx.journal("fence.lifted", lift.cause, {
         "approved": list(lift.approved), "blocks": blocks, "epoch": epoch, "numbers": numbers,
         "prints": prints, "reason": lift.reason, "uploads": uploads, "who": lift.who,

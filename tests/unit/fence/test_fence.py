@@ -13,6 +13,7 @@ from fep.domain.faults import Refused
 from fep.services import witness as files
 from fep.services.witness import read, segments
 from fep.store import numbers
+from fep.store.stock import sealed_grants_q
 from tests.harness import books
 from tests.harness.storeroom import CODE, UNIT
 from tests.unit.fence.guarded import Room
@@ -196,6 +197,23 @@ def test_a_reserve_survives_a_lift_unless_it_was_opened_or_nobody_knows(room: Ro
     room.guard()
     _lift(room)
     assert [(1, 100, "burned"), (501, 600, "burned")] == _burned(room)
+
+
+def test_grants_stay_sealed_when_another_fence_is_lifted_after_a_blind_one(room: Room):
+    room.guard()
+    shutil.rmtree(room.site / "witness")
+    _restart(room)
+    _lift(room)
+    copy = _copied(room)
+    room.grant(301, 310)
+    room.issue("A")
+    fence = _put_back(room, copy)
+    assert "FENCE_OLDER" == fence.finding
+
+    _lift(room)
+
+    # What the first, unknown store was granted may still be sent once more.
+    assert room.store.read(sealed_grants_q)
 
 
 def _reserve(room: Room, first: int, last: int) -> None:
