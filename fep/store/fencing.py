@@ -204,7 +204,7 @@ def _renew_links(tx: Tx, epoch: int) -> int:
         )
         count += tx.conn.execute(
             update(upload)
-            .where(upload.c.dest == dest, upload.c.state == "sent")
+            .where(upload.c.dest == dest, upload.c.state == "sent", upload.c.state != "applied")
             .values(state="due", rec_seq=0, batch_seq=0, updated_at=tx.now_ms)
         ).rowcount
         head = head_q(tx.conn, dest, RECEIPTS, OUT) or Head()

@@ -37,7 +37,7 @@ _ASKED = (
     "SELECT u.rec_seq, u.id, u.receipt_id, u.op, u.revision, coalesce(r.code, ''),"
     " coalesce(r.number, ''), max(coalesce(r.amount_fen, 0), 0) FROM upload u"
     " LEFT JOIN receipt r ON r.id = u.receipt_id"
-    " WHERE u.dest = ? AND u.state = 'sent' AND u.rec_seq IN ({marks})"
+    " WHERE u.dest = ? AND u.state = 'sent' AND u.batch_seq > 0 AND u.rec_seq IN ({marks})"
 )
 _FINAL = {"OK": "applied", "DUP": "applied", "REJECT": "rejected", "CONFLICT": "conflict"}
 

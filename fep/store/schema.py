@@ -8,6 +8,9 @@ Schema version 2: the life of a receipt. Reversals (at most one live per blue re
 that come back from outside, blocks of paper sheets with the sheets that were used or voided,
 and acts on paper; an upload may carry an act, and has a revision when it is a repeat.
 
+Schema version 3: what later subjects need, each in a module `schema_<subject>.py` of its own;
+two indexes of upload that no longer cost an issued receipt anything.
+
 Times end in `_at` and are integer milliseconds since the epoch in UTC; business dates end in
 `_on` and are text YYYY-MM-DD of the +08:00 day. Money is integer fen. Ids are given by the
 writer (`heads`), never by the database, so that a group of rows is one executemany.
@@ -30,9 +33,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import BigInteger
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 # The oldest build (by its own SCHEMA_VERSION) that may still open this store.
-COMPAT_VERSION = 2
+COMPAT_VERSION = 3
 
 metadata = MetaData()
 # SQLite only makes INTEGER PRIMARY KEY an alias of the rowid; PostgreSQL needs 64 bits.
@@ -179,12 +182,11 @@ upload = Table(
     Column("revision", Integer, nullable=False, server_default="0"),
 )
 Index("ix_upload_receipt", upload.c.receipt_id)
-Index("ix_upload_due", upload.c.dest, upload.c.id,
-      sqlite_where=text("state = 'due'"), postgresql_where=text("state = 'due'"))  # fmt: skip
 Index("ix_upload_open", upload.c.dest, upload.c.state, upload.c.id,
       sqlite_where=text("state <> 'applied'"),
       postgresql_where=text("state <> 'applied'"))  # fmt: skip
-Index("ix_upload_rec", upload.c.dest, upload.c.rec_seq)
+Index("ix_upload_rec", upload.c.dest, upload.c.rec_seq,
+      sqlite_where=text("batch_seq > 0"), postgresql_where=text("batch_seq > 0"))  # fmt: skip
 
 reversal = Table(
     "reversal",
