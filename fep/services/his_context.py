@@ -1,0 +1,49 @@
+"""What a door for business systems needs of the node: plain values, built once by the front.
+
+Rule: every door (medical-web, standard-web, rpc) issues through these same services, so that
+the same key through any door is the same receipt. Nothing is opened or closed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fep.domain.kind import Kind, Province, Unit
+from fep.ports import Clock, Entropy
+from fep.services.callers import Caller, Callers
+from fep.services.drafting import Draw
+from fep.services.http_values import HttpAnswer
+from fep.services.issue import Issue
+from fep.services.paper import Paper
+from fep.services.queue import Queue
+from fep.services.reversal import Reversals
+from fep.services.web_token import UrlOf
+from fep.store.writer import Store
+
+Elsewhere = Callable[[Caller, str, Mapping[str, Any]], Awaitable[HttpAnswer | None]]
+"""Asks the front-end that served a caller before about a receipt that is not ours.
+
+Takes the caller, the method and the decoded request; None when there is nobody to ask."""
+
+
+@dataclass(frozen=True, slots=True)
+class HisContext:
+    """The services of one node, as its doors for business systems see them."""
+
+    store: Store
+    issue: Issue
+    queue: Queue
+    draw: Draw
+    reversals: Reversals
+    paper: Paper
+    url_of: UrlOf
+    callers: Callers
+    clock: Clock
+    entropy: Entropy
+    units: Mapping[str, Unit]
+    kinds: Mapping[str, Kind]
+    provinces: Mapping[str, Province]
+    log: Any
+    elsewhere: Elsewhere | None = None
