@@ -18,6 +18,7 @@ import msgspec
 from fep.domain.kind import Kind, Province, Unit
 from fep.settings_check import Found, check
 from fep.settings_device import DeviceSettings
+from fep.settings_http import HttpSettings, TlsSettings
 from fep.settings_link import LinkSettings, OfflineSettings
 from fep.settings_places import located, read_secret, resolved, template_dir
 from fep.settings_read import read
@@ -42,6 +43,7 @@ __all__ = [
     "CallerSettings",
     "ClockSettings",
     "DeviceSettings",
+    "HttpSettings",
     "IssueSettings",
     "LifeSettings",
     "LinkSettings",
@@ -52,6 +54,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "Survey",
+    "TlsSettings",
     "WebSettings",
     "load",
     "read_secret",
@@ -83,6 +86,8 @@ class Settings:
     web: WebSettings = field(default_factory=WebSettings)
     life: LifeSettings = field(default_factory=LifeSettings)
     clock: ClockSettings = field(default_factory=ClockSettings)
+    http: HttpSettings = field(default_factory=HttpSettings)
+    tls: TlsSettings = field(default_factory=TlsSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,5 +195,7 @@ def _settings(found: Found) -> Settings:
             for source, province in found.provinces
         },
         web=fep.web,
+        http=fep.http,
+        tls=msgspec.structs.replace(fep.tls, cert=key(fep.tls.cert), key=key(fep.tls.key)),
         life=fep.life,
     )

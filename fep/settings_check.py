@@ -16,6 +16,7 @@ from pathlib import Path
 
 from fep.domain.kind_check import KindProblem, kind_problems, province_problems
 from fep.settings_device import DeviceSettings
+from fep.settings_http import check_http
 from fep.settings_places import Endpoint, parse_endpoint
 from fep.settings_secrets import check_keys
 from fep.settings_site import KindFile, ProvinceFile, UnitFile
@@ -51,6 +52,7 @@ def check(found: Found) -> None:
     _units(found)
     templates = ((source, province.qr_template) for source, province in found.provinces)
     check_web(found.source, found.fep.web, templates)
+    check_http(found.source, found.fep.http, found.fep.api.listen)
     check_keys(found.source, found.fep, found.units, found.root, found.environ)
 
 

@@ -23,6 +23,7 @@ SECRET_MAX_BYTES = 4096
 _OPTIONS = {
     "tcp": {"port", "interface", "backlog"},
     "tcp6": {"port", "interface", "backlog"},
+    "ssl": {"port", "interface", "backlog"},
     "unix": {"address", "mode", "backlog", "lockfile"},
 }
 _FIELDS = re.compile(r"((?:[^:\\]|\\.)*)(?::|\Z)")

@@ -11,6 +11,7 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
+from fep.settings_http import is_tls
 from fep.settings_places import CREDENTIAL, located
 from fep.settings_site import UnitFile
 from fep.settings_toml import Source, Trail
@@ -84,6 +85,9 @@ def check_keys(source: Source, fep: FepFile, units: list[tuple[Source, UnitFile]
     if fep.link.enabled:
         files.public(("link", "platform_cert"), fep.link.platform_cert, weak=True,
                      suggestion=f"fepctl init {root} --platform-cert FILE")  # fmt: skip
+    if any(map(is_tls, (*fep.api.listen, *fep.http.listen))):
+        files.secret(("tls", "key"), str(fep.tls.key))
+        files.public(("tls", "cert"), str(fep.tls.cert))
     _caller_keys(source, fep, files)
     _log_file(source, fep, root)
     for unit_source, unit in units:

@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from fep.domain.life import Policy, Verdict
 from fep.domain.money import parse_fen
+from fep.settings_http import HttpSettings, TlsSettings
 from fep.settings_link import LinkSettings, OfflineSettings
 from fep.settings_web import WebSettings
 
@@ -125,6 +126,8 @@ class FepFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     link: LinkSettings = LinkSettings()
     offline: OfflineSettings = OfflineSettings()
     web: WebSettings = WebSettings()
+    http: HttpSettings = HttpSettings()
+    tls: TlsSettings = TlsSettings()
     calendar: CalendarSettings = CalendarSettings()
     life: LifeSettings = LifeSettings()
     clock: ClockSettings = ClockSettings()
