@@ -6,10 +6,11 @@ suite as the real thing. Nothing here is ever instantiated.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Collection, Mapping
 from datetime import datetime
 from typing import Protocol
 
+from fep.domain.platform import Operation, Parcel, Reply
 from fep.domain.printing import PrintResult, Slip
 
 
@@ -57,3 +58,53 @@ class Printer(Protocol):
 
     def status(self) -> Awaitable[tuple[str, ...]]:
         """Return the fault codes that hold now (PRN_*, DEV_*), empty when ready."""
+
+
+class Carrier(Protocol):
+    """Brings batch files across a gate; the bytes are the same whatever carries them.
+
+    `names` to `recall` block on a disk: worker threads only. The others: reactor thread.
+    """
+
+    fault: str
+    """Why nothing crosses at the moment, empty when all is well."""
+
+    def names(self) -> list[str]:
+        """Return the names of arrivals, transport first within a sender. Raises OSError."""
+
+    def read(self, name: str) -> bytes | None:
+        """Return an arrival's bytes, None when it is gone. Raises TooBig, OSError."""
+
+    def taken(self, name: str) -> None:
+        """Forget an arrival whose content is stored."""
+
+    def aside(self, name: str, why: str) -> None:
+        """Set an arrival aside for a person; never deletes."""
+
+    def put(self, name: str, content: bytes) -> None:
+        """Send a file durably; earlier writings of the same batch need not travel any more."""
+
+    def recall(self, stems: Collection[str]) -> None:
+        """Take back what still waits of batches that are answered."""
+
+    def open(self) -> None:
+        """Begin to move files across. A carrier opens once."""
+
+    def close(self) -> Awaitable[None]:
+        """End; what waits stays on disk for the next start."""
+
+
+class Platform(Protocol):
+    """A province's platform, whatever dialect it speaks. No call raises for its content."""
+
+    name: str
+    capabilities: frozenset[Operation]
+
+    def deliver(self, parcel: Parcel) -> Awaitable[Reply]:
+        """Tell it of a receipt or an act on paper; one call, never repeated by itself."""
+
+    def find(self, parcel: Parcel) -> Awaitable[Reply]:
+        """Ask by code and number what it holds: OK with facts, or REJECT absent."""
+
+    def ask(self, op: Operation, fields: Mapping[str, str]) -> Awaitable[Reply]:
+        """Ask for a number, totals of a day, its time, a payment, items, a file."""

@@ -1,0 +1,1 @@
+"""Dialects: one file each, pure; every one ends in a value of ours."""
