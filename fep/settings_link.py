@@ -11,10 +11,41 @@ import msgspec
 from msgspec import Meta
 
 from fep.domain.link_budget import OfflineBudget
+from fep.domain.link_pace import Limits, parse_span
 from fep.domain.link_window import Timing, Window
 from fep.domain.money import parse_fen
 
 Seconds = Annotated[float, Meta(gt=0)]
+
+
+class CarrierSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """[link.carrier] and [relay.carrier]: how files cross the gate, and what it lets pass."""
+
+    kind: Literal["ferry", "tcp", "https"] = "ferry"
+    form: Literal["binary", "txt", "xml"] = "binary"  # of files; ferry only
+    connect: str = ""  # tcp: Twisted client endpoint; https: base URL
+    listen: str = ""  # tcp: Twisted server endpoint; https: host:port
+    peers: tuple[str, ...] = ()  # addresses that may connect, empty for all
+    tls_cert: str = ""  # https: our certificate, key, and whom we trust; PEM files
+    tls_key: str = ""
+    tls_peer: str = ""
+    poll_s: Seconds = 0.5
+    idle_s: Seconds = 50.0
+    answer_s: Seconds = 30.0
+    retry_s: Seconds = 60.0
+    hours: tuple[str, ...] = ()
+    bytes_per_s: Annotated[int, Meta(ge=0)] = 0
+    files_per_minute: Annotated[int, Meta(ge=0)] = 0
+    file_bytes: Annotated[int, Meta(ge=0)] = 0
+
+    def __post_init__(self) -> None:
+        """Refuse hours that are none; msgspec names the key's place."""
+        self.limits()
+
+    def limits(self) -> Limits:
+        """Return what the gate lets pass. Raises ValueError."""
+        spans = tuple(parse_span(text) for text in self.hours)
+        return Limits(spans, self.bytes_per_s, self.files_per_minute, self.file_bytes)
 
 
 class LinkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -42,6 +73,7 @@ class LinkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     gap_s: Seconds = 60.0
     part_timeout_s: Seconds = 900.0
     verify_supervision: bool = True
+    carrier: CarrierSettings = CarrierSettings()
 
     def window(self) -> Window:
         """Return the bounds of what may be unanswered."""

@@ -10,6 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Final
+
+CLOSED: Final = "closed"  # by the gate's hours: nothing is wrong
 
 
 class LinkState(StrEnum):
@@ -58,13 +61,15 @@ def _judge(facts: LinkFacts, silent_after_s: float, late_after_s: float) -> tupl
     rows = (
         (bool(facts.stopped), LinkState.STALLED, facts.stopped),
         (facts.silent_s is None, LinkState.OFFLINE, "never-heard"),
-        ((facts.silent_s or 0.0) > silent_after_s, LinkState.OFFLINE, "silent"),
+        ((facts.silent_s or 0.0) > silent_after_s, LinkState.OFFLINE,
+         CLOSED if facts.carrier_fault == CLOSED else "silent"),
         (facts.paused, LinkState.DEGRADED, "paused"),
+        (facts.carrier_fault == CLOSED, LinkState.DEGRADED, CLOSED),
         (bool(facts.carrier_fault), LinkState.DEGRADED, "carrier"),
         (bool(facts.refused), LinkState.DEGRADED, f"refused-{facts.refused}"),
         (late, LinkState.DEGRADED, "late"),
         (facts.damaged > 0, LinkState.DEGRADED, "damaged"),
-    )
+    )  # fmt: skip
     for holds, state, reason in rows:
         if holds:
             return state, reason

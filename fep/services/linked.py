@@ -16,7 +16,8 @@ from fep.crypto import certs, keyfile
 from fep.domain.kind import Province, Unit
 from fep.domain.link_budget import OfflineBudget
 from fep.ports import Clock, Entropy
-from fep.services.ferry import Ferry
+from fep.services.carrier_belt import Tools
+from fep.services.carrier_build import make_carrier
 from fep.services.uplink import Uplink
 from fep.services.uplink_ends import Work
 from fep.settings import Settings, read_secret
@@ -58,8 +59,9 @@ def make_uplink(parts: Parts, budget: Budget, on_grant: Callable[..., bool]) -> 
         return None
     secret = read_secret(s.node.passphrase, s.root) if s.node.passphrase else None
     node_key = keyfile.load_private(s.node.key.read_bytes(), secret, entropy=parts.entropy)
-    ferry = Ferry(s.root / s.link.directory)
-    ferry.prepare()
+    work = cast("Work", deferToThread if parts.threads else execute)
+    tools = Tools(parts.reactor, parts.clock, work, parts.log)
+    carrier = make_carrier(tools, s.link.carrier, s.root / s.link.directory, s.root)
     return Uplink(
         parts.reactor,
         parts.clock,
@@ -70,8 +72,8 @@ def make_uplink(parts: Parts, budget: Budget, on_grant: Callable[..., bool]) -> 
         certs.parse(s.node.cert.read_bytes()),
         certs.parse(platform_cert.read_bytes()),
         node_id=s.node.id,
-        carrier=ferry,
-        work=cast("Work", deferToThread if parts.threads else execute),
+        carrier=carrier,
+        work=work,
         on_grant=on_grant,
         signature_xml=_signature_xml(s),
         on_answered=budget.answered,

@@ -16,8 +16,7 @@ from fep.crypto.certs import Certificate
 from fep.crypto.sm2 import PrivateKey
 from fep.domain.link import LinkStatus
 from fep.domain.link_budget import OfflineBudget
-from fep.ports import Clock, Entropy
-from fep.services.ferry import Carrier
+from fep.ports import Carrier, Clock, Entropy
 from fep.services.uplink_build import SignatureXml
 from fep.services.uplink_ends import Bell, Ends, Log, Timer, Timers, Work
 from fep.services.uplink_in import ARRIVALS_MAX, Inbox
@@ -92,6 +91,7 @@ class Uplink:
         if quota is not None:
             self._ends.on_quota(quota)
         self._running = True
+        self._ends.carrier.open()
         loops = [
             Deferred.fromCoroutine(self._send_loop()),
             Deferred.fromCoroutine(self._receive_loop()),
@@ -117,6 +117,7 @@ class Uplink:
         self._in_bell.ring()
         if self._loops is not None:
             await self._loops
+        await self._ends.carrier.close()
         if not self._ends.store.dead:
             await self._pulse.keep(changed=False)
 

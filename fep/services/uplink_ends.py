@@ -12,8 +12,7 @@ from fep.crypto.certs import Certificate
 from fep.crypto.sm2 import PrivateKey, PublicKey
 from fep.domain.calendar import to_ms
 from fep.domain.link_budget import OfflineBudget
-from fep.ports import Clock, Entropy
-from fep.services.ferry import Carrier
+from fep.ports import Carrier, Clock, Entropy
 from fep.settings_link import LinkSettings
 from fep.store.writer import Store
 from fep.wire.fpb import ALG_CBC, ALG_GCM, Header, Kind, Seat, pack

@@ -306,7 +306,7 @@ class Inbox:
 
         def write() -> None:
             content = self._ends.pack(header, plain)
-            self._ends.carrier.put(self._ends.name(epoch, TRANSPORT, seq, 1), content)
+            self._ends.carrier.put(self._ends.name(epoch, TRANSPORT, seq, 1).text(), content)
 
         try:
             await self._ends.work(write)

@@ -232,7 +232,7 @@ class Outbox:
         tries = flight.tries + 1
         name = self._ends.name(self.head.epoch, RECEIPTS, flight.seq, tries)
         try:
-            await self._ends.work(self._ends.carrier.put, name, content)
+            await self._ends.work(self._ends.carrier.put, name.text(), content)
         except OSError as error:
             self._pulse.carrier_fault = str(error)
             due = self._ends.clock.mono() + WRITE_AGAIN_S

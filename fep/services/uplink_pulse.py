@@ -109,7 +109,7 @@ class Pulse:
             stopped=self.stopped_out or self.stopped_in,
             paused=paused,
             silent_s=self.silent_ms() / 1000 if self.last_heard_at else None,
-            carrier_fault=self.carrier_fault,
+            carrier_fault=self.carrier_fault or self._ends.carrier.fault,
             refused=self.refused,
             oldest_sent_s=oldest_sent_s,
             damaged=damaged,

@@ -112,14 +112,20 @@ class MemoryFerry:
     def aside(self, name: str, why: str) -> None:
         self.quarantine[f"{name}.{why}"] = self.arrivals.pop(name)
 
-    def put(self, name: BatchName, content: bytes) -> None:
+    def put(self, name: str, content: bytes) -> None:
         self._check()
-        self.puts.append(name.text())
-        self.out[name.text()] = content
+        self.puts.append(name)
+        self.out[name] = content
 
     def recall(self, stems: Collection[str]) -> None:
         for name in [name for name in self.out if name.rpartition("-")[0] in stems]:
             del self.out[name]
+
+    def open(self) -> None:
+        return None
+
+    async def close(self) -> None:
+        return None
 
     def _check(self) -> None:
         if self.fault:

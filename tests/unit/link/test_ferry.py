@@ -27,7 +27,7 @@ def waiting(ferry: Ferry) -> list[str]:
 
 
 def test_a_file_appears_whole_and_leaves_no_stage_behind(ferry: Ferry):
-    ferry.put(batch(1), b"content")
+    ferry.put(batch(1).text(), b"content")
 
     assert b"content" == (ferry.out / batch(1).text()).read_bytes()
     assert [] == list(ferry.tmp.iterdir())
@@ -35,15 +35,15 @@ def test_a_file_appears_whole_and_leaves_no_stage_behind(ferry: Ferry):
 
 def test_a_new_writing_replaces_the_earlier_ones_of_its_batch(ferry: Ferry):
     for name in (batch(1), batch(2), batch(1, 2), batch(1, 3)):
-        ferry.put(name, b"x")
+        ferry.put(name.text(), b"x")
 
     assert [batch(1, 3).text(), batch(2).text()] == waiting(ferry)
 
 
 def test_only_the_latest_transport_files_wait(ferry: Ferry):
-    ferry.put(batch(1), b"x")
+    ferry.put(batch(1).text(), b"x")
     for seq in range(1, 60):
-        ferry.put(batch(seq, channel=0), b"x")
+        ferry.put(batch(seq, channel=0).text(), b"x")
 
     transport = [name for name in waiting(ferry) if "-0001-0-" in name]
     expected = [batch(seq, channel=0).text() for seq in range(60 - TRANSPORT_KEPT, 60)]
@@ -53,7 +53,7 @@ def test_only_the_latest_transport_files_wait(ferry: Ferry):
 
 def test_recall_takes_back_every_writing_of_answered_batches(ferry: Ferry):
     for seq in (1, 2, 3):
-        ferry.put(batch(seq), b"x")
+        ferry.put(batch(seq).text(), b"x")
 
     ferry.recall({batch(1).stem(), batch(3).stem()})
 
@@ -106,4 +106,4 @@ def test_a_full_or_missing_directory_raises_and_leaves_nothing(ferry: Ferry):
     ferry.out.rmdir()
 
     with pytest.raises(OSError):
-        ferry.put(batch(1), b"x")
+        ferry.put(batch(1).text(), b"x")
