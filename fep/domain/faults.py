@@ -90,8 +90,10 @@ def _load() -> None:
     # The parts import `Fault` from here, so they can only be read once this module stands.
     from fep.domain import (
         faults_core,
+        faults_day,
         faults_desk,
         faults_fence,
+        faults_http,
         faults_kind,
         faults_life,
         faults_link,
@@ -111,3 +113,5 @@ def _load() -> None:
     CATALOGUE.add(faults_life.CATALOGUE)
     CATALOGUE.add(faults_render.CATALOGUE)
     CATALOGUE.add(faults_web.CATALOGUE)
+    CATALOGUE.add(faults_day.CATALOGUE)
+    CATALOGUE.add(faults_http.CATALOGUE)

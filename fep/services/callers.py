@@ -1,18 +1,20 @@
 """Who calls: business systems by appid and key, people by the control socket.
 
 A lock-out is by (caller, address), never by address alone: a whole hospital may sit behind
-one. Rights and scope are checked here for every door.
+one. Rights, scope and limits are checked here for every door.
 """
 
 from __future__ import annotations
 
 import hmac
 from collections import OrderedDict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 from fep.domain.faults import refuse
+from fep.domain.money import format_fen
 from fep.ports import Clock
+from fep.services.callers_limits import Addresses, Pace
 from fep.wire import jsonrpc
 
 FAILURES_MAX = 5
@@ -20,6 +22,9 @@ FAILURE_WINDOW_S = 60.0
 LOCKED_S = 900.0
 REMEMBERED_MAX = 10_000
 EVERY_RIGHT = frozenset({"issue", "reverse", "print", "pay", "query", "admin"})
+
+
+ANYWHERE = Addresses(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +40,28 @@ class Caller:
     encoding: str = "utf-8"
     queue: bool = False
     who: str = ""
+    addresses: Addresses = ANYWHERE
+    rate_per_s: int = 0
+    max_amount_fen: int = 0
+    pace: Pace | None = None  # given by the register, one for all of its connections
 
     def need(self, right: str, method: str) -> None:
         """Raises Refused AUTH_RIGHT unless the caller has the right."""
         if right and right not in self.rights:
             raise refuse("AUTH_RIGHT", method=method, right=right)
 
-    def scope(self, unit: str, point: str = "") -> None:
-        """Raises Refused AUTH_SCOPE unless unit and point are the caller's."""
+    def token_from(self, *, local: bool, tls: bool) -> bool:
+        """Say whether a token is taken: from this machine, or over TLS by those listed."""
+        return local or (tls and self.addresses.listed)
+
+    def scope(self, unit: str, point: str = "", amount_fen: int = 0) -> None:
+        """Raises Refused AUTH_SCOPE, CALLER_AMOUNT unless unit, point and sum are the caller's."""
         inside = self.sees(unit) and (not point or "*" in self.points or point in self.points)
         if not inside:
             raise refuse("AUTH_SCOPE", unit=unit, point=point or "*")
+        if self.max_amount_fen and abs(amount_fen) > self.max_amount_fen:
+            limit = format_fen(self.max_amount_fen)
+            raise refuse("CALLER_AMOUNT", amount=format_fen(amount_fen), limit=limit)
 
     def sees(self, unit: str) -> bool:
         """Return whether data of a unit may be shown: any window of it may look things up."""
@@ -58,30 +74,47 @@ def person(login: str, uid: int) -> Caller:
     return Caller("control", EVERY_RIGHT, every, every, who=f"{login}({uid})")
 
 
+_NOBODY = Caller("", frozenset(), frozenset(), frozenset(), key=b"-" * 64)
+
+
 class Callers:
     """The register and the lock-out."""
 
     def __init__(self, clock: Clock, callers: Iterable[Caller]) -> None:
         self._clock = clock
-        self._callers = {caller.appid: caller for caller in callers}
+        self._callers = {caller.appid: _paced(caller, clock) for caller in callers}
         self._failures: OrderedDict[tuple[str, str], list[float]] = OrderedDict()
 
     def prove(self, appid: str, algorithm: str, proof: str, challenge: str,
-              address: str, *, token_ok: bool) -> Caller:  # fmt: skip
-        """Return the caller whose key made the proof. Raises Refused AUTH_WRONG, AUTH_LOCKED."""
-        self._check_locked(appid, address)
-        caller = self._callers.get(appid)
-        if caller is not None and caller.auth == algorithm:
+              address: str, *, token_ok: bool, tls: bool = False) -> Caller:  # fmt: skip
+        """Return the caller whose key made the proof. Raises what `check` raises."""
+
+        def proves(caller: Caller) -> bool:
             if algorithm == "token":
-                good = token_ok and hmac.compare_digest(caller.key, proof.encode())
-            else:
-                expected = jsonrpc.challenge_mac(algorithm, caller.key, appid, challenge)
-                good = jsonrpc.same(expected, proof)
-            if good:
-                self._failures.pop((appid, address), None)
-                return caller
-        self._failed(appid, address)
-        raise refuse("AUTH_WRONG")
+                fits = hmac.compare_digest(caller.key, proof.encode())
+                return fits and caller.auth == algorithm and caller.token_from(
+                    local=token_ok, tls=tls
+                )  # fmt: skip
+            expected = jsonrpc.challenge_mac(algorithm, caller.key, appid, challenge)
+            return jsonrpc.same(expected, proof) and caller.auth == algorithm
+
+        return self.check(appid, address, proves)
+
+    def check(self, appid: str, address: str, proves: Callable[[Caller], bool]) -> Caller:
+        """Return the caller that `proves` itself, whatever the door's way of proving is.
+
+        An unknown appid takes as long as a known one. Raises Refused AUTH_WRONG, AUTH_LOCKED
+        and, to who holds the key, AUTH_ADDRESS.
+        """
+        self._check_locked(appid, address)
+        caller = self._callers.get(appid, _NOBODY)
+        if not proves(caller) or caller is _NOBODY:
+            self._failed(appid, address)
+            raise refuse("AUTH_WRONG")
+        if not caller.addresses.hold(address):
+            raise refuse("AUTH_ADDRESS", address=address)
+        self._failures.pop((appid, address), None)
+        return caller
 
     def _check_locked(self, appid: str, address: str) -> None:
         times = self._failures.get((appid, address), [])
@@ -97,3 +130,7 @@ class Callers:
         self._failures[appid, address] = [at for at in times if at > now - FAILURE_WINDOW_S] + [now]
         while len(self._failures) > REMEMBERED_MAX:
             self._failures.popitem(last=False)
+
+
+def _paced(caller: Caller, clock: Clock) -> Caller:
+    return replace(caller, pace=Pace(clock, caller.rate_per_s)) if caller.rate_per_s else caller

@@ -16,11 +16,16 @@ from fep.services.callers import Caller
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """`right` empty: every proved caller. `call(caller, params)` answers value or Deferred."""
+    """`right` empty: every proved caller. `call(caller, params)` answers value or Deferred.
+
+    `params` and `result` are types for the served documents (fep.services.openrpc).
+    """
 
     right: str
     call: Callable[[Caller, Any], Any]
     about: str
+    params: Any = None
+    result: Any = None
 
 
 class Methods:
@@ -40,7 +45,13 @@ class Methods:
         if method is None:
             raise refuse("REQ_METHOD", method=name[:64])
         caller.need(method.right, name)
+        if caller.pace is not None:
+            caller.pace.take()
         return method.call(caller, {} if params is None else params)
+
+    def table(self) -> Mapping[str, Method]:
+        """Return every method by name."""
+        return self._methods
 
     def _list(self, caller: Caller, _params: Any) -> dict[str, Any]:
         return {
