@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from fep.domain.calendar import iso
-from fep.domain.faults import Fault, fault
+from fep.domain.faults import Fault, Refused, fault
 from fep.domain.faults_desk import DEVICE_WORDS, LINK_WORDS
 from fep.domain.kind_check import Stocked, unprepared
 from fep.store.queries_stock import Stock
@@ -165,6 +165,12 @@ def import_command(unit: str, code: str) -> str:
     """Return the command that brings a block in by hand."""
     return (f"fepctl numbers import --unit {unit} --code {code} --first N --last N"
             " --approval NO --reason TEXT")  # fmt: skip
+
+
+def doors(faults: Sequence[Refused]) -> list[Check]:
+    """Tell of doors that could not be opened; a restart tries again."""
+    return [Check(fault.code, State.FAIL, fault.zh, fault.en, "fepctl config check")
+            for fault in faults]  # fmt: skip
 
 
 def links(rows: Sequence[Mapping[str, Any]]) -> list[Check]:

@@ -197,7 +197,9 @@ class DeskContext:
     clockwatch: ClockDoor | None = None
     budget: BudgetDoor | None = None
     seal: SealDoor | None = None
+    doors: Callable[[], Sequence[Refused]] = tuple  # why a door of [http] is not open
     audits: dict[int, Any] = field(default_factory=dict)  # the audit under way, by its number
+    accounts: Any = None  # fep.services.accounts.Accounts; None when the daemon is stopped
 
     @property
     def live(self) -> bool:
@@ -222,7 +224,7 @@ class DeskContext:
                    **kwargs: P.kwargs) -> T:  # fmt: skip
         """Run a query on a read-only connection of its own, off the reactor thread."""
         path = self.data_dir / STORE_FILE
-        return cast("T", await self.aside(_on_reader, path, fn, args, kwargs))
+        return cast("T", await self.aside(on_reader, path, fn, args, kwargs))
 
     def writer(self, verb: str) -> StoreDoor:
         """Return the writer. Raises Refused CTL_STOPPED."""
@@ -239,7 +241,8 @@ class DeskContext:
         return True
 
 
-def _on_reader(path: Path, fn: Callable[..., T], args: Any, kwargs: Any) -> T:
+def on_reader(path: Path, fn: Callable[..., T], args: Any, kwargs: Any) -> T:
+    """Run a query on a read-only connection of its own."""
     from fep.store.sqlite import open_reader
 
     engine = open_reader(path)

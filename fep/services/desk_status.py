@@ -160,6 +160,7 @@ def _state_checks(
     if not ctx.live:
         found.append(checks.stopped(ctx.stopped))
     found += desk_guard.guards(ctx)
+    found += checks.doors(ctx.doors())
     for unit, signer in ctx.signers.items():
         found.append(checks.signer(unit, signer.state, signer.why, signer.backend))
     found.append(attempt("DISK", lambda: checks.disk(ctx.data_dir)))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import UNIXServerEndpoint, serverFromString
+from twisted.internet.endpoints import UNIXServerEndpoint
 from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import Factory
 
@@ -23,14 +23,15 @@ from fep.domain.faults import refuse
 from fep.ports import Entropy
 from fep.services.callers import Caller, Callers, person
 from fep.services.connection import Bounds, Connection
+from fep.services.front_tls import listening
 from fep.services.methods import Methods
+from fep.settings_http import TlsSettings
 from fep.wire import jsonrpc
 from fep.wire.fields import Fields
 
 FLUSH_S = 2.0
-# Twisted leaves these two untyped.
-_unix: Any = UNIXServerEndpoint
-_from_string: Any = serverFromString
+_unix: Any = UNIXServerEndpoint  # Twisted leaves it untyped
+NO_TLS = TlsSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class DoorSettings:
     control: bool
     frame_mac: bool
     token_ok: bool
+    tls: bool = False
 
 
 class Intake:
@@ -59,6 +61,7 @@ class Intake:
         connections_max: int,
         held_max: int = 67_108_864,
         control_group: str = "",
+        tls: TlsSettings = NO_TLS,
     ) -> None:
         self._reactor = reactor
         self._entropy = entropy
@@ -66,6 +69,7 @@ class Intake:
         self._methods = methods
         self._log = log
         self._control_group = control_group
+        self._tls = tls
         self._ports: list[Any] = []
         self._held = 0
         self._held_max = held_max
@@ -86,7 +90,7 @@ class Intake:
                 mode = 0o660 if self._control_group else 0o600
                 endpoint: Any = _unix(self._reactor, door.endpoint, mode=mode)
             else:
-                endpoint = _from_string(self._reactor, door.endpoint)
+                endpoint = listening(self._reactor, door.endpoint, self._tls)
             try:
                 self._ports.append(await endpoint.listen(factory))
             except CannotListenError as error:
@@ -144,7 +148,8 @@ class Intake:
         """Return 32 hex digits, never the same twice."""
         return self._entropy.token(16).hex()
 
-    def prove(self, params: Any, challenge: str, peer: str, *, token_ok: bool) -> Caller:
+    def prove(self, params: Any, challenge: str, peer: str, *, token_ok: bool,
+              tls: bool = False) -> Caller:  # fmt: skip
         """Return the caller of `system.auth`. Raises Refused AUTH_*."""
         fields = Fields(params)
         appid = fields.text("appid", 64, required=True)
@@ -152,7 +157,8 @@ class Intake:
         member = "token" if algorithm == "token" else "mac"
         proof = fields.text(member, 512, required=True)
         fields.done()
-        caller = self._callers.prove(appid, algorithm, proof, challenge, peer, token_ok=token_ok)
+        caller = self._callers.prove(appid, algorithm, proof, challenge, peer,
+                                     token_ok=token_ok, tls=tls)  # fmt: skip
         self._log.info("caller.in", appid=appid, peer=peer)
         return caller
 
@@ -193,7 +199,8 @@ class _Door:
     def auth(self, params: Any, challenge: str, peer: str) -> Caller:
         if self._settings.control:
             raise refuse("REQ_METHOD", method="system.auth")
-        return self._intake.prove(params, challenge, peer, token_ok=self._settings.token_ok)
+        return self._intake.prove(params, challenge, peer, token_ok=self._settings.token_ok,
+                                  tls=self._settings.tls)  # fmt: skip
 
 
 class _DoorFactory(Factory):

@@ -28,15 +28,18 @@ from fep.env import write_durably
 from fep.ports import Clock, Entropy
 from fep.services import selfcheck
 from fep.services.budget import RunningBudget, unanswered_q
-from fep.services.callers import Caller, Callers
+from fep.services.callers import Callers
 from fep.services.connection import Bounds
 from fep.services.desk import methods as desk_methods
 from fep.services.desk_context import DeskContext
+from fep.services.doors import callers_of, doors_of
 from fep.services.doubles import Doubles
 from fep.services.drafting import Draw
 from fep.services.face import Faces
+from fep.services.front_build import make_front
 from fep.services.guard import Guard
-from fep.services.intake import DoorSettings, Intake
+from fep.services.his_context import HisContext
+from fep.services.intake import Intake
 from fep.services.issue import Issue
 from fep.services.linked import Parts, first_start_q, make_uplink
 from fep.services.methods import Methods
@@ -121,9 +124,10 @@ class Node:
         self.store.do("node.start", _note_txn, "node.started", __version__)
         if not self.guard.fence.closed:
             await self._go()
-        await self.intake.open(self._doors())
-        if self.web is not None:
-            await self.web.open()
+        await self.intake.open(doors_of(self.settings.api))
+        for door in (self.web, self.front):
+            if door is not None:
+                await door.open()
         self._log.info("node.ready", version=__version__, data=str(data))
 
     async def _go(self) -> None:
@@ -190,18 +194,29 @@ class Node:
         self.uplink = make_uplink(parts, self.budget, self._granted_txn)
         window = Window(self.store, self.issue, self.queue, draw, self._clock, __version__,
                         self._url_of)  # fmt: skip
+        reversals = Reversals(self.store, self.issue, draw, self._clock, s.life.policy(),
+                              self._url_of)  # fmt: skip
+        paper = Paper(self.store, self.spool, s.units)
+        callers = Callers(self._clock, callers_of(s))
+        methods = Methods(
+            window.methods(), reversals.methods(), paper.methods(), desk_methods(self._desk())
+        )
         self.intake = Intake(
-            self._reactor, self._entropy, Callers(self._clock, _callers(s)),
-            Methods(
-                window.methods(),
-                Reversals(self.store, self.issue, draw, self._clock, s.life.policy()).methods(),
-                Paper(self.store, self.spool, s.units).methods(),
-                desk_methods(self._desk()),
-            ),
+            self._reactor, self._entropy, callers, methods,
             Bounds(s.api.max_line_bytes, s.api.max_outstanding), self._log,
             version=__version__, connections_max=s.api.max_connections,
             held_max=s.api.queue_bytes,
-            control_group=s.api.control_group,
+            control_group=s.api.control_group, tls=s.tls,
+        )  # fmt: skip
+        self.front = make_front(
+            self._reactor, s,
+            HisContext(
+                store=self.store, issue=self.issue, queue=self.queue, draw=draw, paper=paper,
+                reversals=reversals, url_of=self._url_of, callers=callers, clock=self._clock,
+                entropy=self._entropy, units=s.units, kinds=s.kinds, provinces=s.provinces,
+                log=self._log,
+            ),
+            methods,
         )  # fmt: skip
         self.web = make_web(self._reactor, self._clock, s, tokens, self._desk(), self._unable,
                             self._log)  # fmt: skip
@@ -223,6 +238,7 @@ class Node:
             url_of=self._url_of,
             numbers_came=self._numbers_came, fence=self.guard.fence,
             clockwatch=self.guard.clockwatch, seal=self.guard.seal, budget=self.budget,
+            doors=lambda: self.front.faults if self.front is not None else (),
         )  # fmt: skip
 
     async def _open_signers(self) -> None:
@@ -232,15 +248,6 @@ class Node:
                 signer.certificate.serial_hex, signer.certificate.subject,
             )  # fmt: skip
             signer.start()
-
-    def _doors(self) -> list[DoorSettings]:
-        api = self.settings.api
-        doors = [DoorSettings(str(api.control), control=True, frame_mac=False, token_ok=False)]
-        for endpoint in api.listen:
-            local = "interface=127." in endpoint or "interface=\\:\\:1" in endpoint
-            mac = api.frame_mac == "always" or (api.frame_mac == "auto" and not local)
-            doors.append(DoorSettings(endpoint, control=False, frame_mac=mac, token_ok=local))
-        return doors
 
     # while it runs
     def _sealed(self, receipt: Any) -> None:
@@ -314,11 +321,15 @@ class Node:
         """Drain, then close: nothing that was taken stays unanswered."""
         self._log.info("node.stopping", why=why)
         await self.intake.close_doors()
+        if self.front is not None:
+            await self.front.close_doors()
         self.guard.stop()
         self.queue.stop()
         await self.issue.stop()
         await self.store.drained()
         await self.intake.close_connections()
+        if self.front is not None:
+            self.front.cut()
         await self.spool.stop()
         if self.uplink is not None:
             await self.uplink.stop()
@@ -359,19 +370,3 @@ def _note_txn(tx: Any, op: str, detail: str) -> None:
 
 def _passphrase(reference: str, root: Path) -> str:
     return read_secret(reference, root) if reference else ""
-
-
-def _callers(settings: Settings) -> list[Caller]:
-    return [
-        Caller(
-            appid=caller.appid,
-            rights=frozenset(caller.rights),
-            units=frozenset(caller.units),
-            points=frozenset(caller.points),
-            auth=caller.auth,
-            key=caller.key_file.read_text("ascii").strip().encode(),
-            encoding=caller.encoding,
-            queue=caller.queue,
-        )
-        for caller in settings.callers
-    ]

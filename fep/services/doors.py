@@ -1,0 +1,42 @@
+"""From settings to the doors of business systems: where they are, and who may come in."""
+
+from __future__ import annotations
+
+from fep.domain.money import parse_fen
+from fep.services.callers import Caller
+from fep.services.intake import DoorSettings
+from fep.settings import ApiSettings, Settings
+from fep.settings_http import is_tls
+
+
+def doors_of(api: ApiSettings) -> list[DoorSettings]:
+    """Return the control socket and the doors of the socket API.
+
+    On a plain network every frame carries its mac; TLS and this machine need none.
+    """
+    doors = [DoorSettings(str(api.control), control=True, frame_mac=False, token_ok=False)]
+    for endpoint in api.listen:
+        local = "interface=127." in endpoint or "interface=\\:\\:1" in endpoint
+        tls = is_tls(endpoint)
+        mac = api.frame_mac == "always" or (api.frame_mac == "auto" and not (local or tls))
+        doors.append(DoorSettings(endpoint, control=False, frame_mac=mac, token_ok=local, tls=tls))
+    return doors
+
+
+def callers_of(settings: Settings) -> list[Caller]:
+    """Return the configured callers with their keys."""
+    return [
+        Caller(
+            appid=caller.appid,
+            rights=frozenset(caller.rights),
+            units=frozenset(caller.units),
+            points=frozenset(caller.points),
+            auth=caller.auth,
+            key=caller.key_file.read_text("ascii").strip().encode(),
+            encoding=caller.encoding,
+            queue=caller.queue,
+            rate_per_s=caller.rate_per_s,
+            max_amount_fen=parse_fen(caller.max_amount) if caller.max_amount else 0,
+        )
+        for caller in settings.callers
+    ]
