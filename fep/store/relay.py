@@ -1,0 +1,356 @@
+"""The relay's store: batches as they came, a call for every record, answers for ever.
+
+Order: a batch is durable before RECEIVED; its calls are durable before the first of them
+leaves; a call is marked as leaving before it does, so that a crash leaves doubt and never a
+blind repeat; an answer once stored is never replaced.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from fep.domain.platform import CallState
+from fep.store.schema_relay import relay_batch, relay_call, relay_stream
+from fep.store.tx import Tx
+
+HELD_MAX: Final = 256  # batches stored ahead of their turn; more stay in the directory
+ZERO: Final = bytes(32)
+_INSERT = (
+    "INSERT INTO relay_call (id, node, epoch, rec_seq, batch_seq, idem, digest, op, code, number,"
+    " hash, state, result, why, detail, tries, at)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)"
+)
+_LEAVING = (
+    "UPDATE relay_call SET state = 'calling', tries = tries + 1 WHERE id = ? AND state = 'due'"
+)
+_ANSWER = (
+    "UPDATE relay_call SET state = ?, result = ?, why = ?, detail = ?, at = ?"
+    " WHERE id = ? AND state <> 'done'"
+)
+# Said in full, or the planner does not see that its partial index serves.
+_OPEN = (
+    "SELECT id, node, epoch, rec_seq, batch_seq, state, tries FROM relay_call"
+    " WHERE state IN ('due', 'calling', 'doubt') AND state <> 'done' ORDER BY id"
+)
+
+
+class Taken(StrEnum):
+    """What became of an arriving batch."""
+
+    HELD = "held"
+    REPEATED = "repeated"
+    LATER = "later"  # too much is held already: the file stays where it is
+    CONFLICT = "conflict"  # other content under a known sequence number
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A verified data batch; `plain` is zlib of the records."""
+
+    node: str
+    epoch: int
+    seq: int
+    sm3: bytes
+    prev: bytes
+    first_rec: int
+    n_rec: int
+    plain: bytes
+
+    def text(self) -> bytes:
+        """Return the records' bytes."""
+        return zlib.decompress(self.plain)
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Where the records of a node stand in one epoch."""
+
+    batch_seq: int = 0
+    rec_seq: int = 0
+    batch_sm3: bytes = ZERO
+    head: bytes = ZERO
+    stopped: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewCall:
+    """A record as its call is stored."""
+
+    rec_seq: int
+    idem: bytes
+    digest: bytes
+    op: str
+    code: str
+    number: str
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCall:
+    """A call without a final answer, as a restart finds it."""
+
+    id: int
+    node: str
+    epoch: int
+    rec_seq: int
+    batch_seq: int
+    state: str
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """An answer to be stored; `state` is where the call is after it."""
+
+    id: int
+    state: str
+    result: str
+    why: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An answer as it is sent back."""
+
+    rec_seq: int
+    result: str
+    why: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A call as `open_txn` made it; `told` is set when the answer was known already."""
+
+    id: int
+    rec_seq: int
+    state: str
+    told: Told | None = None
+
+
+def stream_q(conn: Connection, node: str, epoch: int) -> Stream:
+    """Return where a stream stands; a new one at its beginning."""
+    column = relay_stream.c
+    row = conn.execute(
+        select(column.batch_seq, column.rec_seq, column.batch_sm3, column.head, column.stopped)
+        .where(column.node == node, column.epoch == epoch)
+    ).first()  # fmt: skip
+    if row is None:
+        return Stream()
+    return Stream(row.batch_seq, row.rec_seq, bytes(row.batch_sm3), bytes(row.head), row.stopped)
+
+
+def streams_q(conn: Connection) -> list[tuple[str, int]]:
+    """Return every (node, epoch) that has sent anything, and those that are only held."""
+    rows = conn.execute(select(relay_stream.c.node, relay_stream.c.epoch))
+    held = conn.execute(
+        select(relay_batch.c.node, relay_batch.c.epoch).where(relay_batch.c.state != "done")
+    )
+    return sorted({(row[0], row[1]) for row in rows} | {(row[0], row[1]) for row in held})
+
+
+def arrived_txn(tx: Tx, batch: Arrived) -> Taken:
+    """Store a batch, or know it again. Never raises for its content."""
+    column = relay_batch.c
+    where = (column.node == batch.node, column.epoch == batch.epoch)
+    known = tx.conn.execute(select(column.sm3).where(*where, column.seq == batch.seq)).scalar()
+    if known is not None:
+        return Taken.REPEATED if bytes(known) == batch.sm3 else Taken.CONFLICT
+    held = tx.conn.execute(
+        select(func.count()).select_from(relay_batch)
+        .where(*where, column.state == "held", column.state != "done")
+    ).scalar_one()  # fmt: skip
+    if held >= HELD_MAX:
+        return Taken.LATER
+    tx.conn.execute(
+        insert(relay_batch).values(
+            node=batch.node, epoch=batch.epoch, seq=batch.seq, sm3=batch.sm3, prev=batch.prev,
+            first_rec=batch.first_rec, n_rec=batch.n_rec, state="held", plain=batch.plain,
+            received_at=tx.now_ms,
+        )
+    )  # fmt: skip
+    tx.journal("relay.received", f"{batch.node}/{batch.epoch}/1/{batch.seq}", {
+        "n_rec": batch.n_rec, "sm3": batch.sm3.hex(),
+    })  # fmt: skip
+    return Taken.HELD
+
+
+def batch_q(conn: Connection, node: str, epoch: int, seq: int) -> Arrived | None:
+    """Return a stored batch whose content is still there."""
+    column = relay_batch.c
+    row = conn.execute(
+        select(relay_batch).where(
+            column.node == node, column.epoch == epoch, column.seq == seq, column.plain.is_not(None)
+        )
+    ).first()
+    if row is None:
+        return None
+    return Arrived(
+        node, epoch, seq, bytes(row.sm3), bytes(row.prev), row.first_rec, row.n_rec,
+        bytes(row.plain),
+    )  # fmt: skip
+
+
+def held_q(conn: Connection, node: str, epoch: int) -> tuple[int, ...]:
+    """Return the sequence numbers that wait for their turn."""
+    column = relay_batch.c
+    rows = conn.execute(
+        select(column.seq)
+        .where(column.node == node, column.epoch == epoch, column.state == "held",
+               column.state != "done")
+        .order_by(column.seq)
+    )  # fmt: skip
+    return tuple(rows.scalars())
+
+
+def open_txn(tx: Tx, batch: Arrived, calls: Sequence[NewCall]) -> list[Opened]:
+    """Make the calls of the batch whose turn it is; those answered before are done at once."""
+    stream = stream_q(tx.conn, batch.node, batch.epoch)
+    assert batch.seq == stream.batch_seq + 1, (batch.seq, stream.batch_seq)
+    known = _known(tx, [call.idem for call in calls])
+    rows: list[tuple[object, ...]] = []
+    opened: list[Opened] = []
+    for call in calls:
+        call_id = tx.next_id("relay_call")
+        state, result, why, detail = _before(known.get(call.idem), call.digest)
+        rows.append(
+            (call_id, batch.node, batch.epoch, call.rec_seq, batch.seq, call.idem, call.digest,
+             call.op, call.code, call.number, call.hash, state, result, why, detail, tx.now_ms)
+        )  # fmt: skip
+        told = Told(call.rec_seq, result, why, detail) if result else None
+        opened.append(Opened(call_id, call.rec_seq, state, told))
+    tx.cursor.executemany(_INSERT, rows)
+    _move(tx, batch.node, batch.epoch, Stream(
+        batch.seq, calls[-1].rec_seq, batch.sm3, calls[-1].hash
+    ))  # fmt: skip
+    tx.conn.execute(
+        update(relay_batch)
+        .where(relay_batch.c.node == batch.node, relay_batch.c.epoch == batch.epoch,
+               relay_batch.c.seq == batch.seq)
+        .values(state="open")
+    )  # fmt: skip
+    return opened
+
+
+def _known(tx: Tx, idems: list[bytes]) -> dict[bytes, Any]:
+    """Return the first call of each identity that is there already."""
+    found: dict[bytes, Any] = {}
+    for start in range(0, len(idems), 500):
+        part = idems[start : start + 500]
+        marks = ",".join("?" * len(part))
+        tx.cursor.execute(
+            "SELECT idem, digest, state, result, why, detail FROM relay_call"
+            f" WHERE idem IN ({marks}) ORDER BY id",
+            part,
+        )
+        for row in tx.cursor.fetchall():
+            found.setdefault(bytes(row[0]), row[1:])
+    return found
+
+
+def _before(row: Any, digest: bytes) -> tuple[str, str, str, str]:
+    """Return state and answer of a record whose identity may be known."""
+    if row is None:
+        return CallState.DUE.value, "", "", ""
+    other, state, result, why, detail = row
+    if bytes(other) != digest:
+        return CallState.DONE.value, "CONFLICT", "differs", "same identity, other content"
+    if state == CallState.DONE.value:
+        return CallState.DONE.value, "DUP" if result == "OK" else result, why, detail
+    # The first of them is still under way: when our turn comes the platform is asked.
+    return CallState.DOUBT.value, "", "", ""
+
+
+def _move(tx: Tx, node: str, epoch: int, stream: Stream) -> None:
+    column = relay_stream.c
+    values = {
+        "batch_seq": stream.batch_seq, "rec_seq": stream.rec_seq,
+        "batch_sm3": stream.batch_sm3, "head": stream.head, "stopped": stream.stopped,
+    }  # fmt: skip
+    changed = tx.conn.execute(
+        update(relay_stream).where(column.node == node, column.epoch == epoch).values(values)
+    )
+    if changed.rowcount == 0:
+        tx.conn.execute(insert(relay_stream).values(node=node, epoch=epoch, **values))
+
+
+def stop_txn(tx: Tx, node: str, epoch: int, why: str) -> None:
+    """Stop a stream whose batch does not follow; journalled."""
+    before = stream_q(tx.conn, node, epoch)
+    _move(tx, node, epoch, Stream(
+        before.batch_seq, before.rec_seq, before.batch_sm3, before.head, why[:200]
+    ))  # fmt: skip
+    tx.journal("relay.stopped", f"{node}/{epoch}", {"why": why[:200]})
+
+
+def leaving_txn(tx: Tx, ids: Sequence[int]) -> None:
+    """Mark calls as leaving; they leave after the commit."""
+    tx.cursor.executemany(_LEAVING, [(one,) for one in ids])
+
+
+def answers_txn(tx: Tx, answers: Sequence[Settled]) -> list[None]:
+    """Store what came back, once per group of the writer."""
+    tx.cursor.executemany(
+        _ANSWER,
+        [(one.state, one.result, one.why, one.detail, tx.now_ms, one.id) for one in answers],
+    )
+    for one in answers:
+        if one.result in ("REJECT", "CONFLICT") or one.state == CallState.DOUBT.value:
+            tx.journal("relay.answer", str(one.id), {
+                "detail": one.detail, "result": one.result, "state": one.state, "why": one.why,
+            })  # fmt: skip
+    return [None] * len(answers)
+
+
+def closed_txn(tx: Tx, node: str, epoch: int, upto: int) -> None:
+    """Drop the content of batches whose records are all answered."""
+    column = relay_batch.c
+    tx.conn.execute(
+        update(relay_batch)
+        .where(column.node == node, column.epoch == epoch, column.state == "open",
+               column.state != "done", column.first_rec + column.n_rec - 1 <= upto)
+        .values(state="done", plain=None)
+    )  # fmt: skip
+
+
+def open_calls_q(conn: Connection) -> list[OpenCall]:
+    """Return every call without a final answer, in the order they came."""
+    return [OpenCall(*row) for row in conn.exec_driver_sql(_OPEN)]
+
+
+def told_q(conn: Connection, node: str, epoch: int, batch_seq: int) -> list[Told]:
+    """Return the answers of a batch that are final."""
+    column = relay_call.c
+    batch = conn.execute(
+        select(relay_batch.c.first_rec, relay_batch.c.n_rec).where(
+            relay_batch.c.node == node, relay_batch.c.epoch == epoch,
+            relay_batch.c.seq == batch_seq,
+        )
+    ).first()  # fmt: skip
+    if batch is None:
+        return []
+    rows = conn.execute(
+        select(column.rec_seq, column.result, column.why, column.detail)
+        .where(column.node == node, column.epoch == epoch, column.state == "done",
+               column.rec_seq.between(batch.first_rec, batch.first_rec + batch.n_rec - 1))
+        .order_by(column.rec_seq)
+    )  # fmt: skip
+    return [Told(*row) for row in rows]
+
+
+def hash_q(conn: Connection, node: str, epoch: int, rec_seq: int) -> bytes:
+    """Return the hash of a record, zeros for the one before the first."""
+    column = relay_call.c
+    found = conn.execute(
+        select(column.hash).where(
+            column.node == node, column.epoch == epoch, column.rec_seq == rec_seq
+        )
+    ).scalar()
+    return bytes(found) if found is not None else ZERO
