@@ -12,7 +12,8 @@ from fep.cli.common import Column, emit, facts, heading, note, paint, say, table
 from fep.cli.common_reach import reached
 from fep.cli.common_verbs import Lazy, Verbs, option, unmask
 
-_STATES = {"frozen": "待签名", "sealed": "已签名", "burned": "已作废"}
+_STATES = {"frozen": "待签名", "sealed": "已签名", "burned": "已作废",
+           "reversing": "冲红中", "reversed": "已冲红"}  # fmt: skip
 _UPLOADS = {"": "-", "due": "待报", "sent": "已发", "applied": "已入库", "rejected": "被拒",
             "conflict": "冲突", "closed": "已结案", "resent": "已重报"}  # fmt: skip
 _OPS = {"ISSUE": ("上报", "delivery"), "RED": ("上报红字", "red receipt"),
@@ -87,7 +88,7 @@ def _page(told: dict[str, Any]) -> None:
 def _rows(receipts: list[dict[str, Any]]) -> None:
     table(_COLUMNS, [
         (f"{row['code']}-{row['number']}", _short(row["issued_at"]), row["amount"],
-         row["payer"], _state(row["state"]), _word(_UPLOADS, row["upload"]),
+         row["payer"], _lived(row), _word(_UPLOADS, row["upload"]),
          _word(_PRINTS, row["prints"]), row["key"])
         for row in receipts
     ], empty=say("没有票据", "no receipts"))  # fmt: skip
@@ -105,6 +106,12 @@ def _word(words: dict[str, str], value: str) -> str:
 def _state(value: str) -> str:
     word = _word(_STATES, value)
     return word if value == "sealed" else paint(word, "yellow")
+
+
+def _lived(row: dict[str, Any]) -> str:
+    """Return what became of a receipt, and that it is on paper."""
+    word = _state(row["life"])
+    return f"{word} {say('已换开', 'on paper')}" if row["sheet"] else word
 
 
 @group.command("find", zh="按流水号、号码、票据编号或姓名开头查找",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -25,6 +25,7 @@ from fep.domain.receipt import Receipt, ReceiptState
 from fep.domain.text import mask, mask_name
 from fep.services.desk_context import DeskContext, Method, Params
 from fep.store import queries
+from fep.store.life import lives_q
 from fep.store.receipts import Signed, by_number_q, original_q, signature_q
 from fep.store.supervision import doubt_q
 from fep.wire import einvoice
@@ -96,7 +97,7 @@ async def list_receipts(ctx: DeskContext, asked: ListParams) -> dict[str, Any]:
     wanted = queries.Range(units, asked.from_on, asked.to_on, asked.state, asked.before, limit)
     found = await ctx.read(queries.list_q, wanted)
     more = found[-1].receipt.id if len(found) == limit else 0
-    return {"receipts": [_listed(row, plain=plain) for row in found], "next": more}
+    return {"receipts": await _listed(ctx, found, plain=plain), "next": more}
 
 
 async def find_receipts(ctx: DeskContext, asked: FindParams) -> dict[str, Any]:
@@ -105,11 +106,22 @@ async def find_receipts(ctx: DeskContext, asked: FindParams) -> dict[str, Any]:
     units = (asked.unit,) if asked.unit else ctx.units
     limit = max(1, min(asked.limit, queries.MAX_ROWS))
     found = await ctx.read(queries.find_q, asked.text.strip(), units, limit)
-    return {"receipts": [_listed(row, plain=plain) for row in found]}
+    return {"receipts": await _listed(ctx, found, plain=plain)}
 
 
-def _listed(row: queries.Listed, *, plain: bool) -> dict[str, Any]:
-    return {**told(row.receipt, plain=plain), "upload": row.upload, "prints": row.prints}
+async def _listed(
+    ctx: DeskContext, rows: Sequence[queries.Listed], *, plain: bool
+) -> list[dict[str, Any]]:
+    """Return rows of a list, with what became of each receipt."""
+    lives = await ctx.read(lives_q, [row.receipt for row in rows])
+    return [
+        {
+            **told(row.receipt, plain=plain), "life": lives[row.receipt.id].life.value,
+            "sheet": lives[row.receipt.id].sheet or None,
+            "upload": row.upload, "prints": row.prints,
+        }
+        for row in rows
+    ]  # fmt: skip
 
 
 async def show_receipt(ctx: DeskContext, asked: NameParams) -> dict[str, Any]:

@@ -27,6 +27,8 @@ from fep.services.callers import Caller
 from fep.services.drafting import Draw
 from fep.services.issue import Issue
 from fep.services.methods import Method
+from fep.services.telling import Telling
+from fep.services.web_token import UrlOf, no_url
 from fep.store import life, receipts
 from fep.store.reversal import Reversing
 from fep.store.writer import Store
@@ -41,13 +43,15 @@ class Reversals:
     """The window for reversals."""
 
     def __init__(
-        self, store: Store, issue: Issue, draw: Draw, clock: Clock, policy: Policy
-    ) -> None:
+        self, store: Store, issue: Issue, draw: Draw, clock: Clock, policy: Policy,
+        url_of: UrlOf = no_url,
+    ) -> None:  # fmt: skip
         self._store = store
         self._issue = issue
         self._draw = draw
         self._clock = clock
         self._policy = policy
+        self._telling = Telling(store, url_of)
 
     def methods(self) -> dict[str, Method]:
         """Return the table of these methods."""
@@ -69,7 +73,7 @@ class Reversals:
         rider = Reversing(ask, blue.id, self._policy, caller.who or caller.appid)
         event = self._store.read(event_q, blue)
         draft = self._draw.red(event, ask, as_params(ask), caller.appid, rider)
-        return self._issue.issue(draft).addCallback(_reversed, blue)
+        return self._issue.issue(draft).addCallback(self._reversed, blue)
 
     def _asked(self, params: Any) -> Ask:
         fields = Fields(params)
@@ -100,16 +104,15 @@ class Reversals:
         found = self._store.read(life.named_q, code, number)
         if found is None or not caller.sees(found.receipt.unit):
             raise refuse("RCP_UNKNOWN")
-        return {"receipt": found.receipt.told(), "life": found.told()}
+        return {"receipt": self._telling.one(found.receipt), "life": found.told()}
 
-
-def _reversed(answer: tuple[Receipt, bool], blue: Receipt) -> dict[str, Any]:
-    red, repeated = answer
-    return {
-        "receipt": red.told(),
-        "blue": {"code": blue.code, "number": blue.number},
-        "repeated": repeated,
-    }
+    def _reversed(self, answer: tuple[Receipt, bool], blue: Receipt) -> dict[str, Any]:
+        red, repeated = answer
+        return {
+            "receipt": self._telling.answered(red, repeated),
+            "blue": {"code": blue.code, "number": blue.number},
+            "repeated": repeated,
+        }
 
 
 def as_params(ask: Ask) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from fep.services.drafting import Draw
 from fep.services.issue import Issue
 from fep.services.methods import Method
 from fep.services.queue import Queue
+from fep.services.telling import Telling
 from fep.services.web_token import UrlOf, no_url
 from fep.store import find, receipts
 from fep.store.writer import Store
@@ -32,7 +33,7 @@ class Window:
         self._draw = draw
         self._clock = clock
         self._version = version
-        self._url_of = url_of
+        self._telling = Telling(store, url_of)
 
     def methods(self) -> dict[str, Method]:
         """Return the table of these methods."""
@@ -48,7 +49,7 @@ class Window:
     def issue(self, caller: Caller, params: Any) -> Deferred[dict[str, Any]]:
         """`receipt.issue`: answers when the receipt is signed and durable."""
         event = self._draw.event(params)
-        caller.scope(event.unit, event.point)
+        caller.scope(event.unit, event.point, event.total_fen)
         draft = self._draw.draft(event, params, caller.appid)
         done: Deferred[Any] = self._issue.issue(draft)
         if caller.queue:
@@ -64,7 +65,7 @@ class Window:
     def submit(self, caller: Caller, params: Any) -> Deferred[dict[str, Any]]:
         """`event.submit`: answers when the event is durable."""
         event = self._draw.event(params)
-        caller.scope(event.unit, event.point)
+        caller.scope(event.unit, event.point, event.total_fen)
         done = self._queue.submit(self._draw.draft(event, params, caller.appid))
         return done.addCallback(
             lambda answer: {"event": {"id": answer[0], "key": event.key, "state": answer[1]}}
@@ -84,17 +85,12 @@ class Window:
             raise refuse("REQ_FIELD_MISSING", field="code+number | unit+key")
         if found is None or not caller.sees(found.unit):
             raise refuse("RCP_UNKNOWN")
-        return {"receipt": self._told(found)}
-
-    def _told(self, receipt: Receipt) -> dict[str, object]:
-        """Return what the caller is told, with the address of the page where there is one."""
-        url = self._url_of(receipt)
-        return {**receipt.told(), "url": url} if url else receipt.told()
+        return {"receipt": self._telling.one(found)}
 
     def _issued(self, answer: Any) -> dict[str, Any]:
         first, second = answer
         if isinstance(first, Receipt):
-            return {"receipt": self._told(first), "repeated": second}
+            return {"receipt": self._telling.answered(first, second), "repeated": second}
         return {"event": {"id": first, "state": second}, "queued": True}
 
     def find(self, caller: Caller, params: Any) -> dict[str, Any]:
@@ -113,10 +109,7 @@ class Window:
         cursor = fields.take("cursor", int, 0)
         fields.done()
         found = self._store.read(find.find_q, query, limit, cursor)
-        return {
-            "receipts": [receipt.told() for receipt in found.receipts],
-            "cursor": found.cursor,
-        }
+        return {"receipts": self._telling.all(found.receipts), "cursor": found.cursor}
 
     def event(self, caller: Caller, params: Any) -> dict[str, Any]:
         """`event.get {unit, key}` or `{id}`."""
@@ -136,7 +129,7 @@ class Window:
                 "id": row.id, "unit": row.unit, "key": row.key, "state": row.state,
                 "reason": row.reason, "received_at": row.received_at,
             },
-            "receipt": receipt.told() if receipt else None,
+            "receipt": self._telling.one(receipt) if receipt else None,
         }  # fmt: skip
 
     def ping(self, _caller: Caller, _params: Any) -> Deferred[dict[str, Any]]:

@@ -6,6 +6,7 @@ and evidence, journalled.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Column, Connection, and_, insert, select, update
@@ -16,6 +17,7 @@ from fep.domain.life_marks import Booking, Mark, WriteOff, booking_after, write_
 from fep.domain.receipt import Receipt, ReceiptState
 from fep.store.receipts import by_id_q, by_number_q
 from fep.store.schema import mark, reversal, sheet, upload
+from fep.store.schema import receipt as receipt_table
 from fep.store.supervision import supervised_at_q
 from fep.store.tx import Tx
 
@@ -146,7 +148,7 @@ def standing_q(conn: Connection, receipt: Receipt) -> Standing:
     blue = by_id_q(conn, makes.blue_id) if makes is not None else None
     return Standing(
         receipt=receipt,
-        life=_life(receipt, made, red),
+        life=_life_of(receipt, made is not None, red.state if red is not None else None),
         red=red,
         blue=blue,
         reversal=made or makes,
@@ -163,14 +165,13 @@ def named_q(conn: Connection, code: str, number: str) -> Standing | None:
     return standing_q(conn, found) if found is not None else None
 
 
-def _life(receipt: Receipt, made: Reversed | None, red: Receipt | None) -> Life:
+def _life_of(receipt: Receipt, reversal_lives: bool, red_state: str | None) -> Life:
     if receipt.state is not ReceiptState.SEALED:
         return Life(receipt.state.value)
-    if made is None:
+    if not reversal_lives:
         return Life.SEALED
     # A red receipt frozen in this very group has no row yet: it is certainly not sealed.
-    sealed = red is not None and red.state is ReceiptState.SEALED
-    return Life.REVERSED if sealed else Life.REVERSING
+    return Life.REVERSED if red_state == ReceiptState.SEALED else Life.REVERSING
 
 
 def _delivery_q(conn: Connection, receipt_id: int) -> str:
@@ -183,6 +184,42 @@ def _delivery_q(conn: Connection, receipt_id: int) -> str:
         ).scalar()
         or ""
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Lived:
+    """What became of a receipt, in short: `sheet` is empty unless it was exchanged."""
+
+    life: Life
+    sheet: str
+
+
+def lives_q(conn: Connection, found: Sequence[Receipt]) -> dict[int, Lived]:
+    """Return by id what became of receipts; two statements however many they are."""
+    ids = [receipt.id for receipt in found]
+    joined = reversal.outerjoin(receipt_table, receipt_table.c.id == reversal.c.red_id)
+    reds: dict[int, str | None] = dict(
+        conn.execute(
+            select(reversal.c.blue_id, receipt_table.c.state)
+            .select_from(joined)
+            .where(and_(reversal.c.blue_id.in_(ids), reversal.c.state == "live"))
+        ).all()
+    )
+    sheets = {
+        row.receipt_id: f"{row.code}-{row.number}"
+        for row in conn.execute(
+            select(sheet.c.receipt_id, sheet.c.code, sheet.c.number).where(
+                and_(sheet.c.receipt_id.in_(ids), sheet.c.state == "used")
+            )
+        )
+    }
+    return {
+        receipt.id: Lived(
+            _life_of(receipt, receipt.id in reds, reds.get(receipt.id)),
+            sheets.get(receipt.id, ""),
+        )
+        for receipt in found
+    }
 
 
 def mark_txn(tx: Tx, code: str, number: str, said: Mark, at: int, evidence: str) -> bool:

@@ -13,7 +13,7 @@ from sqlalchemy import insert
 from fep.cli.ctl_export import BY_CERTIFICATE, VERIFY, write
 from fep.domain.faults import Refused
 from fep.sim import sm
-from fep.store.schema import supervision
+from fep.store.schema import reversal, supervision
 from tests.unit.desk.desk_site import CODE, NAMES, DeskSite
 
 FIRST = f"{CODE}-0000000001"
@@ -26,6 +26,20 @@ def test_list_is_newest_first_and_masks_the_payer(site: DeskSite) -> None:
     assert numbers == ["0000000003", "0000000002", "0000000001"]
     assert [row["payer"] for row in told["receipts"]] == ["王**", "李*", "欧**"]
     assert {(row["upload"], row["prints"]) for row in told["receipts"]} == {("due", "due")}
+
+
+def test_a_list_says_which_receipts_are_reversed(site: DeskSite) -> None:
+    def reverse_txn(tx: Any) -> None:
+        values = {"red_id": 3, "blue_id": 1, "state": "live", "reason": "退费", "operator": "",
+                  "booking": "unknown", "forced": 0, "at": 5}  # fmt: skip
+        tx.conn.execute(insert(reversal).values(**values))
+
+    site.room.done(site.room.store.do("reverse", reverse_txn))
+
+    for told in (site.ask("receipts.list"), site.ask("receipts.find", text="OP1")):
+        row = told["receipts"][-1]
+        assert ("sealed", "reversed", None) == (row["state"], row["life"], row["sheet"])
+    assert "sealed" == site.ask("receipts.list")["receipts"][0]["life"]
 
 
 def test_list_pages_by_its_cursor(site: DeskSite) -> None:

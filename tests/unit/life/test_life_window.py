@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 
 from fep.domain.faults import Refused
 from fep.domain.life import Policy
+from fep.domain.receipt import Receipt
 from fep.services.callers import Caller
 from fep.services.drafting import Draw
 from fep.services.paper import Paper
@@ -66,8 +67,8 @@ class Desk:
         queue = Queue(room.clock, room.store, self.counter.issue, draw, self.counter.notes)
         store, issue = room.store, self.counter.issue
         self.methods = {
-            **Window(store, issue, queue, draw, clock, "0").methods(),
-            **Reversals(store, issue, draw, clock, Policy()).methods(),
+            **Window(store, issue, queue, draw, clock, "0", page_of).methods(),
+            **Reversals(store, issue, draw, clock, Policy(), page_of).methods(),
             **Paper(store, Spool(room, groups), units).methods(),  # type: ignore[arg-type]  # a spool of the test
         }
 
@@ -87,6 +88,11 @@ class Desk:
     def issued(self, **changes: Any) -> dict[str, Any]:
         """Issue a receipt."""
         return dict(self.call("receipt.issue", **event(unit=UNIT, **changes))["receipt"])
+
+
+def page_of(receipt: Receipt) -> str:
+    """Return the address of a receipt's page."""
+    return f"https://fp.example/r/{receipt.number}"
 
 
 @pytest.fixture
@@ -112,6 +118,33 @@ def test_a_reversal_answers_with_the_red_receipt_and_again_with_the_same(desk: D
     assert {"code": blue["code"], "number": blue["number"]} == told["blue"]
     life = desk.call("receipt.life", code=blue["code"], number=blue["number"])["life"]
     assert ("reversed", told["receipt"]["number"]) == (life["state"], life["red"]["number"])
+
+
+def test_every_answer_about_a_receipt_tells_its_life_and_its_page(desk: Desk):
+    room = desk.counter.room
+    grant = SheetGrant(UNIT, "001", "042126", "0001", "0009", "批准")
+    room.done(room.store.do("import", import_txn, grant))
+    blue, other = desk.issued(), desk.issued(key="OP2")
+    assert ("sealed", "sealed", None) == (blue["state"], blue["life"], blue["sheet"])
+    name = {"code": other["code"], "number": other["number"]}
+    desk.call("paper.exchange", unit=UNIT, point="001", **name)
+
+    red = desk.call("receipt.reverse", **_wish(blue))["receipt"]
+
+    told = {
+        "issue": desk.issued(),
+        "get": desk.call("receipt.get", code=blue["code"], number=blue["number"])["receipt"],
+        "event": desk.call("event.get", unit=UNIT, key=blue["key"])["receipt"],
+        "life": desk.call("receipt.life", code=blue["code"], number=blue["number"])["receipt"],
+        "find": desk.call("receipt.find")["receipts"][2],
+    }
+    page = f"https://fp.example/r/{blue['number']}"
+    assert told == {key: {**blue, "life": "reversed", "url": page} for key in told}
+    found = desk.call("receipt.find")["receipts"]
+    assert [(red["number"], "sealed"), (other["number"], "sealed"), (blue["number"], "reversed")] \
+        == [(row["number"], row["life"]) for row in found]  # fmt: skip
+    assert "042126-0001" == found[1]["sheet"]
+    assert f"https://fp.example/r/{red['number']}" == red["url"] == found[0]["url"]
 
 
 def test_the_red_event_is_read_back_as_its_document_says(desk: Desk):

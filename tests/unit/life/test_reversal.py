@@ -33,6 +33,27 @@ def test_a_reversed_receipt_says_so_and_names_its_red_one(ward: Ward):
     assert ["ISSUE", "RED"] == [row.op for row in ward.rows("upload")]
 
 
+def test_a_list_tells_the_same_life_as_the_receipt_itself(ward: Ward):
+    reversed_, reversing, alone, burned, paper = (ward.issue() for _ in range(5))
+    ward.exchange(paper)
+    reds = [ward.reverse(reversed_, "R1"), ward.freeze_red(reversing, "R2")]
+    given_up = ward.freeze_red(burned, "R3")
+    ward.burn(given_up)
+    found = [ward.found(row.number) for row in ward.rows("receipt")]
+
+    lives = ward.room.store.read(life.lives_q, found)
+
+    standings = {receipt.id: ward.standing(receipt) for receipt in found}
+    assert {key: (one.life, one.sheet) for key, one in standings.items()} == {
+        key: (one.life, one.sheet) for key, one in lives.items()
+    }
+    assert [Life.REVERSED, Life.REVERSING, Life.SEALED, Life.SEALED, Life.SEALED, Life.SEALED,
+            Life.FROZEN, Life.BURNED] == [lives[row.id].life for row in found]  # fmt: skip
+    assert (Life.SEALED, Life.FROZEN) == tuple(lives[red.id].life for red in reds)
+    assert [alone.id] == [row.id for row in found[2:3]]
+    ward.room.seal(reds[1])
+
+
 def test_a_second_reversal_is_refused_and_takes_no_number(ward: Ward):
     blue = ward.issue()
     red = ward.reverse(blue, "R1")
