@@ -12,6 +12,7 @@ import hmac as _hmac
 from typing import Final, Protocol
 
 DIGEST_BYTES: Final = 32
+_FRESH: Final = hashlib.new("sm3")  # copying it is cheaper than looking the algorithm up again
 _SLICE_BYTES: Final = 2047
 _HOLD_MAX_BYTES: Final = 64 * 1024
 
@@ -31,7 +32,7 @@ class Digest(Protocol):
 
 def new(data: bytes = b"") -> Digest:
     """Start a digest, for content that comes in pieces."""
-    running = hashlib.new("sm3")
+    running = _FRESH.copy()
     _feed(running, data)
     return running
 
@@ -39,7 +40,9 @@ def new(data: bytes = b"") -> Digest:
 def digest(data: bytes) -> bytes:
     """Return the 32-byte SM3 digest."""
     if len(data) <= _SLICE_BYTES:
-        return hashlib.new("sm3", data).digest()
+        running = _FRESH.copy()
+        running.update(data)
+        return running.digest()
     return new(data).digest()
 
 

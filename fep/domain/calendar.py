@@ -19,7 +19,7 @@ def local(at_ms: int) -> datetime:
 
 def day_of(at_ms: int) -> str:
     """Return the business date YYYY-MM-DD."""
-    return local(at_ms).strftime("%Y-%m-%d")
+    return local(at_ms).date().isoformat()
 
 
 def iso(at_ms: int) -> str:

@@ -16,9 +16,6 @@ from msgspec import Meta
 from fep.domain.faults import refuse
 from fep.domain.money import Fen, format_fen
 
-Decimal4 = Annotated[str, Meta(pattern=r"^(-?[0-9]{1,11}(\.[0-9]{1,4})?)?\Z")]
-Decimal6 = Annotated[str, Meta(pattern=r"^(-?[0-9]{1,11}(\.[0-9]{1,6})?)?\Z")]
-
 
 class Payer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """交款人. `type` is 1 for a person, 2 for an organisation."""
@@ -32,8 +29,7 @@ class Payer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     email: Annotated[str, Meta(max_length=100)] = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(msgspec.Struct, frozen=True):
     """One line of the face. `amount_fen` counts; `std` and `number` are texts as given."""
 
     code: str
@@ -51,16 +47,15 @@ class Detail(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     item: Annotated[str, Meta(min_length=1, max_length=30)]
     name: Annotated[str, Meta(min_length=1, max_length=100)]
     code: Annotated[str, Meta(max_length=30)] = ""
-    amount: Decimal4 = ""
+    amount: str = ""
     unit: Annotated[str, Meta(max_length=20)] = ""
-    std: Decimal6 = ""
-    number: Decimal6 = ""
+    std: str = ""
+    number: str = ""
     spec: Annotated[str, Meta(max_length=100)] = ""
     remark: Annotated[str, Meta(max_length=100)] = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Channel:
+class Channel(msgspec.Struct, frozen=True):
     """One way of paying and what came by it."""
 
     code: str

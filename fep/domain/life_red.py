@@ -69,7 +69,7 @@ def _negated(blue: BillingEvent, kind: Kind) -> BillingEvent:
         blue,
         total_fen=-blue.total_fen,
         items=tuple(
-            replace(item, amount_fen=-item.amount_fen, number=minus(item.number))
+            msgspec.structs.replace(item, amount_fen=-item.amount_fen, number=minus(item.number))
             for item in blue.items
         ),
         details=tuple(
@@ -79,7 +79,8 @@ def _negated(blue: BillingEvent, kind: Kind) -> BillingEvent:
             for detail in blue.details
         ),
         channels=tuple(
-            replace(channel, amount_fen=-channel.amount_fen) for channel in blue.channels
+            msgspec.structs.replace(channel, amount_fen=-channel.amount_fen)
+            for channel in blue.channels
         ),
         ext={name: minus(text) if name in money else text for name, text in blue.ext.items()},
     )

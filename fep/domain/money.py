@@ -10,6 +10,7 @@ Fen = int
 
 # 10^11 yuan is beyond any receipt; the bound keeps sums far inside 64 bits.
 LIMIT_FEN = 10**13
+_PLAIN_MAX = 14  # eleven digits, a point, two digits
 _MONEY = re.compile(r"(-?)(\d{1,11})(?:\.(\d{1,2}))?", re.ASCII)
 _SCALED = re.compile(r"(-?)(\d{1,11})(?:\.(\d{1,6}))?", re.ASCII)
 
@@ -23,6 +24,10 @@ def parse_fen(text: str) -> Fen:
 
     Raises NotMoney for anything else: exponents, more than two decimals, spaces.
     """
+    if text[-3:-2] == "." and text.isascii() and len(text) <= _PLAIN_MAX:
+        digits = text[:-3] + text[-2:]  # "453.34", as nearly every amount is written
+        if digits.isdigit() and len(digits) > 2:
+            return int(digits)
     match = _MONEY.fullmatch(text)
     if match is None:
         raise NotMoney(text)

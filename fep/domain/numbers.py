@@ -5,7 +5,7 @@ A block hands out ascending numbers; `next` is the first one not yet given. No I
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 WIDTH = 10
@@ -71,7 +71,9 @@ def take(blocks: Blocks, at_ms: int = 0) -> tuple[int, int, Blocks] | None:
         if head.expired(at_ms):
             continue
         assert head.first <= head.next <= head.last, head
-        after = replace(head, next=head.next + 1)
+        after = Block(
+            head.id, head.unit, head.code, head.first, head.last, head.next + 1, head.not_after
+        )
         kept = (after,) if after.left else ()
         return head.next, head.id, (*blocks[:place], *kept, *blocks[place + 1 :])
     return None

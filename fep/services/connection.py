@@ -22,6 +22,7 @@ from zope.interface import implementer
 
 from fep.domain.faults import Refused, refuse
 from fep.services.callers import Caller
+from fep.services.quick_write import write_now
 from fep.wire import jsonrpc
 
 
@@ -195,7 +196,13 @@ class Connection(TwistedProtocol):
             self._reply(request, jsonrpc.refusal(request.id, refused, self._door.reference()))
             return
         self._outstanding += 1
-        done: Deferred[Any] = maybeDeferred(self._door.call, caller, request)
+        try:
+            called = self._door.call(caller, request)
+        except Exception:
+            self._refuse(request, Failure())  # type: ignore[no-untyped-call]
+            return
+        # Issuing answers a Deferred, people's questions a value or a coroutine.
+        done = called if isinstance(called, Deferred) else maybeDeferred(lambda: called)
         done.addCallbacks(
             lambda result: self._answer(request, result),
             lambda failure: self._refuse(request, failure),
@@ -251,7 +258,7 @@ class Connection(TwistedProtocol):
 
     def _send(self, data: bytes) -> None:
         if self.connected:
-            self.transport.write(data if self._encoding == "utf-8" else jsonrpc.plain(data))
+            write_now(self.transport, data if self._encoding == "utf-8" else jsonrpc.plain(data))
 
     @property
     def _encoding(self) -> str:

@@ -50,7 +50,7 @@ def crowded(kind: str, count: int) -> PageView:
     event = _event(kind)
     item = event.items[0]
     items = tuple(
-        replace(item, code=f"0601{n:02d}", name=f"第{n}项检查治疗及相关一次性卫生材料费",
+        restruct(item, code=f"0601{n:02d}", name=f"第{n}项检查治疗及相关一次性卫生材料费",
                 amount_fen=1_234_500 + n, std="1234567.8901", number="12.50", unit="每人次",
                 remark="自付10%")
         for n in range(1, count + 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,3 +39,14 @@ def test_scaled_numbers_keep_every_place():
     assert -1 == parse_scaled("-0.0001", 4)
     with pytest.raises(NotMoney):
         parse_scaled("0.00001", 4)
+
+
+@given(st.text(alphabet="0123456789.-+ ٣e", max_size=16))
+def test_an_amount_is_what_the_grammar_says_however_it_is_read(text: str):
+    grammar = re.fullmatch(r"(-?)([0-9]{1,11})(?:\.([0-9]{1,2}))?", text)
+    if grammar is None:
+        with pytest.raises(NotMoney):
+            parse_fen(text)
+        return
+    sign, whole, part = grammar.groups()
+    assert int(f"{sign}{whole}{(part or '').ljust(2, '0')}") == parse_fen(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -97,7 +98,7 @@ def test_the_quick_reader_answers_what_the_careful_one_answers(
     params["items"][0][item] = item_value
     params["payer"][payer] = payer_value
 
-    quick = issue_params._quick(params, 100)
+    quick = issue_params._quick(msgspec.json.encode(params), 100)
 
     if quick is not None and not _has_odd_text(params):
         assert issue_params.careful(params) == quick
