@@ -163,6 +163,9 @@ class FrontChannel(http.HTTPChannel):
         """Write an answer that needs no request, and close."""
         if not self.refused:
             self.refused = True
+            self._release()
+            for request in self.requests:
+                request.parts = []
             self.transport.write(answer)
             self.transport.loseConnection()
 
