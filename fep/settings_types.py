@@ -105,6 +105,7 @@ class CalendarSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     """[calendar]."""
 
     self_check_minutes: Annotated[int, Meta(ge=1, le=1440)] = 60
+    day_close_minute: Annotated[int, Meta(ge=1, le=59)] = 5  # minutes after midnight
 
 
 class ClockSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

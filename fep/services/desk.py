@@ -16,6 +16,7 @@ import msgspec
 
 from fep.domain.faults import Refused, refuse
 from fep.services import (
+    desk_day,
     desk_fence,
     desk_journal,
     desk_kinds,
@@ -40,6 +41,7 @@ METHODS: dict[str, Method] = {
     **evidence.METHODS,
     **desk_kinds.METHODS,
     **desk_life.METHODS,
+    **desk_day.METHODS,
 }
 
 _FIELD = re.compile(r"`([^`]+)`")

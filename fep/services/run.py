@@ -68,6 +68,7 @@ class Daemon:
         self._almanac = Almanac(reactor, self._log)
         self._watch = Watch(reactor, os.environ, lambda: not self._node.store.dead)
         self._minutes = settings.calendar.self_check_minutes
+        self._close_minute = settings.calendar.day_close_minute
         self._up = False
         self.exit_code = 0
 
@@ -81,6 +82,7 @@ class Daemon:
     def _started(self, _: None) -> None:
         self._up = True
         self._almanac.daily("new-day", 0, 0, self._node.new_day)
+        self._almanac.daily("day-close", 0, self._close_minute, self._node.accounts.new_day)
         self._almanac.every("self-check", self._minutes, self._node.self_check)
         self._almanac.start()
         self._node.self_check()
