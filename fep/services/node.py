@@ -27,6 +27,7 @@ from fep.domain.link import LinkState
 from fep.env import write_durably
 from fep.ports import Clock, Entropy
 from fep.services import selfcheck
+from fep.services.accounts import Accounts
 from fep.services.budget import RunningBudget, unanswered_q
 from fep.services.callers import Callers
 from fep.services.connection import Bounds
@@ -135,6 +136,7 @@ class Node:
         self.issue.recover()
         await self.spool.start()
         if self.uplink is not None:
+        self.accounts.start()
             self.uplink.start()
         self.queue.wake()
 
@@ -188,6 +190,8 @@ class Node:
             self._reactor, self._clock, self._entropy, self.store, s.devices,
             self.faces.view_q, self._rasteriser, self._log,
         )  # fmt: skip
+        self.accounts = Accounts(s, self._reactor, self.store, self.guard, self._log,
+                                 now_ms=self.now_ms, threads=self._threads)  # fmt: skip
         self.issue.on_sealed += [self._sealed]
         parts = Parts(s, self._reactor, self._clock, self._entropy, self.store, self._log,
                       self._threads)  # fmt: skip
@@ -237,6 +241,7 @@ class Node:
             selfcheck=lambda: self.checks, version=__version__, signers=self.signers,
             url_of=self._url_of,
             numbers_came=self._numbers_came, fence=self.guard.fence,
+            accounts=self.accounts,
             clockwatch=self.guard.clockwatch, seal=self.guard.seal, budget=self.budget,
             doors=lambda: self.front.faults if self.front is not None else (),
         )  # fmt: skip
@@ -323,6 +328,7 @@ class Node:
         await self.intake.close_doors()
         if self.front is not None:
             await self.front.close_doors()
+        self.accounts.stop()
         self.guard.stop()
         self.queue.stop()
         await self.issue.stop()
