@@ -6,6 +6,8 @@ and the store is held against the HIS's file, the province's ledger and the pape
 line counts violations of I1 to I6 by what they mean to a hospital.
 `strike`: SIGKILL at the n-th write, sync, rename or send of one issue, for every n.
 `city`: seeded days of trouble for the whole system on a fake clock.
+`gate`: the link alone through a gate that loses, repeats, delays by a day and mangles, on a
+fake clock, either side killed at random.
 """
 
 from __future__ import annotations
@@ -219,6 +221,32 @@ def soak_city(options: argparse.Namespace) -> int:
     return 1 if bad else 0
 
 
+def soak_gate(options: argparse.Namespace) -> int:
+    """Torture the link; every record must have taken effect once within two hours of healing."""
+    from tests.simulation.torture import runs
+
+    shared = Path("/dev/shm")  # two hundred stores are made and thrown away
+    did: Counter[str] = Counter()
+    total: Counter[str] = Counter()
+    slowest = 0.0
+    with tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else None) as place:
+        try:
+            for outcome in runs(Path(place), options.runs, options.first):
+                did += outcome.did
+                slowest = max(slowest, outcome.healed_s)
+                total.update(records=outcome.records, lost=outcome.lost, doubled=outcome.doubled,
+                             stuck=outcome.stuck or int(bool(outcome.why)))  # fmt: skip
+                if not outcome.good:
+                    print(f"  seed {outcome.seed}: {outcome}", flush=True)
+        except KeyboardInterrupt:
+            return 130
+    print(f"  the gate: {dict(did)}; slowest healing {slowest / 60:.0f} min", flush=True)
+    names = ("records", "lost", "doubled", "stuck")
+    figures = " ".join(f"{name}={total[name]}" for name in names)
+    print(f"soak: runs={options.runs} {figures}", flush=True)
+    return 1 if total["lost"] or total["doubled"] or total["stuck"] else 0
+
+
 def _open(town: Town) -> None:
     town.found()
     town.start_province()
@@ -279,9 +307,12 @@ def main() -> int:
     city = kinds.add_parser("city", help="seeded days on a fake clock")
     city.add_argument("--seeds", type=int, default=100)
     city.add_argument("--first", type=int, default=1)
+    torture = kinds.add_parser("gate", help="a gate that loses, repeats, delays and mangles")
+    torture.add_argument("--runs", type=int, default=200)
+    torture.add_argument("--first", type=int, default=1, help="the first seed")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, _interrupted)
-    soaks = {"kill": soak_kill, "strike": soak_strike, "city": soak_city}
+    soaks = {"kill": soak_kill, "strike": soak_strike, "city": soak_city, "gate": soak_gate}
     return soaks[options.what](options)
 
 

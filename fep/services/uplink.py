@@ -205,7 +205,9 @@ class Uplink:
                 if await self._outbox.send_due(self._may_send):
                     self.wake()
         await self._judge()
-        return min(JUDGE_S, max(0.0, self._outbox.next_due_s()))
+        # A link that is looked at every minute need not be judged every second.
+        pause_s = max(JUDGE_S, self._ends.settings.poll_s / 4)
+        return min(pause_s, max(0.0, self._outbox.next_due_s()))
 
     async def _receive_loop(self) -> None:
         beat_s = self._ends.clock.mono()

@@ -65,7 +65,6 @@ class Control:
             self._book.count("nacks_in")
             self._hurry(node, record)
             return
-        self._acked(node, int(record["applied_upto"]), str(record["head"]))
         with self._book.transaction() as conn:
             for result in record.get("results", []):
                 said = f"{result['result']} {result['code']}".strip()
@@ -74,6 +73,7 @@ class Control:
                         f"UPDATE {table} SET result=? WHERE node=? AND rec_seq=?",
                         (said, node, result["rec_seq"]),
                     )
+        self._acked(node, int(record["applied_upto"]), str(record["head"]))
 
     def _acked(self, node: str, upto: int, head: str) -> None:
         with self._book.transaction() as conn:
@@ -85,8 +85,14 @@ class Control:
             if row["head"] != head:
                 self._book.count("control_forks")
                 return
+            # A record whose result was lost on the way is sent until the result is here.
             conn.execute(
-                "UPDATE batch_out SET freed=1 WHERE node=? AND first_rec+n_rec-1<=?", (node, upto)
+                "UPDATE batch_out SET freed=1 WHERE node=? AND first_rec+n_rec-1<=? AND NOT EXISTS"
+                " (SELECT 1 FROM block b WHERE b.node=batch_out.node AND b.result IS NULL"
+                " AND b.rec_seq BETWEEN first_rec AND first_rec+n_rec-1) AND NOT EXISTS"
+                " (SELECT 1 FROM mark m WHERE m.node=batch_out.node AND m.result IS NULL"
+                " AND m.rec_seq BETWEEN first_rec AND first_rec+n_rec-1)",
+                (node, upto),
             )
 
     def _hurry(self, node: str, record: dict[str, Any]) -> None:
