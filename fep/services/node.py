@@ -136,8 +136,8 @@ class Node:
         self.issue.recover()
         await self.spool.start()
         if self.uplink is not None:
-        self.accounts.start()
             self.uplink.start()
+        self.accounts.start()
         self.queue.wake()
 
     def _lifted(self) -> None:
@@ -190,9 +190,9 @@ class Node:
             self._reactor, self._clock, self._entropy, self.store, s.devices,
             self.faces.view_q, self._rasteriser, self._log,
         )  # fmt: skip
+        self.issue.on_sealed += [self._sealed]
         self.accounts = Accounts(s, self._reactor, self.store, self.guard, self._log,
                                  now_ms=self.now_ms, threads=self._threads)  # fmt: skip
-        self.issue.on_sealed += [self._sealed]
         parts = Parts(s, self._reactor, self._clock, self._entropy, self.store, self._log,
                       self._threads)  # fmt: skip
         self.uplink = make_uplink(parts, self.budget, self._granted_txn)
@@ -241,8 +241,8 @@ class Node:
             selfcheck=lambda: self.checks, version=__version__, signers=self.signers,
             url_of=self._url_of,
             numbers_came=self._numbers_came, fence=self.guard.fence,
-            accounts=self.accounts,
             clockwatch=self.guard.clockwatch, seal=self.guard.seal, budget=self.budget,
+            accounts=self.accounts,
             doors=lambda: self.front.faults if self.front is not None else (),
         )  # fmt: skip
 
@@ -328,8 +328,8 @@ class Node:
         await self.intake.close_doors()
         if self.front is not None:
             await self.front.close_doors()
-        self.accounts.stop()
         self.guard.stop()
+        self.accounts.stop()
         self.queue.stop()
         await self.issue.stop()
         await self.store.drained()
