@@ -21,7 +21,7 @@ from fep.settings_places import Endpoint, parse_endpoint
 from fep.settings_secrets import check_keys
 from fep.settings_site import KindFile, ProvinceFile, UnitFile
 from fep.settings_toml import Source, Trail
-from fep.settings_types import ApiSettings, CallerSettings, FepFile
+from fep.settings_types import CallerSettings, FepFile
 from fep.settings_web import check_web
 
 SOCKET_PATH_MAX_BYTES = 107  # sun_path of unix(7), less its final zero
@@ -92,9 +92,6 @@ def _doors(found: Found) -> None:
         _twice(source, trail, endpoint, taken)
     if open_to_lan:
         _open_door(found)
-    for name in ("idle_s", "max_unsent_bytes"):
-        if getattr(api, name) != getattr(ApiSettings(), name):
-            _not_in_force(source, ("api", name))
 
 
 def _twice(source: Source, trail: Trail, endpoint: Endpoint,
@@ -137,19 +134,11 @@ def _callers(found: Found) -> None:
             if code != "*":
                 _known(source, (*trail, "units", n), code, codes, ("单位", "unit"), complete=whole)
         _points(found, caller, trail, whole)
-        for name in ("rate_per_s", "max_amount"):
-            if getattr(caller, name):
-                _not_in_force(source, (*trail, name))
         if not caller.rights:
             source.wrong((*trail, "rights"), "没有任何权限", "has no right at all", weak=True)
     if not found.fep.callers:
         source.wrong((), "没有配置业务系统，只能从控制套接字开票",
                      "no [[callers]]: only the control socket can issue", weak=True)  # fmt: skip
-
-
-def _not_in_force(source: Source, trail: Trail) -> None:
-    """A limit that somebody relies on and nobody keeps is worse than none."""
-    source.wrong(trail, "本版本尚未启用此限制", "is not in force in this version", weak=True)
 
 
 def _points(found: Found, caller: CallerSettings, trail: Trail, whole: bool) -> None:

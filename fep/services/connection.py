@@ -35,12 +35,15 @@ class Bounds:
     auth_s: float = 10.0
     auth_line_bytes: int = 65536  # before a key is proved nobody gets a big buffer
     stall_s: float = 30.0  # a client that reads no answers is cut after this
+    unsent_bytes: int = 8_388_608  # and at once when so much waits for it
+    idle_s: float = 0.0  # a silent caller is closed after this; 0 is never
 
 
 class Door(Protocol):
     """What a connection needs of the door it came through."""
 
     bounds: Bounds
+    control: bool
     frame_mac: bool
     version: str
 
@@ -88,6 +91,8 @@ class Connection(TwistedProtocol):
         self._seq = 0
         self._auth_timer: Any = None
         self._stall_timer: Any = None
+        self._unsent = 0
+        self.silent = 0  # sweeps of the intake since anything was heard
         self.peer = ""
 
     # from Twisted
@@ -110,6 +115,7 @@ class Connection(TwistedProtocol):
         self.transport.write(jsonrpc.notify("system.hello", hello))
 
     def dataReceived(self, data: bytes) -> None:
+        self.silent = 0
         before = self._feed.held
         self._waiting.extend(self._feed.feed(data))
         if not self._door.hold(self._feed.held - before):
@@ -136,6 +142,7 @@ class Connection(TwistedProtocol):
 
     def resumeProducing(self) -> None:
         self._write_paused = False
+        self._unsent = 0
         if self._stall_timer is not None:
             self._stall_timer.cancel()
             self._stall_timer = None
@@ -149,6 +156,11 @@ class Connection(TwistedProtocol):
     def idle(self) -> bool:
         """Return whether every call taken has been answered."""
         return self._outstanding == 0
+
+    @property
+    def control(self) -> bool:
+        """Return whether a person of this machine is at the other end."""
+        return self._door.control
 
     def peer_credentials(self) -> tuple[int, int, int]:
         """Return (pid, uid, gid) of a Unix peer."""
@@ -259,12 +271,18 @@ class Connection(TwistedProtocol):
     def _send(self, data: bytes) -> None:
         if self.connected:
             write_now(self.transport, data if self._encoding == "utf-8" else jsonrpc.plain(data))
+            if self._write_paused:
+                self._unsent += len(data)
+                if self._unsent > self._door.bounds.unsent_bytes:
+                    self._stalled()
 
     @property
     def _encoding(self) -> str:
         return self._caller.encoding if self._caller else "utf-8"
 
     def _stalled(self) -> None:
+        if self._stall_timer is not None and self._stall_timer.active():
+            self._stall_timer.cancel()
         self._stall_timer = None
         self._log.warning("connection.not_reading", peer=self.peer)
         self.transport.abortConnection()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fep.domain.money import parse_fen
 from fep.services.callers import Caller
+from fep.services.connection import Bounds
 from fep.services.intake import DoorSettings
 from fep.settings import ApiSettings, Settings
 from fep.settings_http import is_tls
@@ -21,6 +22,14 @@ def doors_of(api: ApiSettings) -> list[DoorSettings]:
         mac = api.frame_mac == "always" or (api.frame_mac == "auto" and not (local or tls))
         doors.append(DoorSettings(endpoint, control=False, frame_mac=mac, token_ok=local, tls=tls))
     return doors
+
+
+def bounds_of(api: ApiSettings) -> Bounds:
+    """Return the limits of one connection of the socket API."""
+    return Bounds(
+        api.max_line_bytes, api.max_outstanding, unsent_bytes=api.max_unsent_bytes,
+        idle_s=api.idle_s,
+    )  # fmt: skip
 
 
 def callers_of(settings: Settings) -> list[Caller]:

@@ -30,6 +30,7 @@ from fep.wire import jsonrpc
 from fep.wire.fields import Fields
 
 FLUSH_S = 2.0
+SWEEPS = 4  # looks at a connection within its `idle_s`
 _unix: Any = UNIXServerEndpoint  # Twisted leaves it untyped
 NO_TLS = TlsSettings()
 
@@ -75,6 +76,7 @@ class Intake:
         self._held_max = held_max
         self._idle: Deferred[None] | None = None
         self._closing = False
+        self._sweeping: Any = None
         self.bounds = bounds
         self.version = version
         self.connections_max = connections_max
@@ -99,10 +101,14 @@ class Intake:
             if door.control and self._control_group:
                 os.chown(door.endpoint, -1, grp.getgrnam(self._control_group).gr_gid)
             self._log.info("intake.open", door=door.endpoint)
+        if self.bounds.idle_s:
+            self._sweeping = self._reactor.callLater(self.bounds.idle_s / SWEEPS, self._sweep)
 
     async def close_doors(self) -> None:
         """Take no further connection and no further call; calls under way go on."""
         self._closing = True
+        if self._sweeping is not None:
+            self._sweeping.cancel()
         ports, self._ports = self._ports, []
         for port in ports:
             await port.stopListening()
@@ -118,6 +124,14 @@ class Intake:
         await self._idle
         if cut.active():
             cut.cancel()
+
+    def _sweep(self) -> None:
+        """Close connections on which nothing was heard for `idle_s`, people's excepted."""
+        self._sweeping = self._reactor.callLater(self.bounds.idle_s / SWEEPS, self._sweep)
+        for connection in list(self.connections):
+            connection.silent += 1
+            if connection.silent > SWEEPS and connection.idle and not connection.control:
+                connection.transport.loseConnection()
 
     def _cut(self) -> None:
         for connection in list(self.connections):

@@ -30,10 +30,9 @@ from fep.services import selfcheck
 from fep.services.accounts import Accounts
 from fep.services.budget import RunningBudget, unanswered_q
 from fep.services.callers import Callers
-from fep.services.connection import Bounds
 from fep.services.desk import methods as desk_methods
 from fep.services.desk_context import DeskContext
-from fep.services.doors import callers_of, doors_of
+from fep.services.doors import bounds_of, callers_of, doors_of
 from fep.services.doubles import Doubles
 from fep.services.drafting import Draw
 from fep.services.face import Faces
@@ -207,7 +206,7 @@ class Node:
         )
         self.intake = Intake(
             self._reactor, self._entropy, callers, methods,
-            Bounds(s.api.max_line_bytes, s.api.max_outstanding), self._log,
+            bounds_of(s.api), self._log,
             version=__version__, connections_max=s.api.max_connections,
             held_max=s.api.queue_bytes,
             control_group=s.api.control_group, tls=s.tls,

@@ -195,16 +195,6 @@ def test_a_driver_that_is_missing_stops_nobody(place: Place):
     assert ["driver"] == [problem.key for problem in place.warnings()]
 
 
-def test_a_limit_that_nobody_keeps_is_said_to_be_none(place: Place):
-    lines = [
-        place.change("idle_s = 0", "idle_s = 60"),
-        place.change("rate_per_s = 0", "rate_per_s = 9"),
-        place.change('max_amount = ""', 'max_amount = "100.00"'),
-    ]
-
-    assert lines == [problem.line for problem in place.warnings()]
-
-
 def test_a_site_without_callers_is_weak(place: Place):
     text = place.config.read_text("utf-8")
     start, end = text.index("[[callers]]"), text.index("[issue]")
