@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from fep.domain.life import Policy, Verdict
 from fep.domain.money import parse_fen
+from fep.settings_his import HisSettings
 from fep.settings_http import HttpSettings, TlsSettings
 from fep.settings_link import LinkSettings, OfflineSettings
 from fep.settings_web import WebSettings
@@ -77,6 +78,7 @@ class CallerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     queue: bool = False
     rate_per_s: Annotated[int, Meta(ge=0, le=100_000)] = 0
     max_amount: str = ""  # yuan, like "50000.00"
+    his: HisSettings = HisSettings()
 
     def __post_init__(self) -> None:
         """Refuse an amount that is none."""

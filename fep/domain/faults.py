@@ -93,6 +93,7 @@ def _load() -> None:
         faults_day,
         faults_desk,
         faults_fence,
+        faults_his,
         faults_http,
         faults_kind,
         faults_life,
@@ -115,3 +116,4 @@ def _load() -> None:
     CATALOGUE.add(faults_web.CATALOGUE)
     CATALOGUE.add(faults_day.CATALOGUE)
     CATALOGUE.add(faults_http.CATALOGUE)
+    CATALOGUE.add(faults_his.CATALOGUE)

@@ -16,6 +16,7 @@ from fep.domain.money import format_fen
 from fep.ports import Clock
 from fep.services.callers_limits import Addresses, Pace
 from fep.wire import jsonrpc
+from fep.wire.dialects.medical_codes import Codes
 
 FAILURES_MAX = 5
 FAILURE_WINDOW_S = 60.0
@@ -25,6 +26,7 @@ EVERY_RIGHT = frozenset({"issue", "reverse", "print", "pay", "query", "admin"})
 
 
 ANYWHERE = Addresses(())
+NO_CODES = Codes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Caller:
     addresses: Addresses = ANYWHERE
     rate_per_s: int = 0
     max_amount_fen: int = 0
+    codes: Codes = NO_CODES  # what its dialect's codes mean here
     pace: Pace | None = None  # given by the register, one for all of its connections
 
     def need(self, right: str, method: str) -> None:

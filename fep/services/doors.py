@@ -44,6 +44,7 @@ def callers_of(settings: Settings) -> list[Caller]:
             key=caller.key_file.read_text("ascii").strip().encode(),
             encoding=caller.encoding,
             queue=caller.queue,
+            codes=caller.his.codes(),
             rate_per_s=caller.rate_per_s,
             max_amount_fen=parse_fen(caller.max_amount) if caller.max_amount else 0,
         )

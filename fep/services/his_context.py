@@ -47,3 +47,8 @@ class HisContext:
     provinces: Mapping[str, Province]
     log: Any
     elsewhere: Elsewhere | None = None
+    aside: Callable[..., Awaitable[Any]] | None = None  # runs a long query off this thread
+
+    async def long(self, fn: Callable[..., Any], *args: Any) -> Any:
+        """Return what a query says that may take longer than a few milliseconds."""
+        return self.store.read(fn, *args) if self.aside is None else await self.aside(fn, *args)

@@ -217,7 +217,7 @@ class Node:
                 store=self.store, issue=self.issue, queue=self.queue, draw=draw, paper=paper,
                 reversals=reversals, url_of=self._url_of, callers=callers, clock=self._clock,
                 entropy=self._entropy, units=s.units, kinds=s.kinds, provinces=s.provinces,
-                log=self._log,
+                log=self._log, aside=self._desk().read,
             ),
             methods,
         )  # fmt: skip

@@ -1,0 +1,26 @@
+"""Faults of the dialects that business systems speak: a code that means nothing here."""
+
+from __future__ import annotations
+
+from fep.domain.faults import Fault
+
+CATALOGUE: tuple[Fault, ...] = (
+    Fault("HIS_METHOD", "接口 {method} 未提供", "Method {method} is not offered",
+          "请查看手册 medical-web，或联系维护人员",
+          "See the manual, medical-web, or ask the technician"),
+    Fault("HIS_UNIT", "接入账号 {appid} 没有对应的开票单位", "Caller {appid} has no unit",
+          "请在 fep.toml 的 [callers.his] 设置 unit", "Set unit in [callers.his] of fep.toml"),
+    Fault("HIS_POINT", "开票点 {place} 没有对应", "placeCode {place} stands for no point",
+          "请在 fep.toml 的 [callers.his] 设置 points 或 point",
+          "Set points or point in [callers.his] of fep.toml"),
+    Fault("HIS_KIND", "业务标识 {bus_type} 没有对应的票据种类",
+          "busType {bus_type} stands for no kind of receipt",
+          "请在 fep.toml 的 [callers.his] 设置 kinds", "Set kinds in [callers.his] of fep.toml"),
+    Fault("HIS_PENDING", "业务流水号 {key} 正在开票", "busNo {key} is being issued",
+          "请稍候再查", "Ask again in a moment", retryable=True),
+    Fault("HIS_REFUSED", "业务流水号 {key} 未开票（{why}）", "busNo {key} was not issued ({why})",
+          "请用同一流水号重新开票", "Issue it again with the same busNo", retryable=True),
+    Fault("HIS_RANGE", "查询时间范围不对：{first} 至 {last}",
+          "Not a range of time: {first} to {last}",
+          "起不晚于止，且不超过 {days} 天", "First not after last, at most {days} days"),
+)  # fmt: skip

@@ -1,0 +1,261 @@
+"""What business systems said of their receipts, in their own words: written with the number,
+found again by busNo, by card, by business time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, Select, and_, insert, literal, not_, or_, select
+
+from fep.domain.faults import Refused
+from fep.domain.receipt import Receipt
+from fep.store.issuing import Draft, Rider, submit_txn
+from fep.store.packed import pack, unpack
+from fep.store.schema import event, receipt, sheet
+from fep.store.schema_medical import medical_batch, medical_bill
+from fep.store.tx import Tx
+
+ROWS_MAX = 100_000
+# On the issuing path: text, like the statements of fep.store.issuing.
+_KEEP = (
+    "INSERT INTO medical_bill (unit, key, red, bus_no, bus_type, bus_at, place, card_no, body)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (unit, key) DO UPDATE SET"
+    " bus_no = excluded.bus_no, bus_type = excluded.bus_type, bus_at = excluded.bus_at,"
+    " place = excluded.place, card_no = excluded.card_no, body = excluded.body"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a call said; rides with its draft (fep.store.issuing.Rider), before `then`."""
+
+    unit: str
+    key: str
+    red: bool
+    bus_no: str
+    bus_type: str
+    bus_at: str
+    place: str
+    card_no: str
+    body: bytes
+    then: Rider | None = None
+
+    def refusal(self, tx: Tx) -> Refused | None:
+        """Return why another rider refuses; the words themselves refuse nothing."""
+        return self.then.refusal(tx) if self.then is not None else None
+
+    def frozen(self, tx: Tx, receipt: Receipt) -> None:
+        """Keep the words of the event that has its number now."""
+        self.keep(tx)
+        if self.then is not None:
+            self.then.frozen(tx, receipt)
+
+    def keep(self, tx: Tx) -> None:
+        """Write the words; those of an event that was refused before give way."""
+        tx.cursor.execute(_KEEP, (self.unit, self.key, int(self.red), self.bus_no, self.bus_type,
+                                  self.bus_at, self.place, self.card_no, self.body))  # fmt: skip
+
+
+def packed(call: Mapping[str, Any]) -> bytes:
+    """Return a call as it is kept."""
+    return pack(msgspec.json.encode(call))
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """A receipt in the words of business systems; what was said at no such door is empty."""
+
+    receipt_id: int
+    kind: str
+    point: str
+    code: str
+    number: str
+    amount_fen: int
+    check_code: str
+    payer: str
+    issued_at: int
+    key: str
+    bus_no: str | None
+    bus_type: str | None
+    bus_at: str | None
+    place: str | None
+    sheet: str
+
+
+_SHEET = (
+    select(sheet.c.code.concat("-").concat(sheet.c.number))
+    .where(and_(sheet.c.receipt_id == receipt.c.id, sheet.c.state == "used"))
+    .correlate(receipt).scalar_subquery()
+)  # fmt: skip
+_BILL = (
+    receipt.c.id, receipt.c.kind, receipt.c.point, receipt.c.code, receipt.c.number,
+    receipt.c.amount_fen, receipt.c.check_code, receipt.c.payer, receipt.c.issued_at, event.c.key,
+    medical_bill.c.bus_no, medical_bill.c.bus_type, medical_bill.c.bus_at, medical_bill.c.place,
+    _SHEET.label("sheet"),
+)  # fmt: skip
+_SAME = and_(medical_bill.c.unit == event.c.unit, medical_bill.c.key == event.c.key)
+
+
+def _bill(row: Row[Any]) -> Bill:
+    values = dict(row._mapping)
+    return Bill(values.pop("id"), sheet=values.pop("sheet") or "", **values)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A time of lists: business time as text, the same as ms, and its days."""
+
+    first: str
+    last: str
+    first_ms: int
+    last_ms: int
+    first_on: str
+    last_on: str
+
+
+def _said() -> Select[Any]:
+    joined = medical_bill.join(event, _SAME).join(receipt, receipt.c.event_id == event.c.id)
+    return select(*_BILL).select_from(joined).where(receipt.c.state == "sealed")
+
+
+def _issued(unit: str, span: Span) -> Select[Any]:
+    joined = receipt.join(event, event.c.id == receipt.c.event_id).outerjoin(medical_bill, _SAME)
+    return (
+        select(*_BILL).select_from(joined)
+        .where(and_(receipt.c.unit == unit, receipt.c.issued_on >= span.first_on,
+                    receipt.c.issued_on <= span.last_on, receipt.c.state == "sealed",
+                    receipt.c.issued_at >= span.first_ms, receipt.c.issued_at <= span.last_ms))
+    )  # fmt: skip
+
+
+def by_issue_q(conn: Connection, unit: str, span: Span) -> list[Bill]:
+    """Return the receipts issued in a time, in the order of their numbers. Long: off-thread."""
+    rows = conn.execute(_issued(unit, span).order_by(receipt.c.id).limit(ROWS_MAX))
+    return [_bill(row) for row in rows]
+
+
+def by_business_q(conn: Connection, unit: str, span: Span) -> list[Bill]:
+    """Return the receipts of a business time; without one of its own the issue time counts."""
+    said = _said().where(
+        and_(medical_bill.c.unit == unit, medical_bill.c.bus_at >= span.first,
+             medical_bill.c.bus_at <= span.last)
+    )  # fmt: skip
+    silent = _issued(unit, span).where(medical_bill.c.key.is_(None))
+    found = [_bill(row) for each in (said, silent) for row in conn.execute(each.limit(ROWS_MAX))]
+    return sorted(found, key=lambda bill: bill.receipt_id)
+
+
+def by_card_q(conn: Connection, unit: str, card_no: str, span: Span) -> list[Bill]:
+    """Return the receipts of a card in a business time, oldest first."""
+    rows = conn.execute(
+        _said()
+        .where(and_(medical_bill.c.unit == unit, medical_bill.c.card_no == card_no,
+                    literal(card_no) != "", medical_bill.c.bus_at >= span.first,
+                    medical_bill.c.bus_at <= span.last, not_(medical_bill.c.red == 1)))
+        .order_by(receipt.c.id).limit(ROWS_MAX)
+    )  # fmt: skip
+    return [_bill(row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The words of one receipt."""
+
+    key: str
+    bus_no: str
+    bus_type: str
+    bus_at: str
+    place: str
+    call: dict[str, Any]
+
+
+def kept_q(conn: Connection, unit: str, key: str) -> Kept | None:
+    """Return what was said of an event, None when it came through another door."""
+    column = medical_bill.c
+    row = conn.execute(
+        select(column.key, column.bus_no, column.bus_type, column.bus_at, column.place,
+               column.body)
+        .where(and_(column.unit == unit, column.key == key))
+    ).first()  # fmt: skip
+    return Kept(*row[:-1], call=msgspec.json.decode(unpack(row.body))) if row else None
+
+
+def key_of_q(conn: Connection, unit: str, bus_no: str, bus_at: str = "") -> str:
+    """Return the key of the newest event with a busNo; the busNo itself when none is known.
+
+    `bus_at` chooses where a business number stands for several.
+    """
+    column = medical_bill.c
+    rows = conn.execute(
+        select(column.key, column.bus_at)
+        .join(event, _SAME)
+        .where(and_(column.unit == unit, column.bus_no == bus_no, column.red == 0))
+        .order_by(event.c.id.desc())
+        .limit(50)
+    ).all()
+    same = [row.key for row in rows if row.bus_at == bus_at]
+    return same[0] if same else rows[0].key if rows else bus_no
+
+
+# batches
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One bill of a batch: to be queued, or at fault."""
+
+    bus_no: str
+    key: str
+    fault: str
+    draft: Draft | None
+    said: Said | None
+
+
+def batch_txn(tx: Tx, unit: str, batch: str, entries: Sequence[Entry]) -> bool:
+    """Queue a batch durably, every bill by itself; False when its name is known already."""
+    column = medical_batch.c
+    known = select(column.place).where(and_(column.unit == unit, column.batch == batch)).limit(1)
+    if tx.conn.execute(known).first() is not None:
+        return False
+    for place, entry in enumerate(entries):
+        fault = entry.fault
+        if entry.draft is not None and entry.said is not None:
+            try:
+                if submit_txn(tx, entry.draft)[1] == "queued":
+                    entry.said.keep(tx)
+            except Refused as refused:
+                fault = refused.zh
+        tx.conn.execute(
+            insert(medical_batch).values(
+                unit=unit, batch=batch, place=place, bus_no=entry.bus_no, key=entry.key,
+                fault=fault,
+            )
+        )  # fmt: skip
+    tx.journal("medical.batch", batch, {"count": len(entries), "unit": unit})
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Batched:
+    """One bill of a batch as it stands: `state` is that of its event."""
+
+    bus_no: str
+    key: str
+    fault: str
+    state: str
+    reason: str
+
+
+def batch_q(conn: Connection, unit: str, batch: str) -> list[Batched]:
+    """Return what became of a batch, empty when there is none of that name."""
+    column = medical_batch.c
+    same = and_(event.c.unit == column.unit, event.c.key == column.key)
+    rows = conn.execute(
+        select(column.bus_no, column.key, column.fault, event.c.state, event.c.reason)
+        .outerjoin(event, same)
+        .where(and_(column.unit == unit, column.batch == batch, or_(column.place >= 0)))
+        .order_by(column.place)
+    )
+    return [Batched(row[0], row[1], row[2], row[3] or "", row[4] or "") for row in rows]

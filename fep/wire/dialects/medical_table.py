@@ -1,0 +1,108 @@
+"""Field tables of the medical dialect: one row a field, read the same way for every method.
+
+Rules: names are compared without blanks around them; unknown names are ignored; a list may
+come as a text that holds JSON; what is read is text, or tuples of such rows. The three
+versions of the dialect are one table: what a version lacks is optional.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from fep.domain.faults import refuse
+from fep.wire.dialects import medical_envelope, medical_values
+
+Row = Mapping[str, Any]
+ROWS_MAX = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field: `shape` is text, amount, price, detail, count, day, moment or list."""
+
+    name: str
+    limit: int = 50
+    shape: str = "text"
+    need: bool = False
+    rows: tuple[Field, ...] = ()
+    rows_max: int = 200
+    default: int = 0
+
+    def read(self, value: Any, path: str) -> Any:
+        """Return the value of this field. Raises Refused REQ_FIELD_*."""
+        if self.shape == "list":
+            return self._list(value, path)
+        if self.shape == "count":
+            return medical_values.count(value, path, self.default)
+        found = (
+            medical_values.text(value, path, self.limit)
+            if self.shape == "text"
+            else _SHAPES[self.shape](value, path)
+        )
+        if self.need and not found:
+            raise refuse("REQ_FIELD_MISSING", field=path)
+        return found
+
+    def _list(self, value: Any, path: str) -> tuple[Row, ...]:
+        if isinstance(value, str):
+            value = medical_envelope.parsed(value.encode(errors="replace")) if value.strip() else []
+        if isinstance(value, dict):
+            value = [value]
+        if value is None:
+            value = []
+        if not isinstance(value, list):
+            raise refuse("REQ_FIELD_TYPE", field=path, why="list")
+        if len(value) > self.rows_max:
+            raise refuse("REQ_FIELD_LENGTH", field=path, limit=self.rows_max)
+        if self.need and not value:
+            raise refuse("REQ_FIELD_MISSING", field=path)
+        return tuple(
+            read(self.rows, row, f"{path}[{place}]")
+            for place, row in enumerate(value)
+            if row is not None
+        )
+
+
+_SHAPES: Mapping[str, Callable[[Any, str], str]] = {
+    "amount": medical_values.amount,
+    "price": partial(medical_values.decimal, digits=6),
+    "detail": partial(medical_values.decimal, digits=4),
+    "day": medical_values.day,
+    "moment": medical_values.moment,
+}
+
+
+def read(table: tuple[Field, ...], value: Any, path: str = "") -> dict[str, Any]:
+    """Return every field of a table out of one object. Raises Refused REQ_FIELD_*, REQ_PARSE."""
+    if not isinstance(value, dict):
+        raise refuse("REQ_FIELD_TYPE", field=path or "data", why="object")
+    named = {str(name).strip(): entry for name, entry in value.items()}
+    return {
+        field.name: field.read(
+            named.get(field.name), f"{path}.{field.name}" if path else field.name
+        )
+        for field in table
+    }
+
+
+def texts(names: str, limit: int = 50) -> tuple[Field, ...]:
+    """Return optional text fields of one length, named in a line."""
+    return tuple(Field(name, limit) for name in names.split())
+
+
+def needed(names: str, limit: int = 50) -> tuple[Field, ...]:
+    """Return mandatory text fields of one length, named in a line."""
+    return tuple(Field(name, limit, need=True) for name in names.split())
+
+
+def amounts(names: str) -> tuple[Field, ...]:
+    """Return optional amounts in yuan, named in a line."""
+    return tuple(Field(name, shape="amount") for name in names.split())
+
+
+def days(names: str) -> tuple[Field, ...]:
+    """Return optional dates, named in a line."""
+    return tuple(Field(name, shape="day") for name in names.split())
