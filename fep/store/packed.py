@@ -1,29 +1,26 @@
-"""Stored documents, compressed once: plain zlib streams that any zlib opens.
+"""Stored documents and requests, compressed once: plain zlib streams that any zlib opens.
 
-A receipt's document shrinks sixfold and is kept for years. A request is small, gains little
-and would cost a tenth of the issuing rate: it is only framed, in the same format.
-
-A window of 8 KiB is all that a receipt needs, and memory that small is never given back to
-the kernel and asked for again: half the price of the default.
+A receipt's document shrinks to two fifths and is kept for years; a request is packed less
+hard. isal does it at a third of zlib's price: with zlib this was a tenth of the issuing path.
 """
 
 from __future__ import annotations
 
 import zlib
 
-_LEVEL, _WINDOW_BITS, _MEMORY_LEVEL = 1, 13, 6
+from isal import isal_zlib
+
+_DOCUMENT, _REQUEST = 1, 0  # isal's levels
 
 
 def pack(data: bytes) -> bytes:
-    """Return the zlib stream of `data`."""
-    stream = zlib.compressobj(_LEVEL, zlib.DEFLATED, _WINDOW_BITS, _MEMORY_LEVEL)
-    return stream.compress(data) + stream.flush()
+    """Return the zlib stream of a document."""
+    return isal_zlib.compress(data, _DOCUMENT)
 
 
 def frame(data: bytes) -> bytes:
-    """Return a zlib stream that holds `data` as it is."""
-    stream = zlib.compressobj(0, zlib.DEFLATED, _WINDOW_BITS, 1)
-    return stream.compress(data) + stream.flush()
+    """Return the zlib stream of a request."""
+    return isal_zlib.compress(data, _REQUEST)
 
 
 def unpack(data: bytes) -> bytes:
