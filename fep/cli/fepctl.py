@@ -35,6 +35,8 @@ _LAZY = {
                   "the fence: why nothing is issued; lift by two people"),
     "clock": Lazy("fep.cli.ctl_clock", "group", "时钟：本机与平台；确认",
                   "the clock: ours and the platform's; confirm"),
+    "day": Lazy("fep.cli.ctl_day", "group", "日结、班结、月报、年报",
+                "the day close: days, shifts, months, years"),
     "evidence": Lazy("fep.cli.ctl_evidence", "command", "为检查人员导出一个目录的证据",
                      "write a folder of evidence for an inspector"),
     "queue": Lazy("fep.cli.ctl_stock", "queue", "等待开票和被拒绝的业务单",

@@ -21,6 +21,7 @@ from fep.domain.faults import refuse
 from fep.domain.faults_desk import desk_refuse
 from fep.services.days import Days
 from fep.services.desk_context import DeskContext, Method, Params, stated
+from fep.services.face import CHANNEL_NAMES
 from fep.store import days
 from fep.store.days import Closed
 from fep.store.queries import certificate_of_serial_q
@@ -119,7 +120,7 @@ async def show(ctx: DeskContext, asked: ShowParams) -> dict[str, Any]:
     if len(units) == 1 and not units[0]["days"]:
         raise refuse("DAY_NONE", unit=units[0]["unit"], day=asked.period)
     return {"what": "period", "period": asked.period, "first": first, "last": last,
-            "units": units}  # fmt: skip
+            "units": units, "channel_names": CHANNEL_NAMES}  # fmt: skip
 
 
 def _verified_q(conn: Connection, unit: str, first: str, last: str) -> list[Closed]:
@@ -163,7 +164,7 @@ async def shift(ctx: DeskContext, asked: ShiftParams) -> dict[str, Any]:
             units.append({"unit": unit, "name": _name(ctx, unit), "days": 0, "missing": [],
                           **summed.told()})  # fmt: skip
     return {"what": "shift", "cashier": asked.cashier, "since": since, "until": until,
-            "units": units}  # fmt: skip
+            "units": units, "channel_names": CHANNEL_NAMES}  # fmt: skip
 
 
 def _moment(text: str) -> int:

@@ -149,8 +149,7 @@ class Office:
         )  # fmt: skip
         (frozen,) = self.room.freeze(draft)
         self.room.seal(frozen.receipt)
-        found = self.room.store.read(receipts.by_number_q, CODE, frozen.receipt.number)
-        return found  # type: ignore[no-any-return]  # same
+        return self.room.store.read(receipts.by_number_q, CODE, frozen.receipt.number)  # type: ignore[no-any-return]  # same
 
     # the close
     def close_due(self) -> int:
