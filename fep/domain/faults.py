@@ -89,6 +89,7 @@ def _load() -> None:
         return
     # The parts import `Fault` from here, so they can only be read once this module stands.
     from fep.domain import (
+        faults_api,
         faults_core,
         faults_day,
         faults_desk,
@@ -105,6 +106,7 @@ def _load() -> None:
     )
 
     CATALOGUE.add(faults_core.CATALOGUE)
+    CATALOGUE.add(faults_api.CATALOGUE)
     CATALOGUE.add(faults_link.CATALOGUE)
     CATALOGUE.add(faults_print.CATALOGUE)
     CATALOGUE.add(faults_desk.CATALOGUE)
