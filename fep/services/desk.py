@@ -27,7 +27,7 @@ from fep.services import (
     desk_stock,
     evidence,
 )
-from fep.services.desk_context import DeskContext, Grants, Method
+from fep.services.desk_context import DeskContext, Grants, Method, Params
 
 __all__ = ["METHODS", "DeskContext", "Method", "answer", "methods"]
 
@@ -83,6 +83,7 @@ def _shape(why: str) -> Refused:
 def methods(ctx: DeskContext) -> dict[str, Any]:
     """Return the desk as a table of the socket API (fep.services.methods.Method)."""
     from fep.services.methods import Method as ApiMethod
+    from fep.services.schemas import Answer
 
     if ctx.grants is None:
         ctx = replace(ctx, grants=Grants(ctx.clock))
@@ -92,7 +93,7 @@ def methods(ctx: DeskContext) -> dict[str, Any]:
             # A coroutine: the connection makes a Deferred of it.
             return answer(replace(ctx, peer=caller.who or caller.appid), name, params or {})
 
-        return ApiMethod(method.right, call, _about(method))
+        return ApiMethod(method.right, call, _about(method), method.params or Params, Answer)
 
     return {name: entry(name, method) for name, method in METHODS.items()}
 

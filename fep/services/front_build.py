@@ -37,5 +37,11 @@ def make_front(reactor: Any, settings: Settings, his: HisContext, methods: Metho
 
 def _routes(his: HisContext, rpc: Rpc) -> list[Route]:
     from fep.services.front import Route
+    from fep.services.front_documents import Documents
 
-    return [Route("/rpc", rpc, ("POST",))]
+    documents = Documents(rpc.table)
+    return [
+        Route("/rpc", rpc, ("POST",)),
+        Route("/openapi.json", documents.openapi, ("GET", "HEAD")),
+        Route("/openrpc.json", documents.openrpc, ("GET", "HEAD")),
+    ]

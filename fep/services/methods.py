@@ -37,6 +37,7 @@ class Methods:
             doubled = self._methods.keys() & table.keys()
             assert not doubled, doubled
             self._methods.update(table)
+        self._methods["system.discover"] = Method("", self._discover, "the OpenRPC document")
         self._methods["system.methods"] = Method("", self._list, "all methods and their rights")
 
     def call(self, caller: Caller, name: str, params: Any) -> Any:
@@ -52,6 +53,12 @@ class Methods:
     def table(self) -> Mapping[str, Method]:
         """Return every method by name."""
         return self._methods
+
+    def _discover(self, _caller: Caller, _params: Any) -> dict[str, Any]:
+        # The documents are made where somebody asks for them.
+        from fep.services.openrpc import openrpc
+
+        return openrpc(self._methods)
 
     def _list(self, caller: Caller, _params: Any) -> dict[str, Any]:
         return {

@@ -17,7 +17,7 @@ import hmac
 import inspect
 import re
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from fep.domain.faults import Refused, refuse
 from fep.services.callers import Caller, Callers
 from fep.services.callers_limits import Nonces
 from fep.services.http_values import HttpAnswer, HttpRequest
-from fep.services.methods import Methods
+from fep.services.methods import Method, Methods
 from fep.wire import jsonrpc
 
 JSON = "application/json;charset=UTF-8"
@@ -54,6 +54,11 @@ class Rpc:
         self._methods = methods
         self._log = log
         self._reference = reference
+
+    @property
+    def table(self) -> Mapping[str, Method]:
+        """Return the methods behind this door."""
+        return self._methods.table()
 
     async def __call__(self, request: HttpRequest) -> HttpAnswer:
         """Answer one request; nothing is raised."""
