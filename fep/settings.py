@@ -16,6 +16,8 @@ from typing import TypeVar
 import msgspec
 
 from fep.domain.kind import Kind, Province, Unit
+from fep.settings_callers import ROOM as CALLERS_ROOM
+from fep.settings_callers import belongs
 from fep.settings_check import Found, check
 from fep.settings_device import DeviceSettings
 from fep.settings_http import HttpSettings, TlsSettings
@@ -34,6 +36,7 @@ from fep.settings_types import (
     LifeSettings,
     LogSettings,
     NodeSettings,
+    NumbersSettings,
 )
 from fep.settings_web import WebSettings
 
@@ -49,6 +52,7 @@ __all__ = [
     "LinkSettings",
     "LogSettings",
     "NodeSettings",
+    "NumbersSettings",
     "OfflineSettings",
     "Problem",
     "Settings",
@@ -85,6 +89,7 @@ class Settings:
     provinces: dict[str, Province]
     web: WebSettings = field(default_factory=WebSettings)
     life: LifeSettings = field(default_factory=LifeSettings)
+    numbers: NumbersSettings = field(default_factory=NumbersSettings)
     clock: ClockSettings = field(default_factory=ClockSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
     tls: TlsSettings = field(default_factory=TlsSettings)
@@ -120,6 +125,20 @@ def survey(path: Path, environ: Mapping[str, str] = os.environ) -> Survey:
     )
 
 
+def callers_now(path: Path, environ: Mapping[str, str] = os.environ) -> tuple[CallerSettings, ...]:
+    """Return the callers as they are written now, whatever else of the site is wrong.
+
+    Raises SettingsError with what is wrong of the callers.
+    """
+    problems: list[Problem] = []
+    settings = _read(path, problems, environ)
+    errors = [problem for problem in problems if not problem.weak]
+    concern = [problem for problem in errors if belongs(problem.file, problem.key)]
+    if concern or settings is None:
+        raise SettingsError(concern or errors)
+    return settings.callers
+
+
 def _read(path: Path, problems: list[Problem], environ: Mapping[str, str]) -> Settings | None:
     path = (path / CONFIG_NAME if path.is_dir() else path).resolve()
     source = read_toml(path, problems)
@@ -138,6 +157,7 @@ def _read(path: Path, problems: list[Problem], environ: Mapping[str, str]) -> Se
         provinces=list(_room(root, "provinces", ProvinceFile, problems, broken)),
         devices=list(_room(root, "devices", DeviceSettings, problems, broken)),
         broken=frozenset(broken),
+        callers=list(_room(root, CALLERS_ROOM, CallerSettings, problems, broken)),
     )
     check(found)
     return _settings(found)
@@ -175,7 +195,14 @@ def _settings(found: Found) -> Settings:
         log=msgspec.structs.replace(fep.log, file=log_file),
         api=msgspec.structs.replace(fep.api, control=root / fep.api.control),
         callers=tuple(
-            msgspec.structs.replace(caller, key_file=key(caller.key_file)) for caller in fep.callers
+            msgspec.structs.replace(
+                caller,
+                key_file=key(caller.key_file),
+                upstream_key_file=str(key(caller.upstream_key_file))
+                if caller.upstream_key_file
+                else "",
+            )
+            for caller in (*fep.callers, *(caller for _source, caller in found.callers))
         ),
         issue=fep.issue,
         link=fep.link,
@@ -198,4 +225,5 @@ def _settings(found: Found) -> Settings:
         http=fep.http,
         tls=msgspec.structs.replace(fep.tls, cert=key(fep.tls.cert), key=key(fep.tls.key)),
         life=fep.life,
+        numbers=fep.numbers,
     )

@@ -10,11 +10,12 @@ import difflib
 import grp
 import os
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
 from fep.domain.kind_check import KindProblem, kind_problems, province_problems
+from fep.settings_callers import check_caller, everyone
 from fep.settings_device import DeviceSettings
 from fep.settings_http import check_http
 from fep.settings_places import Endpoint, parse_endpoint
@@ -40,6 +41,7 @@ class Found:
     provinces: list[tuple[Source, ProvinceFile]]
     devices: list[tuple[Source, DeviceSettings]]
     broken: frozenset[str]
+    callers: list[tuple[Source, CallerSettings]] = field(default_factory=list)
 
 
 def check(found: Found) -> None:
@@ -53,7 +55,7 @@ def check(found: Found) -> None:
     templates = ((source, province.qr_template) for source, province in found.provinces)
     check_web(found.source, found.fep.web, templates)
     check_http(found.source, found.fep.http, found.fep.api.listen)
-    check_keys(found.source, found.fep, found.units, found.root, found.environ)
+    check_keys(found.source, found.fep, found.units, found.root, found.environ, found.callers)
 
 
 def _known(source: Source, trail: Trail, name: str, known: Collection[str], what: tuple[str, str],
@@ -121,27 +123,27 @@ def _open_door(found: Found) -> None:
 
 
 def _callers(found: Found) -> None:
-    source = found.source
     codes = {unit.code for _source, unit in found.units}
     whole = "units" not in found.broken
     appids: set[str] = set()
-    for place, caller in enumerate(found.fep.callers):
-        trail: Trail = ("callers", place)
+    for source, trail, caller in everyone(found.source, found.fep.callers, found.callers):
         if caller.appid in appids:
             source.wrong((*trail, "appid"), f"appid {caller.appid} 重复", "appid is used twice")
         appids.add(caller.appid)
         for n, code in enumerate(caller.units):
             if code != "*":
                 _known(source, (*trail, "units", n), code, codes, ("单位", "unit"), complete=whole)
-        _points(found, caller, trail, whole)
+        _points(found, caller, (source, trail), whole)
+        check_caller(source, trail, caller)
         if not caller.rights:
             source.wrong((*trail, "rights"), "没有任何权限", "has no right at all", weak=True)
-    if not found.fep.callers:
-        source.wrong((), "没有配置业务系统，只能从控制套接字开票",
+    if not (found.fep.callers or found.callers or "callers" in found.broken):
+        found.source.wrong((), "没有配置业务系统，只能从控制套接字开票",
                      "no [[callers]]: only the control socket can issue", weak=True)  # fmt: skip
 
 
-def _points(found: Found, caller: CallerSettings, trail: Trail, whole: bool) -> None:
+def _points(found: Found, caller: CallerSettings, at: tuple[Source, Trail], whole: bool) -> None:
+    source, trail = at
     points = {
         point.code
         for _source, unit in found.units
@@ -150,7 +152,7 @@ def _points(found: Found, caller: CallerSettings, trail: Trail, whole: bool) -> 
     }
     for n, code in enumerate(caller.points):
         if code != "*":
-            _known(found.source, (*trail, "points", n), code, points, ("开票点", "point"),
+            _known(source, (*trail, "points", n), code, points, ("开票点", "point"),
                    complete=whole)  # fmt: skip
 
 

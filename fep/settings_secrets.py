@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from fep.settings_callers import SEALED, everyone
 from fep.settings_http import is_tls
 from fep.settings_places import CREDENTIAL, located
 from fep.settings_site import UnitFile
 from fep.settings_toml import Source, Trail
-from fep.settings_types import FepFile
+from fep.settings_types import CallerSettings, FepFile
 
 CALLER_KEY_CHARS_MIN = 32
 CALLER_KEY_CHARS_MAX = 512
@@ -75,7 +76,8 @@ class _Files:
 
 
 def check_keys(source: Source, fep: FepFile, units: list[tuple[Source, UnitFile]], root: Path,
-               environ: Mapping[str, str]) -> None:  # fmt: skip
+               environ: Mapping[str, str],
+               callers: Sequence[tuple[Source, CallerSettings]] = ()) -> None:  # fmt: skip
     """Look at every file that is named, without opening any key but the callers'."""
     files = _Files(source, root, environ)
     files.secret(("node", "key"), str(fep.node.key))
@@ -88,7 +90,7 @@ def check_keys(source: Source, fep: FepFile, units: list[tuple[Source, UnitFile]
     if any(map(is_tls, (*fep.api.listen, *fep.http.listen))):
         files.secret(("tls", "key"), str(fep.tls.key))
         files.public(("tls", "cert"), str(fep.tls.cert))
-    _caller_keys(source, fep, files)
+    _caller_keys(everyone(source, fep.callers, callers), root, environ)
     _log_file(source, fep, root)
     for unit_source, unit in units:
         own = _Files(unit_source, root, environ)
@@ -98,16 +100,21 @@ def check_keys(source: Source, fep: FepFile, units: list[tuple[Source, UnitFile]
             own.secret(("signer", "passphrase"), unit.signer.passphrase)
 
 
-def _caller_keys(source: Source, fep: FepFile, files: _Files) -> None:
+def _caller_keys(callers: Iterable[tuple[Source, Trail, CallerSettings]], root: Path,
+                 environ: Mapping[str, str]) -> None:  # fmt: skip
     owners: dict[str, str] = {}
-    for place, caller in enumerate(fep.callers):
-        trail: Trail = ("callers", place, "key_file")
+    for source, place, caller in callers:
+        trail: Trail = (*place, "key_file")
+        files = _Files(source, root, environ)
+        if caller.upstream_key_file:
+            files.secret((*place, "upstream_key_file"), caller.upstream_key_file)
         path = files.secret(trail, str(caller.key_file))
         if path is None:
             continue
         raw = path.read_bytes()[: CALLER_KEY_CHARS_MAX + 1].strip()
         least, most = CALLER_KEY_CHARS_MIN, CALLER_KEY_CHARS_MAX
-        if not raw.isascii() or not least <= len(raw) <= most:
+        # What fepctl has encrypted it has looked at; a key taken over may be a short one.
+        if not raw.startswith(SEALED) and (not raw.isascii() or not least <= len(raw) <= most):
             source.wrong(
                 trail, f"密钥应为 {least} 至 {most} 个 ASCII 字符",
                 f"the key must be {least} to {most} ASCII characters",

@@ -78,6 +78,13 @@ class CallerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     queue: bool = False
     rate_per_s: Annotated[int, Meta(ge=0, le=100_000)] = 0
     max_amount: str = ""  # yuan, like "50000.00"
+    name: Annotated[str, Meta(max_length=60)] = ""
+    enabled: bool = True
+    addresses: tuple[str, ...] = ()
+    upstream: str = ""
+    upstream_appid: Annotated[str, Meta(max_length=64)] = ""
+    upstream_key_file: str = ""
+    upstream_s: Annotated[float, Meta(gt=0, le=30)] = 3.0
     his: HisSettings = HisSettings()
 
     def __post_init__(self) -> None:
@@ -118,6 +125,12 @@ class ClockSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     forward_hours: Annotated[int, Meta(ge=1, le=720)] = 24
 
 
+class NumbersSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """[numbers]: `request` asks the platform for a block when a stock is below its target."""
+
+    request: bool = False
+
+
 class FepFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The whole of fep.toml; every section may be left out."""
 
@@ -133,4 +146,5 @@ class FepFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     tls: TlsSettings = TlsSettings()
     calendar: CalendarSettings = CalendarSettings()
     life: LifeSettings = LifeSettings()
+    numbers: NumbersSettings = NumbersSettings()
     clock: ClockSettings = ClockSettings()
