@@ -42,6 +42,34 @@ def run() -> None:
     sys.exit(run_node(path))
 
 
+@cli.group("relay", cls=Verbs, invoke_without_command=True, zh="网闸外侧的中继：取批次、报平台、回结果",
+           en="the far side of the gate: takes batches, talks to the platform")  # fmt: skip
+@click.pass_context
+def relay(ctx: click.Context) -> None:
+    """Run the relay, or one of its verbs."""
+    if ctx.invoked_subcommand is None:
+        from fep.cli.fepd_relay import run_it
+
+        run_it()
+
+
+@relay.command("init", zh="生成中继的密钥与证书", en="make the relay's key and certificate")
+def relay_init() -> None:
+    """Make key and certificate."""
+    from fep.cli.fepd_relay import init
+
+    init()
+
+
+@relay.command("status", zh="中继的状态：平台、节点、待报、存疑",
+               en="destinations, nodes, what is open and in doubt")  # fmt: skip
+def relay_status() -> None:
+    """Show the relay."""
+    from fep.cli.fepd_relay import status
+
+    status()
+
+
 def main() -> None:
     """Run the command line."""
     LANG.set(choose(sys.argv[1:], os.environ, sys.stdout.encoding))

@@ -31,10 +31,10 @@ class Errand:
 
     id: int
     lane: str
-    parcel: Callable[[], Parcel]
+    parcel: Callable[[], Parcel | Reply]  # a reply: it cannot be one, and this is the answer
     state: CallState = CallState.DUE
     tries: int = 0
-    due_s: float = 0.0
+    note: Any = None  # whose it is; the courier never looks
 
 
 class Ledger(Protocol):
@@ -91,6 +91,7 @@ class Courier:
         self.open = 0
         self.doubts = 0
         self.broken = ""
+        self.fault = ""
 
     # from the relay
     def add(self, errand: Errand) -> None:
@@ -170,7 +171,9 @@ class Courier:
 
     async def _errand(self, errand: Errand) -> None:
         parcel = errand.parcel()
-        if errand.state is CallState.DOUBT:
+        if isinstance(parcel, Reply):
+            errand.state, reply = CallState.CALLING, parcel
+        elif errand.state is CallState.DOUBT:
             reply = await self.platform.find(parcel)
         else:
             reply = await self.platform.deliver(parcel)
@@ -229,6 +232,7 @@ class Courier:
         if self._pause_s:
             self._log.info("platform.back", platform=self.platform.name)
         self._pause_s = self._paused_until = 0.0
+        self.fault = ""
 
     def _unreached(self, reply: Reply) -> None:
         now = self._seconds()
@@ -236,6 +240,7 @@ class Courier:
             return  # others failed with it
         self._pause_s = min(PAUSE_MOST_S, self._pause_s * 2) or PAUSE_FIRST_S
         self._paused_until = now + self._pause_s
+        self.fault = reply.detail
         self._log.warning("platform.away", platform=self.platform.name, why=reply.detail,
                           pause_s=self._pause_s)  # fmt: skip
 

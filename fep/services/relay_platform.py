@@ -104,3 +104,22 @@ class DialectPlatform:
 
     def _stamp(self) -> Stamp:
         return Stamp(to_ms(self._clock.wall()), self._entropy.token(16).hex())
+
+
+class Nobody:
+    """The platform of a unit that relay.toml does not know: refuses everything, loudly."""
+
+    name = "nobody"
+    capabilities: frozenset[Operation] = frozenset()
+
+    async def deliver(self, parcel: Parcel) -> Reply:
+        """Refuse."""
+        return Reply(Verdict.REJECT, "not_yours", f"relay.toml has no unit {parcel.unit}"[:200])
+
+    async def find(self, parcel: Parcel) -> Reply:
+        """Nobody knows of it, and nobody ever did."""
+        return Reply(Verdict.ABSENT, "absent")
+
+    async def ask(self, op: Operation, _fields: Mapping[str, str]) -> Reply:
+        """Have nothing."""
+        return unsupported(op, self.name)

@@ -1,0 +1,148 @@
+"""Files and records as the relay reads them. Blocking or costly: for worker threads.
+
+A record's body is opened only when its call leaves; a body that cannot be a parcel is told
+as a refusal of that record and never blocks its channel.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fep.crypto import sm3
+from fep.domain.platform import DELIVERIES, Operation, Parcel
+from fep.services.ferry import TooBig
+from fep.services.relay_ends import RECEIPTS, TRANSPORT, NodeEnds
+from fep.store.relay import Arrived, NewCall, Stream
+from fep.wire.fpb import Header, Kind, Reason, Unreadable, unpack
+from fep.wire.fpb_ack import Ack, Nack, read_ack, read_nack
+from fep.wire.fpb_record import Record, canonical, read_records
+
+OPS: Final = frozenset(op.value for op in DELIVERIES)
+LEVEL: Final = 1  # of what is kept of a batch until it is answered
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An arrival that is genuine and for us."""
+
+    header: Header
+    plain: bytes
+    arrived: Arrived | None = None
+    ack: Ack | None = None
+    nack: Nack | None = None
+
+
+class Shapeless(Exception):
+    """A record's body is not what its operation needs; the argument names the member."""
+
+
+def open_file(ends: NodeEnds, name: str) -> Opened | None:
+    """Read and prove one arrival; None when it is gone. Raises Unreadable, OSError."""
+    try:
+        content = ends.carrier.read(name)
+    except TooBig as error:
+        raise Unreadable(Reason.TOO_BIG, "larger than any batch") from error
+    if content is None:
+        return None
+    header, plain = unpack(content, ends.seat(), ends.key_of)
+    if header.channel == TRANSPORT and header.kind is Kind.ACK:
+        return Opened(header, plain, ack=read_ack(plain))
+    if header.channel == TRANSPORT and header.kind is Kind.NACK:
+        return Opened(header, plain, nack=read_nack(plain))
+    if header.channel == RECEIPTS and header.kind is Kind.DATA:
+        arrived = Arrived(
+            ends.node, header.epoch, header.seq, sm3.digest(content), header.prev_batch_sm3,
+            header.first_rec, header.n_rec, zlib.compress(plain, LEVEL),
+        )  # fmt: skip
+        return Opened(header, plain, arrived=arrived)
+    return Opened(header, plain)
+
+
+def read_batch(batch: Arrived, stream: Stream) -> tuple[tuple[Record, ...], list[NewCall]]:
+    """Return the records of the batch whose turn it is, and their calls.
+
+    Raises Unreadable CHAIN when it does not follow.
+    """
+    if batch.prev != stream.batch_sm3 or batch.first_rec != stream.rec_seq + 1:
+        raise Unreadable(Reason.CHAIN, f"batch {batch.seq} does not follow")
+    records = read_records(batch.text(), batch.first_rec, batch.n_rec, stream.head)
+    return records, [_call(record) for record in records]
+
+
+def read_again(batch: Arrived, prev: bytes) -> tuple[Record, ...]:
+    """Return the records of a batch that was opened before. Raises Unreadable."""
+    return read_records(batch.text(), batch.first_rec, batch.n_rec, prev)
+
+
+def _call(record: Record) -> NewCall:
+    try:
+        identity = bytes.fromhex(record.idem)
+    except ValueError as error:
+        raise Unreadable(Reason.CHAIN, f"record {record.rec_seq} has no identity") from error
+    body = record.body
+    return NewCall(
+        record.rec_seq, identity, sm3.digest(canonical({"body": body})), record.op[:16],
+        str(body.get("code", ""))[:20], str(body.get("number", ""))[:18], record.hash,
+    )  # fmt: skip
+
+
+def lane_of(record: Record) -> str:
+    """Return the receipt a record is about; a red one is about its blue one."""
+    body = record.body
+    if record.op == Operation.RED and body.get("related_code"):
+        return f"{body['related_code']}-{body.get('related_number', '')}"
+    return f"{body.get('code', '')}-{body.get('number', '')}"
+
+
+def parcel_of(record: Record) -> Parcel:
+    """Return what is to be delivered. Raises Shapeless."""
+    if record.op not in OPS:
+        raise Shapeless("op")
+    op, body = Operation(record.op), record.body
+    if op in (Operation.ISSUE, Operation.RED):
+        return _receipt(op, record.idem, body)
+    return Parcel(
+        op, record.idem, _text(body, "unit"), _text(body, "code"), _text(body, "number"),
+        reason=_told(body, "reason"), sheet_code=_told(body, "sheet_code"),
+        sheet_number=_told(body, "sheet_number"), last=_told(body, "last"),
+    )  # fmt: skip
+
+
+def _receipt(op: Operation, identity: str, body: Mapping[str, Any]) -> Parcel:
+    try:
+        original = base64.b64decode(_text(body, "original"), validate=True)
+        signature = base64.b64decode(_text(body, "signature"), validate=True)
+    except binascii.Error as error:
+        raise Shapeless("base64") from error
+    return Parcel(
+        op, identity, _text(body, "unit"), _text(body, "code"), _text(body, "number"),
+        kind=_text(body, "kind"), event_key=_text(body, "event_key"),
+        check_code=_text(body, "check_code"), amount_fen=_number(body, "amount_fen"),
+        issued_at=_number(body, "issued_at"), signed_at=_number(body, "signed_at"),
+        original=original, signature=signature, cert_serial=_text(body, "cert_serial"),
+        related_code=_told(body, "related_code"),
+        related_number=_told(body, "related_number"), reason=_told(body, "reason"),
+    )  # fmt: skip
+
+
+def _text(body: Mapping[str, Any], name: str) -> str:
+    value = body.get(name)
+    if not isinstance(value, str):
+        raise Shapeless(name)
+    return value
+
+
+def _told(body: Mapping[str, Any], name: str) -> str:
+    return str(body.get(name) or "")
+
+
+def _number(body: Mapping[str, Any], name: str) -> int:
+    value = body.get(name)
+    if type(value) is not int:
+        raise Shapeless(name)
+    return value
