@@ -18,7 +18,8 @@ _UPLOADS = {"": "-", "due": "待报", "sent": "已发", "applied": "已入库", 
             "conflict": "冲突", "closed": "已结案", "resent": "已重报"}  # fmt: skip
 _OPS = {"ISSUE": ("上报", "delivery"), "RED": ("上报红字", "red receipt"),
         "PAPER": ("上报换开", "exchange"), "VOID_PAPER": ("上报纸票作废", "void sheet"),
-        "VOID_BLANK": ("上报空白作废", "void blank")}  # fmt: skip
+        "VOID_BLANK": ("上报空白作废", "void blank"), "REQUEST": ("申请号码", "request"),
+        "RETURN": ("退回号码", "return")}  # fmt: skip
 _DAY = click.DateTime(["%Y-%m-%d"])
 _PRINTS = {"": "-", "due": "待打", "streaming": "正在打", "printed": "已打印",
            "accepted": "已送出", "uncertain": "不确定", "cancelled": "已取消"}  # fmt: skip

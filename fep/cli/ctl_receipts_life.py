@@ -16,7 +16,7 @@ _BOOKING = {"unknown": "不明", "no": "未入账", "yes": "已入账"}
 _DELIVERY = {"": "-", "due": "待报", "sent": "已发", "applied": "已入库", "rejected": "被拒",
              "conflict": "冲突", "closed": "已结案", "resent": "已重报"}  # fmt: skip
 _OPS = {"ISSUE": "票据", "RED": "红字票据", "PAPER": "换开", "VOID_PAPER": "作废纸质票",
-        "VOID_BLANK": "作废空白票"}  # fmt: skip
+        "VOID_BLANK": "作废空白票", "REQUEST": "申请号码", "RETURN": "退回号码"}  # fmt: skip
 _SHEETS = {"blank": "空白", "used": "已用", "void": "作废"}
 KEY_MAX = 50
 

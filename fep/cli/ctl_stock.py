@@ -14,6 +14,8 @@ _BLOCK_STATES = {
     "granted": "未用", "active": "在用", "exhausted": "用完", "reserve": "备用（封存）",
     "expired": "过期", "returned": "退回", "burned": "核销",
 }  # fmt: skip
+_DELIVERIES = {"": "未发往平台", "due": "待发", "sent": "已发", "applied": "平台已收",
+               "rejected": "平台拒收"}  # fmt: skip
 _AUDIT = Lazy("fep.cli.ctl_audit", "command", "逐号核对：不缺号、不重号，每个空号有证据",
               "prove that no number is missing or double")  # fmt: skip
 _SOURCES = {"platform": "平台", "person": "人工", "relay": "转发机", "witness": "见证"}
@@ -50,6 +52,11 @@ def _numbers(told: dict[str, Any]) -> None:
                    f"{row['unit']} {row['kind']} has no block for next year's code"
                    f" {row['next_code']}")  # fmt: skip
         click.echo(f"{paint('WARN', 'yellow')}  {late}")
+    for row in told["requested"]:
+        word = say(f"已申请 {row['unit']} {row['code']} {row['count']} 个号码",
+                   f"{row['count']} numbers requested for {row['unit']} {row['code']}")  # fmt: skip
+        how = say(_DELIVERIES.get(row["delivery"], row["delivery"]), row["delivery"] or "not sent")
+        click.echo(f"{word}  {when(row['at'])}  {how}")
     if not told["blocks"]:
         return
     heading(say("号段", "blocks"))

@@ -22,6 +22,8 @@ class Op(StrEnum):
     PAPER = "PAPER"  # a receipt was exchanged for a sheet
     VOID_PAPER = "VOID_PAPER"  # the sheet of a receipt is void
     VOID_BLANK = "VOID_BLANK"  # sheets that were never used are void
+    REQUEST = "REQUEST"  # numbers are asked for
+    RETURN = "RETURN"  # what is left of a block goes back to the platform
 
 
 RECEIPT_OPS = (Op.ISSUE.value, Op.RED.value)

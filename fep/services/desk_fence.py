@@ -98,8 +98,9 @@ async def return_block(ctx: DeskContext, asked: BlockParams) -> dict[str, Any]:
     """Give the rest of a block back: it gives no number any more."""
     reason = stated(asked.reason)
     store = ctx.writer("numbers return")
+    dests = {unit.code: unit.dest for unit in ctx.settings.units.values()}
     ended = await store.do(
-        "numbers.return", blocks.return_txn, asked.code, asked.first, reason, ctx.peer
+        "numbers.return", blocks.return_txn, asked.code, asked.first, reason, ctx.peer, dests
     )
     return {"returned": asdict(ended)}
 
@@ -159,7 +160,7 @@ def forecasts_q(conn: Connection, stocks: list[Stock], now_ms: int) -> list[dict
     }
     found = []
     for row in stocks:
-        told = forecast(row.left, used[row.unit].get(row.code, ()))
+        told = forecast(row.left, tuple(used[row.unit].get(row.code, {}).values()))
         found.append({"unit": row.unit, "code": row.code, "busiest": told.busiest,
                       "days": told.days, "low": told.low})  # fmt: skip
     return found

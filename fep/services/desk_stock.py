@@ -13,6 +13,7 @@ from fep.domain.faults import refuse
 from fep.domain.faults_desk import desk_refuse
 from fep.domain.kind_check import unprepared
 from fep.domain.numbers import number_text
+from fep.domain.refill import REQUESTED
 from fep.domain.stock import phase
 from fep.services.desk_context import (
     DeskContext,
@@ -25,6 +26,7 @@ from fep.services.desk_context import (
 )
 from fep.services.desk_kinds import kind_stock
 from fep.store import queries_stock as stock
+from fep.store import requests
 from fep.store.numbers import Grant, grant_txn
 
 LISTED_MAX = 500
@@ -68,6 +70,7 @@ async def list_numbers(ctx: DeskContext, _asked: Params) -> dict[str, Any]:
     """Return the stock per code and the blocks."""
     stocks = await ctx.read(stock.stock_q)
     blocks = await ctx.read(stock.blocks_q)
+    asked = await ctx.read(requests.open_q)
     late = unprepared(kind_stock(ctx.settings, stocks, ctx.now_ms()), ctx.now_ms())
     return {
         "next_year": [asdict(row) for row in late],
@@ -83,6 +86,7 @@ async def list_numbers(ctx: DeskContext, _asked: Params) -> dict[str, Any]:
             }
             for row in blocks
         ],
+        "requested": [{**asdict(row), "state": REQUESTED} for row in asked],
     }
 
 

@@ -15,9 +15,11 @@ from fep.ports import Clock, Entropy
 from fep.services.budget import RunningBudget
 from fep.services.checkpoints import Checkpoints, open_seal
 from fep.services.clockwatch import ClockWatch
+from fep.services.desk_context import STORE_FILE, at_once, in_thread, on_reader
 from fep.services.fence import Fence
 from fep.services.issue import Issue
 from fep.services.queue import Queue
+from fep.services.refill import Refill
 from fep.services.ticker import Ticker
 from fep.services.uplink import Uplink
 from fep.settings import Settings
@@ -40,6 +42,8 @@ class Guard:
         self._queue: Queue | None = None
         self._uplink: Uplink | None = None
         self._expiring = False
+        self._path = settings.node.data / STORE_FILE
+        self._aside = in_thread if threads else at_once
         self.fence = Fence(
             entropy, store, settings.node.witness, log, now_ms=now_ms, threads=threads
         )
@@ -48,6 +52,7 @@ class Guard:
         self.clockwatch = ClockWatch(
             clock, store, settings.clock, log, hold=self._hold, offset_ms=self._offset_ms
         )
+        self.refill = Refill(settings, clock, store, log, self._read, now_ms=now_ms)
         self.ticker = Ticker(reactor, log)
 
     # from node
@@ -62,7 +67,7 @@ class Guard:
             whole_ms = (budget.limits.hours or 0) * MS_PER_HOUR
             uplink.absent(whole_ms if absent_ms is None else absent_ms)
         await self.checkpoints.start()
-        for duty in (self.fence.tick, self.clockwatch.tick, self._expire, self._sign):
+        for duty in (self.fence.tick, self.clockwatch.tick, self._expire, self._sign, self._refill):
             self.ticker.add(duty)
 
     def stop(self) -> None:
@@ -74,6 +79,13 @@ class Guard:
     def _sign(self) -> None:
         if not self.fence.closed:
             self.checkpoints.tick()
+
+    def _refill(self) -> None:
+        if not self.fence.closed:
+            self.refill.tick()
+
+    async def _read(self, fn: Any, *args: Any) -> Any:
+        return await self._aside(on_reader, self._path, fn, args, {})
 
     def _expire(self) -> None:
         """End blocks a day after their last moment: meanwhile the clock may be found wrong."""

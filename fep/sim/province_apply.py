@@ -16,6 +16,7 @@ from typing import Any
 
 from fep.sim import province_check as check
 from fep.sim import province_life as life
+from fep.sim import province_numbers as numbers
 from fep.sim import sm
 from fep.sim.dice import Dice
 from fep.sim.fpb import Bad, Batch, Self, record_hash
@@ -154,10 +155,13 @@ class Registrar:
         self, record: dict[str, Any], certificate: Callable[[str, str], sm.Certificate | None]
     ) -> Verdict:
         op, body = str(record.get("op")), record["body"]
-        if op not in life.OPS:
+        if op not in (*life.OPS, *numbers.NUMBER_OPS):
             raise check.Rejected("op", op)
         if record.get("idem") != check.idem_of(body, op):
             raise check.Rejected("IDEM", "idem is not SM3 of code|number|op|revision")
+        if op in numbers.NUMBER_OPS:
+            numbers.check_form(op, body)
+            return Verdict("OK")
         if op in life.PAPER_OPS:
             life.check_form(op, body)
             return Verdict("OK")
@@ -210,9 +214,11 @@ class Registrar:
         op, body = record["op"], record["body"]
         conn.execute("SAVEPOINT record")
         try:
-            if op in life.PAPER_OPS:
+            after = verdict
+            if op in numbers.NUMBER_OPS:
+                numbers.book(self._book, conn, node, op, body, self._now_ms())
+            elif op in life.PAPER_OPS:
                 life.book_paper(self._book, conn, op, body)
-                after = verdict
             else:
                 after = self._book_receipt(conn, node, body, record["idem"], verdict)
                 if op == "RED" and after.result == "OK":
@@ -235,6 +241,8 @@ class Registrar:
             return Verdict("REJECT", "NOT_GRANTED", f"{body['code']} {body['number']}")
         if block["not_after"] is not None and body["issued_at"] > block["not_after"]:
             return Verdict("REJECT", "GRANT_EXPIRED", block["grant_id"])
+        if numbers.returned(self._book, body["code"], number, number):
+            return Verdict("REJECT", "RETURNED", f"{body['code']} {body['number']}")
         added = conn.execute(
             "INSERT OR IGNORE INTO receipt VALUES(?,?,?,?,?,?,?,?,?)",
             (body["code"], body["number"], idem, node, body["unit"], body["event_key"],

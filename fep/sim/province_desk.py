@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fep.sim import province_life as life
+from fep.sim import province_numbers as numbers
 from fep.sim import sm
 from fep.sim.province_book import Book
 
@@ -158,6 +159,7 @@ def report(book: Book) -> dict[str, Any]:
         "channels": [_stream(row) for row in book.rows("SELECT * FROM stream_in")],
         "money_fen": sum(row["amount_fen"] for row in receipts),
         **life.told(book),
+        **numbers.told(book),
     }
 
 

@@ -263,6 +263,8 @@ sheet_act = Table(
     Column("at", Id, nullable=False),
     Column("body", Text, nullable=False),
 )
+Index("ix_sheet_act_request", sheet_act.c.unit, sheet_act.c.code, sheet_act.c.id,
+      sqlite_where=text("op = 'REQUEST'"), postgresql_where=text("op = 'REQUEST'"))  # fmt: skip
 
 link_head = Table(
     "link_head",

@@ -5,17 +5,22 @@ What is left of a block that ends was never given; the journal says who ended it
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, func, select, update
 
 from fep.domain.faults import refuse
+from fep.domain.life_delivery import Op
 from fep.domain.numbers import Block, BlockState, number_text, parse_number
 from fep.store.fencing import SEALED_GRANTS, meta_q, put_meta
 from fep.store.schema import number_block, receipt
+from fep.store.sheet_acts import Act, act_txn
 from fep.store.tx import Tx
 
+NO_DESTS: Mapping[str, str] = MappingProxyType({})
 _COLUMN = number_block.c
 
 
@@ -41,10 +46,19 @@ def expire_txn(tx: Tx, before_ms: int) -> list[Ended]:
     return [_end(tx, row, BlockState.EXPIRED, {"not_after": row.not_after}) for row in rows]
 
 
-def return_txn(tx: Tx, code: str, first: str, reason: str, who: str) -> Ended:
-    """Give the rest of a block back. Raises Refused NUM_BLOCK."""
+def return_txn(
+    tx: Tx, code: str, first: str, reason: str, who: str, dests: Mapping[str, str] = NO_DESTS
+) -> Ended:
+    """Give the rest of a block back to whoever granted it. Raises Refused NUM_BLOCK.
+
+    The platform is told of a block of its own; `dests` says which one serves a unit.
+    """
     row = _need(tx, code, first, BlockState.ACTIVE)
-    return _end(tx, row, BlockState.RETURNED, {"reason": reason, "who": who})
+    ended = _end(tx, row, BlockState.RETURNED, {"reason": reason, "who": who})
+    if row.source == "platform":
+        act = Act(Op.RETURN, row.unit, code, ended.first, 0, dests.get(row.unit, ""))
+        act_txn(tx, act, {"count": ended.count, "last": ended.last, "reason": reason})
+    return ended
 
 
 def open_reserve_txn(tx: Tx, code: str, first: str, reason: str, who: str) -> Ended:
@@ -101,14 +115,14 @@ def sealed_grants_q(conn: Connection) -> bool:
     return bool(meta_q(conn, SEALED_GRANTS))
 
 
-def used_by_day_q(conn: Connection, unit: str, since_on: str) -> dict[str, list[int]]:
+def used_by_day_q(conn: Connection, unit: str, since_on: str) -> dict[str, dict[str, int]]:
     """Return numbers used per code and day since a day, from the index of days."""
     rows = conn.execute(
         select(receipt.c.code, receipt.c.issued_on, func.count())
         .where(and_(receipt.c.unit == unit, receipt.c.issued_on >= since_on))
         .group_by(receipt.c.code, receipt.c.issued_on)
     )
-    found: dict[str, list[int]] = {}
-    for code, _day, count in rows:
-        found.setdefault(code, []).append(count)
+    found: dict[str, dict[str, int]] = {}
+    for code, day, count in rows:
+        found.setdefault(code, {})[day] = count
     return found

@@ -92,14 +92,15 @@ class Node:
         }
 
     def record(self, body: dict[str, Any]) -> bytes:
-        """Return the next record of the chain."""
+        """Return the next record of the chain; a member `op` makes it another than ISSUE."""
         self.rec_seq += 1
+        op, revision = body.pop("op", "ISSUE"), body.get("revision", "0")
         record = {
             "at": 1795222800000,
             "body": body,
-            "idem": sm.sm3(f"{body['code']}|{body['number']}|ISSUE|0".encode()).hex(),
+            "idem": sm.sm3(f"{body['code']}|{body['number']}|{op}|{revision}".encode()).hex(),
             "journal": {"hash": "", "seq": 0},
-            "op": "ISSUE",
+            "op": op,
             "prev": self.head,
             "rec_seq": self.rec_seq,
         }

@@ -320,3 +320,41 @@ def test_a_receipt_issued_after_its_grant_ended_is_rejected(world: World) -> Non
     world.turn()
 
     assert world.results() == [("REJECT", "GRANT_EXPIRED")]
+
+
+def _numbers_act(op: str, revision: int, number: str, **changes: object) -> dict[str, object]:
+    return {"op": op, "at": 1, "unit": "H1", "code": CODE, "number": number, "count": 10,
+            "revision": str(revision), **changes}  # fmt: skip
+
+
+def test_a_request_for_numbers_is_noted(world: World) -> None:
+    asked = _numbers_act("REQUEST", 1, "0" * 10, left=3, target=9)
+    world.bring(world.node.batch(asked, {**asked, "op": "REQUEST", "revision": "2", "count": 0}))
+
+    world.turn()
+
+    assert world.results() == [("OK", ""), ("REJECT", "FORM")]
+    assert desk.report(world.book)["requests"] == [{"unit": "H1", "code": CODE, "count": 10}]
+
+
+def test_numbers_that_came_back_are_nobodys(world: World) -> None:
+    last = world.book.rows("SELECT max(last) AS n FROM block WHERE code=?", CODE)[0]["n"]
+    span = {"last": f"{last:010d}", "reason": "r"}
+    node = world.node
+    world.bring(node.batch(
+        node.body(1),
+        _numbers_act("RETURN", 5, "0000000001", **{**span, "count": last}),
+        _numbers_act("RETURN", 1, f"{last - 9:010d}", **span),
+        _numbers_act("RETURN", 2, f"{last - 9:010d}", **span),
+        _numbers_act("RETURN", 3, f"{last - 4:010d}", **span),
+        _numbers_act("RETURN", 4, "0000000001", **{**span, "last": "0000000010"}),
+        node.body(last),
+    ))  # fmt: skip
+
+    world.turn()
+
+    assert [fault or result for result, fault in world.results()] == [
+        "OK", "NUMBER_USED", "OK", "RETURNED", "NOT_GRANTED", "NOT_GRANTED", "RETURNED",
+    ]  # fmt: skip
+    (row,) = desk.report(world.book)["returned"]
+    assert (row["first"], row["last"]) == (f"{last - 9:010d}", f"{last:010d}")
