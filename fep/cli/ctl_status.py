@@ -143,6 +143,9 @@ def _offline(told: dict[str, Any]) -> list[tuple[str, str]]:
         )
         if most is not None
     ]
+    single = told["single_max"]
+    if single is not None:
+        limits.append(say(f"单张至多 {single} 元", f"{single} yuan at most for one receipt"))
     return [(say("离线额度", "offline"), "  ".join([percent, *limits]))]
 
 

@@ -64,6 +64,7 @@ def register(state: Path, node_id: str, node_cert: Path, unit: str, unit_cert: P
 @click.option("--quota-count", type=int, default=None)
 @click.option("--quota-amount-fen", type=int, default=None)
 @click.option("--quota-hours", type=int, default=None)
+@click.option("--quota-single-fen", type=int, default=None)
 def grant(
     state: Path,
     unit: str,
@@ -74,10 +75,12 @@ def grant(
     quota_count: int | None,
     quota_amount_fen: int | None,
     quota_hours: int | None,
+    quota_single_fen: int | None,
 ) -> None:
     """Grant a block of numbers; the running platform sends it."""
     book = _book(state)
-    quota = {"amount_fen": quota_amount_fen, "count": quota_count, "hours": quota_hours}
+    quota = {"amount_fen": quota_amount_fen, "count": quota_count, "hours": quota_hours,
+             "single_fen": quota_single_fen}  # fmt: skip
     until = _said(lambda: desk.parse_not_after(not_after)) if not_after else None
     block = _said(
         lambda: desk.grant(

@@ -31,6 +31,7 @@ from fep.wire.fpb_record import Record, idem, read_records
 HELD_MAX: Final = 64
 RECORDS_MAX: Final = 1000
 QUOTA_LOOK_BACK: Final = 200
+QUOTA_LIMITS: Final = ("hours", "count", "amount_fen", "single_fen")  # as OfflineBudget has them
 TIME_MAX: Final = 1 << 62  # ms; more than the store holds would stop the channel for ever
 
 OnGrant = Callable[[Tx, Grant], bool]
@@ -164,7 +165,7 @@ def quota_of(body: Any) -> OfflineBudget | None:  # a JSON object of a stranger
     quota = body.get("quota") if isinstance(body, dict) else None
     if not isinstance(quota, dict):
         return None
-    limits = [quota.get(name) for name in ("hours", "count", "amount_fen")]
+    limits = [quota.get(name) for name in QUOTA_LIMITS]
     given = [value if type(value) is int and value >= 0 else None for value in limits]
     return OfflineBudget(*given) if any(value is not None for value in given) else None
 

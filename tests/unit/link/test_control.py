@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from fep.domain.link_budget import OfflineBudget
+from fep.domain.faults import refuse
+from fep.domain.link_budget import AWAY_MS, OfflineBudget, OfflineUse
+from fep.store.link_in import quota_of
 from fep.wire.fpb import Kind
 from tests.unit.link.link_world import CODE, World, begun, journalled
 
@@ -173,6 +175,19 @@ def test_the_quota_the_platform_signed_is_passed_on_and_survives_a_restart(world
     world.run(1)
 
     assert [OfflineBudget(24, 50, None)] * 2 == world.quotas
+
+
+def test_a_signed_limit_for_one_receipt_binds_while_the_platform_is_away(world: World):
+    world.platform.grant(1, 100, quota={"single_fen": 50_000})
+    world.run(2)
+    signed = quota_of({"quota": {"single_fen": 50_000}})
+    assert signed is not None
+
+    bound = OfflineBudget(single_fen=90_000).bound_by(signed)
+
+    assert [OfflineBudget(None, None, None, 50_000)] == world.quotas == [signed]
+    assert "OFF_SINGLE" == (bound.verdict(OfflineUse(AWAY_MS), 50_001) or refuse("BUSY")).code
+    assert bound.verdict(OfflineUse(AWAY_MS), 50_000) is None
 
 
 def test_unknown_operations_and_shapes_are_rejected_with_their_reason(world: World):
