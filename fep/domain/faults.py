@@ -90,6 +90,7 @@ def _load() -> None:
     # The parts import `Fault` from here, so they can only be read once this module stands.
     from fep.domain import (
         faults_api,
+        faults_callers,
         faults_core,
         faults_day,
         faults_desk,
@@ -106,6 +107,7 @@ def _load() -> None:
     )
 
     CATALOGUE.add(faults_core.CATALOGUE)
+    CATALOGUE.add(faults_callers.CATALOGUE)
     CATALOGUE.add(faults_api.CATALOGUE)
     CATALOGUE.add(faults_link.CATALOGUE)
     CATALOGUE.add(faults_print.CATALOGUE)

@@ -88,6 +88,14 @@ class Callers:
         self._callers = {caller.appid: _paced(caller, clock) for caller in callers}
         self._failures: OrderedDict[tuple[str, str], list[float]] = OrderedDict()
 
+    # from people
+    def put(self, touched: Iterable[str], callers: Iterable[Caller]) -> None:
+        """Forget the callers that were touched, and take them as they are now."""
+        for appid in touched:
+            self._callers.pop(appid, None)
+        self._callers |= {caller.appid: _paced(caller, self._clock) for caller in callers}
+
+    # from doors
     def prove(self, appid: str, algorithm: str, proof: str, challenge: str,
               address: str, *, token_ok: bool, tls: bool = False) -> Caller:  # fmt: skip
         """Return the caller whose key made the proof. Raises what `check` raises."""

@@ -158,6 +158,11 @@ class Connection(TwistedProtocol):
         return self._outstanding == 0
 
     @property
+    def appid(self) -> str:
+        """Return whose connection it is, empty before a key is proved."""
+        return self._caller.appid if self._caller is not None else ""
+
+    @property
     def control(self) -> bool:
         """Return whether a person of this machine is at the other end."""
         return self._door.control

@@ -16,6 +16,7 @@ import msgspec
 
 from fep.domain.faults import Refused, refuse
 from fep.services import (
+    desk_callers,
     desk_day,
     desk_fence,
     desk_journal,
@@ -42,6 +43,7 @@ METHODS: dict[str, Method] = {
     **desk_kinds.METHODS,
     **desk_life.METHODS,
     **desk_day.METHODS,
+    **desk_callers.METHODS,
 }
 
 _FIELD = re.compile(r"`([^`]+)`")

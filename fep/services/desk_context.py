@@ -199,6 +199,7 @@ class DeskContext:
     seal: SealDoor | None = None
     doors: Callable[[], Sequence[Refused]] = tuple  # why a door of [http] is not open
     audits: dict[int, Any] = field(default_factory=dict)  # the audit under way, by its number
+    people: Any = None  # fep.services.people.People; None when the daemon is stopped
     accounts: Any = None  # fep.services.accounts.Accounts; None when the daemon is stopped
 
     @property

@@ -1,12 +1,10 @@
-"""From settings to the doors of business systems: where they are, and who may come in."""
+"""From settings to the doors of business systems: where they are, how much they bear."""
 
 from __future__ import annotations
 
-from fep.domain.money import parse_fen
-from fep.services.callers import Caller
 from fep.services.connection import Bounds
 from fep.services.intake import DoorSettings
-from fep.settings import ApiSettings, Settings
+from fep.settings import ApiSettings
 from fep.settings_http import is_tls
 
 
@@ -30,23 +28,3 @@ def bounds_of(api: ApiSettings) -> Bounds:
         api.max_line_bytes, api.max_outstanding, unsent_bytes=api.max_unsent_bytes,
         idle_s=api.idle_s,
     )  # fmt: skip
-
-
-def callers_of(settings: Settings) -> list[Caller]:
-    """Return the configured callers with their keys."""
-    return [
-        Caller(
-            appid=caller.appid,
-            rights=frozenset(caller.rights),
-            units=frozenset(caller.units),
-            points=frozenset(caller.points),
-            auth=caller.auth,
-            key=caller.key_file.read_text("ascii").strip().encode(),
-            encoding=caller.encoding,
-            queue=caller.queue,
-            codes=caller.his.codes(),
-            rate_per_s=caller.rate_per_s,
-            max_amount_fen=parse_fen(caller.max_amount) if caller.max_amount else 0,
-        )
-        for caller in settings.callers
-    ]

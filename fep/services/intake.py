@@ -137,6 +137,13 @@ class Intake:
         for connection in list(self.connections):
             connection.transport.abortConnection()
 
+    # from people
+    def cut(self, gone: frozenset[str]) -> None:
+        """End the connections of callers that changed: they must prove themselves again."""
+        for connection in list(self.connections):
+            if connection.appid in gone and not connection.control:
+                connection.transport.loseConnection()
+
     # from connections, by way of their door
     def take(self, connection: Connection) -> None:
         """Note a connection."""

@@ -29,10 +29,9 @@ from fep.ports import Clock, Entropy
 from fep.services import selfcheck
 from fep.services.accounts import Accounts
 from fep.services.budget import RunningBudget, unanswered_q
-from fep.services.callers import Callers
 from fep.services.desk import methods as desk_methods
 from fep.services.desk_context import DeskContext
-from fep.services.doors import bounds_of, callers_of, doors_of
+from fep.services.doors import bounds_of, doors_of
 from fep.services.doubles import Doubles
 from fep.services.drafting import Draw
 from fep.services.face import Faces
@@ -44,6 +43,7 @@ from fep.services.issue import Issue
 from fep.services.linked import Parts, first_start_q, make_uplink
 from fep.services.methods import Methods
 from fep.services.paper import Paper
+from fep.services.people import People
 from fep.services.queue import Queue
 from fep.services.reversal import Reversals
 from fep.services.signing import SignerFiles, UnitSigner, signer_fault
@@ -170,6 +170,7 @@ class Node:
         }  # fmt: skip
         draw = Draw(self._entropy, s.units, s.kinds, s.provinces, details_max=s.api.max_details)
         draw.offline = self._offline
+        self.people = People(s, self._clock, self._log)
         admit(self.store, s.units, self._log)
         count, amount = self.store.read(unanswered_q, test_units(s.units))
         self.uplink: Uplink | None = None
@@ -200,23 +201,23 @@ class Node:
         reversals = Reversals(self.store, self.issue, draw, self._clock, s.life.policy(),
                               self._url_of)  # fmt: skip
         paper = Paper(self.store, self.spool, s.units)
-        callers = Callers(self._clock, callers_of(s))
         methods = Methods(
             window.methods(), reversals.methods(), paper.methods(), desk_methods(self._desk())
         )
         self.intake = Intake(
-            self._reactor, self._entropy, callers, methods,
+            self._reactor, self._entropy, self.people.callers, methods,
             bounds_of(s.api), self._log,
             version=__version__, connections_max=s.api.max_connections,
             held_max=s.api.queue_bytes,
             control_group=s.api.control_group, tls=s.tls,
         )  # fmt: skip
+        self.people.cut = self.intake.cut
         self.front = make_front(
             self._reactor, s,
             HisContext(
                 store=self.store, issue=self.issue, queue=self.queue, draw=draw, paper=paper,
-                reversals=reversals, url_of=self._url_of, callers=callers, clock=self._clock,
-                entropy=self._entropy, units=s.units, kinds=s.kinds, provinces=s.provinces,
+                reversals=reversals, url_of=self._url_of, callers=self.people.callers,
+                clock=self._clock, entropy=self._entropy, units=s.units, kinds=s.kinds, provinces=s.provinces,
                 log=self._log, aside=self._desk().read,
             ),
             methods,
@@ -241,7 +242,7 @@ class Node:
             url_of=self._url_of,
             numbers_came=self._numbers_came, fence=self.guard.fence,
             clockwatch=self.guard.clockwatch, seal=self.guard.seal, budget=self.budget,
-            accounts=self.accounts,
+            accounts=self.accounts, people=self.people,
             doors=lambda: self.front.faults if self.front is not None else (),
         )  # fmt: skip
 

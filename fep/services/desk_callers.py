@@ -1,0 +1,86 @@
+"""Desk methods over the callers: who they are, what changed, a key sealed for its file.
+
+The command line writes the files, because the daemon may not (its sandbox keeps the site
+read-only); the daemon reads them again, and journals who changed what and why.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, Literal
+
+from fep.domain.faults import refuse
+from fep.env import RealEntropy
+from fep.services.caller_keys import checked_key, key_case
+from fep.services.desk_context import DeskContext, Method, Params, stated
+from fep.services.people import People
+from fep.store.tx import Tx
+
+OPS = Literal["added", "changed", "rotated", "disabled", "enabled", "reloaded"]
+TOLD = ("rights", "units", "points", "addresses", "enabled", "auth", "upstream", "rate_per_s",
+        "max_amount")  # fmt: skip
+
+
+class SealParams(Params):
+    """callers.seal: a key to be kept in a file, for one caller only."""
+
+    appid: str
+    key: str
+
+
+class ReloadParams(Params):
+    """callers.reload: which caller a person changed, how and why; none is all of them."""
+
+    op: OPS
+    reason: str
+    appid: str = ""
+
+
+async def list_callers(ctx: DeskContext, _asked: Params) -> dict[str, Any]:
+    """Return every caller with what it may do, without its key."""
+    return {"callers": people_of(ctx).told()}
+
+
+async def seal(ctx: DeskContext, asked: SealParams) -> dict[str, Any]:
+    """Return a key as its file keeps it: encrypted under the node's key."""
+    text = key_case(ctx.settings).seal(asked.appid, checked_key(asked.key), RealEntropy())
+    return {"sealed": text}
+
+
+async def reload(ctx: DeskContext, asked: ReloadParams) -> dict[str, Any]:
+    """Read the callers again and journal the change."""
+    reason, people = stated(asked.reason), people_of(ctx)
+    changed = asdict(people.reload())
+    told = {one["appid"]: one for one in people.told()}
+    if asked.appid and asked.appid not in told:
+        raise refuse("CALLER_UNKNOWN", appid=asked.appid)
+    body: dict[str, object] = {"who": ctx.peer, "reason": reason, **changed}
+    if asked.appid:
+        body["is"] = {name: told[asked.appid][name] for name in TOLD}
+    op, ref = f"caller.{asked.op}", asked.appid
+    await ctx.writer("callers").do("caller", note_txn, op, ref, body)
+    return {**changed, "caller": told.get(asked.appid)}
+
+
+def note_txn(tx: Tx, op: str, ref: str, body: dict[str, object]) -> int:
+    """Journal who changed a caller."""
+    return tx.journal(op, ref, body)
+
+
+def people_of(ctx: DeskContext) -> People:
+    """Return the callers of the daemon, or those of a stopped site's files."""
+    if isinstance(ctx.people, People):
+        return ctx.people
+    return People(ctx.settings, ctx.clock, _Quiet())
+
+
+class _Quiet:
+    def error(self, _name: str, **_facts: object) -> None:
+        """Say nothing: what is wrong stands in the answer."""
+
+
+METHODS: dict[str, Method] = {
+    "callers.list": Method("admin", None, list_callers),
+    "callers.seal": Method("admin", SealParams, seal),
+    "callers.reload": Method("admin", ReloadParams, reload, changes=True),
+}
