@@ -51,7 +51,7 @@ from fep.services.specimen import admit, test_units
 from fep.services.spool import Spool
 from fep.services.uplink import Uplink
 from fep.services.web_build import addresses, make_web, tokens_of, unable_to_issue
-from fep.services.window import Window
+from fep.services.window_build import Windows
 from fep.settings import Settings, read_secret
 from fep.store.certificates import certificate_txn
 from fep.store.lock import DataLock, Locked
@@ -196,8 +196,8 @@ class Node:
         parts = Parts(s, self._reactor, self._clock, self._entropy, self.store, self._log,
                       self._threads)  # fmt: skip
         self.uplink = make_uplink(parts, self.budget, self._granted_txn)
-        window = Window(self.store, self.issue, self.queue, draw, self._clock, __version__,
-                        self._url_of)  # fmt: skip
+        window = Windows(self._reactor, self.store, self.issue, self.queue, draw, self._clock,
+                         __version__, self._url_of)  # fmt: skip
         reversals = Reversals(self.store, self.issue, draw, self._clock, s.life.policy(),
                               self._url_of)  # fmt: skip
         paper = Paper(self.store, self.spool, s.units)

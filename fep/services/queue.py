@@ -9,6 +9,7 @@ growing pause, or at once when somebody says that things have changed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -56,6 +57,13 @@ class Queue:
         done = self._store.do("submit", issuing.submit_txn, draft)
         done.addCallback(self._submitted)
         return done
+
+    # from batches
+    def taken(self, event_ids: Sequence[int]) -> None:
+        """Take up events that another transaction has queued."""
+        if event_ids:
+            self._after = min(self._after, min(event_ids) - 1)
+            self._plan()
 
     # from node, link and numbers: something has changed
     def wake(self) -> None:

@@ -1,4 +1,4 @@
-"""The methods of a business system: issue, submit, get, find. Named after the window at which
+"""The methods of a business system: issue, submit, get. Named after the window at which
 the cashier sits. Thin: checks who may, hands over, tells the answer."""
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from fep.services.methods import Method
 from fep.services.queue import Queue
 from fep.services.telling import Telling
 from fep.services.web_token import UrlOf, no_url
-from fep.store import find, receipts
+from fep.store import receipts
 from fep.store.writer import Store
 from fep.wire.fields import Fields
 
@@ -40,7 +40,6 @@ class Window:
         return {
             "receipt.issue": Method("issue", self.issue, "issue a receipt and wait for it"),
             "receipt.get": Method("query", self.get, "one receipt by code and number, or key"),
-            "receipt.find": Method("query", self.find, "receipts by day, payer, key or number"),
             "event.submit": Method("issue", self.submit, "queue an event durably"),
             "event.get": Method("query", self.event, "one event and what became of it"),
             "system.ping": Method("", self.ping, "time and version"),
@@ -92,24 +91,6 @@ class Window:
         if isinstance(first, Receipt):
             return {"receipt": self._telling.answered(first, second), "repeated": second}
         return {"event": {"id": first, "state": second}, "queued": True}
-
-    def find(self, caller: Caller, params: Any) -> dict[str, Any]:
-        """`receipt.find`: newest first, paged by `cursor`."""
-        fields = Fields(params)
-        query = find.Query(
-            unit=fields.text("unit", 40),
-            key=fields.text("key", 50),
-            payer=fields.text("payer", 100),
-            number=fields.text("number", 10),
-            day_from=fields.text("from", 10),
-            day_to=fields.text("to", 10),
-            units=caller.units,
-        )
-        limit = min(max(fields.take("limit", int, 50), 1), 200)
-        cursor = fields.take("cursor", int, 0)
-        fields.done()
-        found = self._store.read(find.find_q, query, limit, cursor)
-        return {"receipts": self._telling.all(found.receipts), "cursor": found.cursor}
 
     def event(self, caller: Caller, params: Any) -> dict[str, Any]:
         """`event.get {unit, key}` or `{id}`."""

@@ -9,13 +9,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select
+import msgspec
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, not_, select
 
 from fep.domain.receipt import Receipt
+from fep.store.packed import unpack
 from fep.store.receipts import as_receipt, receipts
-from fep.store.schema import event, number_block, receipt
+from fep.store.schema import event, number_block, receipt, reversal
 
 SCAN_ROWS = 20_000
+SCAN_BODIES = 200
+
+
+class _Channel(msgspec.Struct):
+    code: str = ""
+
+
+class _Asked(msgspec.Struct):
+    """The part of a stored request that is looked into; a red one's cashier is its operator."""
+
+    cashier: str = ""
+    channels: list[_Channel] = []
+    reverse: dict[str, object] = {}
+
+
+_decode = msgspec.json.Decoder(_Asked).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +47,13 @@ class Query:
     day_from: str = ""
     day_to: str = ""
     units: frozenset[str] = frozenset({"*"})
+    kind: str = ""
+    point: str = ""
+    life: str = ""  # sealed, reversed, or red for the red receipts themselves
+    amount_from: int | None = None  # fen
+    amount_to: int | None = None
+    cashier: str = ""
+    channel: str = ""
 
     def shows(self, found: Receipt) -> bool:
         """Return whether a receipt is one of those asked for and the caller's to see."""
@@ -40,6 +65,18 @@ class Query:
             and self.number in ("", found.number)
             and (not self.day_from or found.issued_on >= self.day_from)
             and (not self.day_to or found.issued_on <= self.day_to)
+            and self.kind in ("", found.kind)
+            and self.point in ("", found.point)
+            and (self.amount_from is None or found.amount_fen >= self.amount_from)
+            and (self.amount_to is None or found.amount_fen <= self.amount_to)
+        )
+
+    def names(self, body: bytes) -> bool:
+        """Return whether a stored request is of the cashier and channel asked for."""
+        asked = _decode(unpack(body))
+        cashier = asked.cashier or str(asked.reverse.get("operator", ""))
+        return self.cashier in ("", cashier) and (
+            not self.channel or any(one.code == self.channel for one in asked.channels)
         )
 
 
@@ -59,16 +96,31 @@ def find_q(conn: Connection, query: Query, limit: int, before_id: int) -> Found:
     if before_id:
         high = min(high, before_id - 1)
     floor = max(low, high - SCAN_ROWS + 1)
+    width = SCAN_BODIES if query.cashier or query.channel else limit
     wanted = (
         receipts()
         .where(receipt.c.id.between(floor, high), receipt.c.state != "burned", *_narrow(query))
         .order_by(receipt.c.id.desc())
-        .limit(limit)
+        .limit(width)
     )
-    found = [as_receipt(row) for row in conn.execute(wanted)]
+    seen = [as_receipt(row) for row in conn.execute(wanted)]
+    found = _named(conn, query, seen)[:limit]
     if len(found) == limit:
         return Found(found, found[-1].id)
+    if len(seen) == width:
+        return Found(found, seen[-1].id)
     return Found(found, floor if floor > low else None)
+
+
+def _named(conn: Connection, query: Query, found: list[Receipt]) -> list[Receipt]:
+    """Return those whose requests name the cashier and channel asked for."""
+    if not (query.cashier or query.channel):
+        return found
+    ids = [one.event_id for one in found]
+    bodies: dict[int, bytes] = dict(
+        conn.execute(select(event.c.id, event.c.body).where(event.c.id.in_(ids))).all()
+    )
+    return [one for one in found if query.names(bodies[one.event_id])]
 
 
 def _exact(conn: Connection, query: Query, limit: int, before_id: int) -> Found:
@@ -81,8 +133,10 @@ def _exact(conn: Connection, query: Query, limit: int, before_id: int) -> Found:
             event.c.unit.in_(_units(conn, query)), event.c.key == query.key
         )
         match = receipt.c.event_id.in_(events)
-    rows = conn.execute(receipts().where(match, receipt.c.state != "burned"))
-    found = sorted(filter(query.shows, map(as_receipt, rows)), key=lambda one: -one.id)
+    more = _lives(query)
+    rows = conn.execute(receipts().where(match, receipt.c.state != "burned", *more))
+    shown = _named(conn, query, [one for one in map(as_receipt, rows) if query.shows(one)])
+    found = sorted(shown, key=lambda one: -one.id)
     page = [one for one in found if not before_id or one.id < before_id]
     return Found(page[:limit], page[limit - 1].id if len(page) > limit else None)
 
@@ -101,7 +155,24 @@ def _narrow(query: Query) -> list[ColumnElement[bool]]:
         found.append(receipt.c.issued_on >= query.day_from)
     if query.day_to:
         found.append(receipt.c.issued_on <= query.day_to)
-    return found
+    if query.kind:
+        found.append(receipt.c.kind == query.kind)
+    if query.point:
+        found.append(receipt.c.point == query.point)
+    if query.amount_from is not None:
+        found.append(receipt.c.amount_fen >= query.amount_from)
+    if query.amount_to is not None:
+        found.append(receipt.c.amount_fen <= query.amount_to)
+    return found + _lives(query)
+
+
+def _lives(query: Query) -> list[ColumnElement[bool]]:
+    if query.life == "red":
+        return [receipt.c.amount_fen < 0]
+    live = exists().where(and_(reversal.c.blue_id == receipt.c.id, reversal.c.state == "live"))
+    if query.life == "reversed":
+        return [live]
+    return [receipt.c.amount_fen >= 0, not_(live)] if query.life else []
 
 
 def _units(conn: Connection, query: Query) -> list[str]:

@@ -20,6 +20,7 @@ from fep.services.paper import Paper
 from fep.services.queue import Queue
 from fep.services.reversal import Reversals, any_event_q
 from fep.services.window import Window
+from fep.services.window_find import Finding
 from fep.store import printing, receipts
 from fep.store.sheets import SheetGrant, import_txn
 from tests.harness.storeroom import UNIT
@@ -68,6 +69,7 @@ class Desk:
         store, issue = room.store, self.counter.issue
         self.methods = {
             **Window(store, issue, queue, draw, clock, "0", page_of).methods(),
+            **Finding(store, page_of).methods(),
             **Reversals(store, issue, draw, clock, Policy(), page_of).methods(),
             **Paper(store, Spool(room, groups), units).methods(),  # type: ignore[arg-type]  # a spool of the test
         }

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, create_engine, event
 from fep.domain.faults import Refused
 from fep.services.callers import Caller
 from fep.services.window import Window
+from fep.services.window_find import Finding
 from fep.store import find, schema
 from fep.store.packed import pack
 
@@ -114,13 +115,14 @@ def test_no_search_walks_the_receipts_of_a_unit(conn: Connection):
     assert ([], []) == (walks, scans)
 
 
-def _window(conn: Connection) -> Window:
+def _windows(conn: Connection) -> tuple[Window, Finding]:
     class Store:
         def read(self, fn: Any, *args: Any) -> Any:
             return fn(conn, *args)
 
     nobody: Any = None
-    return Window(cast(Any, Store()), nobody, nobody, nobody, nobody, "1")
+    store = cast(Any, Store())
+    return Window(store, nobody, nobody, nobody, nobody, "1"), Finding(store)
 
 
 def _caller(unit: str) -> Caller:
@@ -128,16 +130,16 @@ def _caller(unit: str) -> Caller:
 
 
 def test_a_caller_reads_the_receipts_of_its_units_only(conn: Connection):
-    window = _window(conn)
+    window, finding = _windows(conn)
     mine, stranger = _caller("U1"), _caller("U0")
     by_number = {"code": CODE, "number": f"{5:010d}"}
 
     assert "U1" == window.get(mine, by_number)["receipt"]["unit"]
     assert "U1" == window.event(mine, {"id": 5})["event"]["unit"]
-    assert {"U1"} == {one["unit"] for one in window.find(mine, {})["receipts"]}
+    assert {"U1"} == {one["unit"] for one in finding.find(mine, {})["receipts"]}
     with pytest.raises(Refused, match="RCP_UNKNOWN"):
         window.get(stranger, by_number)
     with pytest.raises(Refused, match="EVT_UNKNOWN"):
         window.event(stranger, {"id": 5})
-    assert [] == window.find(stranger, {"number": f"{5:010d}"})["receipts"]
-    assert [] == window.find(stranger, {"unit": "U1"})["receipts"]
+    assert [] == finding.find(stranger, {"number": f"{5:010d}"})["receipts"]
+    assert [] == finding.find(stranger, {"unit": "U1"})["receipts"]

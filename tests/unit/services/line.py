@@ -22,6 +22,7 @@ from fep.services.intake import DoorSettings, Intake
 from fep.services.methods import Method, Methods
 from fep.services.queue import Queue
 from fep.services.window import Window
+from fep.services.window_find import Finding
 from fep.settings import load
 from fep.sim import sm
 from tests.unit.services.counter import Counter, Notes
@@ -228,7 +229,8 @@ class Front(Hall):
         counter.issue._draw = draw
         queue = Queue(counter.room.clock, counter.room.store, counter.issue, draw, counter.notes)
         window = Window(counter.room.store, counter.issue, queue, draw, RealClock(), "1")
-        super().__init__(place, Methods(window.methods()), **options)
+        finding = Finding(counter.room.store)
+        super().__init__(place, Methods(window.methods(), finding.methods()), **options)
         from fep.store import numbers
 
         block = numbers.Grant("H001", "42060126", "0000000001", "0000001000", "person", "1")

@@ -1,0 +1,124 @@
+"""The window's look-ups over many receipts: `receipt.find` and the feed `event.list`.
+
+Both are paged by cursors that stay good while receipts are issued: a search walks back by id,
+the feed goes forward by the journal. Every page looks at a bounded number of rows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fep.domain.calendar import iso
+from fep.domain.faults import refuse
+from fep.domain.money import NotMoney, parse_fen
+from fep.domain.receipt import Receipt
+from fep.services import schemas_api as shapes
+from fep.services.callers import Caller
+from fep.services.methods import Method
+from fep.services.telling import Telling
+from fep.services.web_token import UrlOf, no_url
+from fep.store import feed, find
+from fep.store.feed import Feed, Happened
+from fep.store.writer import Store
+from fep.wire.fields import Fields
+
+LIVES = ("", "sealed", "reversed", "red")
+
+
+class Finding:
+    """Searches receipts and tells the feed."""
+
+    def __init__(self, store: Store, url_of: UrlOf = no_url) -> None:
+        self._store = store
+        self._telling = Telling(store, url_of)
+
+    def methods(self) -> dict[str, Method]:
+        """Return the table of these methods."""
+        return {
+            "receipt.find": Method(
+                "query", self.find, "receipts by day, payer, amount, number and more",
+                shapes.FindAsked, shapes.Found,
+            ),
+            "event.list": Method(
+                "query", self.feed, "what happened to receipts, in order, from a cursor on",
+                shapes.FeedAsked, shapes.FeedTold,
+            ),
+        }  # fmt: skip
+
+    def find(self, caller: Caller, params: Any) -> dict[str, Any]:
+        """`receipt.find`: newest first, paged by `cursor`."""
+        fields = Fields(params)
+        query = find.Query(
+            unit=fields.text("unit", 40),
+            key=fields.text("key", 50),
+            payer=fields.text("payer", 100),
+            number=fields.text("number", 10),
+            day_from=fields.text("from", 10),
+            day_to=fields.text("to", 10),
+            units=caller.units,
+            kind=fields.text("kind", 40),
+            point=fields.text("point", 40),
+            life=fields.choice("life", LIVES, ""),
+            amount_from=_amount(fields, "amount_from"),
+            amount_to=_amount(fields, "amount_to"),
+            cashier=fields.text("cashier", 50),
+            channel=fields.text("channel", 20),
+        )
+        limit = min(max(fields.take("limit", int, 50), 1), 200)
+        cursor = fields.take("cursor", int, 0)
+        fields.done()
+        found = self._store.read(find.find_q, query, limit, cursor)
+        return {"receipts": self._telling.all(found.receipts), "cursor": found.cursor}
+
+    def feed(self, caller: Caller, params: Any) -> dict[str, Any]:
+        """`event.list {since, limit?, unit?}`: ordered, without gaps, resumable for ever."""
+        fields = Fields(params)
+        since = max(fields.take("since", int, 0), 0)
+        limit = min(max(fields.take("limit", int, 100), 1), feed.PAGE_MAX)
+        unit = fields.text("unit", 40)
+        fields.done()
+        if unit:
+            caller.scope(unit)
+        units = frozenset({unit}) if unit else caller.units
+        page = self._store.read(feed.feed_q, since, limit, units)
+        if since > page.head:
+            raise refuse("FEED_AHEAD", since=since, last=page.head)
+        return {
+            "events": self.told(page),
+            "cursor": page.cursor,
+            "more": page.cursor < page.head,
+        }
+
+    # from list and from notifications
+    def told(self, page: Feed) -> list[dict[str, Any]]:
+        """Return the entries of a page as callers are told them."""
+        named: dict[int, Receipt] = {}
+        for entry in page.entries:
+            named.update({one.id: one for one in (entry.receipt, entry.blue) if one is not None})
+        told = dict(zip(named, self._telling.all(list(named.values())), strict=True))
+        return [_entry(entry, told) for entry in page.entries]
+
+
+def _entry(entry: Happened, told: dict[int, dict[str, Any]]) -> dict[str, Any]:
+    more = entry.more
+    key = more.get("key") or (entry.receipt.key if entry.receipt is not None else "")
+    return {
+        "seq": entry.seq,
+        "at": iso(entry.at),
+        "type": entry.kind,
+        "unit": entry.unit,
+        "key": key,
+        "receipt": told[entry.receipt.id] if entry.receipt is not None else None,
+        "blue": told[entry.blue.id] if entry.blue is not None else None,
+        "sheet": more.get("sheet", more.get("first", "")),
+        "last_sheet": more.get("last", ""),
+        "reason": more.get("reason", ""),
+    }
+
+
+def _amount(fields: Fields, name: str) -> int | None:
+    text = fields.text(name, 20)
+    try:
+        return parse_fen(text) if text else None
+    except NotMoney as error:
+        raise refuse("REQ_FIELD_MONEY", field=name, value=text) from error
