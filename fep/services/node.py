@@ -217,8 +217,8 @@ class Node:
             HisContext(
                 store=self.store, issue=self.issue, queue=self.queue, draw=draw, paper=paper,
                 reversals=reversals, url_of=self._url_of, callers=self.people.callers,
-                clock=self._clock, entropy=self._entropy, units=s.units, kinds=s.kinds, provinces=s.provinces,
-                log=self._log, aside=self._desk().read,
+                clock=self._clock, entropy=self._entropy, units=s.units, kinds=s.kinds,
+                provinces=s.provinces, log=self._log, aside=self._desk().read,
             ),
             methods,
         )  # fmt: skip
