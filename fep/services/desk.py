@@ -60,11 +60,16 @@ async def answer(ctx: DeskContext, name: str, params: Mapping[str, Any]) -> Any:
     return await method.call(ctx, asked)
 
 
-def _converted(method: Method, params: Mapping[str, Any]) -> msgspec.Struct | None:
+def _converted(method: Method, params: Any) -> msgspec.Struct | None:
+    if not isinstance(params, Mapping):
+        raise refuse("REQ_FIELD_TYPE", field="params", why="object")
     if method.params is None:
         if params:
             raise refuse("REQ_FIELD_UNKNOWN", field=min(params)[:80])
         return None
+    for name, value in params.items():
+        if isinstance(value, int) and not -(2**63) < value < 2**63:  # more than SQLite compares
+            raise refuse("REQ_FIELD_VALUE", field=name[:80], value="…", allowed="< 2^63")
     try:
         return msgspec.convert(dict(params), method.params)
     except msgspec.ValidationError as error:

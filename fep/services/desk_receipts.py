@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from fep.crypto import certs, gm, libcrypto, sm2
 from fep.crypto.errors import BackendMissing, BadCertificate, CryptoError
 from fep.domain.calendar import iso
-from fep.domain.faults import Refused
+from fep.domain.faults import Refused, refuse
 from fep.domain.faults_desk import desk_refuse
 from fep.domain.money import format_fen
 from fep.domain.receipt import Receipt, ReceiptState
@@ -166,8 +166,6 @@ def _show_q(conn: Connection, code: str, number: str, plain: bool) -> dict[str, 
 
 
 def _unknown() -> Refused:
-    from fep.domain.faults import refuse
-
     return refuse("RCP_UNKNOWN")
 
 
@@ -281,11 +279,18 @@ def _pem(label: str, der: bytes) -> bytes:
 async def verify_receipt(ctx: DeskContext, asked: VerifyParams) -> dict[str, Any]:
     """Verify a receipt's unit signature with both implementations of SM2."""
     if asked.document:
-        document = base64.b64decode(asked.document)
-        given = base64.b64decode(asked.certificate) or None
+        document = _decoded("document", asked.document)
+        given = _decoded("certificate", asked.certificate) or None
         return await ctx.read(_verify_document_q, document, given)
     code, number = named(asked.name)
     return await ctx.read(_verify_stored_q, code, number)
+
+
+def _decoded(field: str, text: str) -> bytes:
+    try:
+        return base64.b64decode(text)
+    except ValueError as error:
+        raise refuse("REQ_FIELD_TYPE", field=field, why="base64") from error
 
 
 def _verify_stored_q(conn: Connection, code: str, number: str) -> dict[str, Any]:
@@ -304,7 +309,11 @@ def _verify_document_q(conn: Connection, document: bytes, given: bytes | None) -
     encoded = given or queries.certificate_of_serial_q(conn, serial)
     if encoded is None:
         raise desk_refuse("VFY_CERT", serial=serial)
-    return verdict(original, der, certs.parse(encoded), name)
+    try:
+        certificate = certs.parse(encoded)
+    except BadCertificate as error:
+        raise desk_refuse("VFY_CERT", serial=serial) from error
+    return verdict(original, der, certificate, name)
 
 
 def taken_apart(document: bytes) -> tuple[bytes, bytes, str, str]:

@@ -177,7 +177,7 @@ class Found(msgspec.Struct, kw_only=True):
     """A page of receipts."""
 
     receipts: list[ReceiptTold]
-    cursor: int
+    cursor: int | None
 
 
 class EventAsked(Asked):
