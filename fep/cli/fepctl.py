@@ -30,6 +30,8 @@ _LAZY = {
                     "numbers: stock and blocks; import"),
     "paper": Lazy("fep.cli.ctl_paper_sheets", "group", "纸质票：号段、换开、作废",
                   "paper sheets: blocks, exchange, void"),
+    "callers": Lazy("fep.cli.ctl_callers", "group", "业务系统：添加、列出、换密钥、停用",
+                    "business systems: add, list, rotate, disable"),
     "kinds": Lazy("fep.cli.ctl_kinds", "group", "票据种类：检查", "kinds of receipt: check"),
     "fence": Lazy("fep.cli.ctl_fence", "group", "停止开票状态：原因；两人解除",
                   "the fence: why nothing is issued; lift by two people"),
