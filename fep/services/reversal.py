@@ -30,6 +30,7 @@ from fep.services.methods import Method
 from fep.services.telling import Telling
 from fep.services.web_token import UrlOf, no_url
 from fep.store import life, receipts
+from fep.store.issuing import Rider
 from fep.store.reversal import Reversing
 from fep.store.writer import Store
 from fep.wire import issue_params
@@ -60,8 +61,13 @@ class Reversals:
             "receipt.life": Method("query", self.life, "where a receipt stands"),
         }
 
-    def reverse(self, caller: Caller, params: Any) -> Deferred[dict[str, Any]]:
-        """`receipt.reverse`: answers when the red receipt is signed and durable."""
+    def reverse(
+        self, caller: Caller, params: Any, beside: Callable[[Rider], Rider] = lambda rider: rider
+    ) -> Deferred[dict[str, Any]]:
+        """`receipt.reverse`: answers when the red receipt is signed and durable.
+
+        `beside` lets a door write words of its own in the same transaction.
+        """
         ask = self._asked(params)
         blue = self._store.read(receipts.by_number_q, ask.code, ask.number)
         if blue is None or blue.unit != ask.unit or not caller.sees(blue.unit):
@@ -72,7 +78,7 @@ class Reversals:
             raise refuse("LIFE_RED", receipt=blue.ref)
         rider = Reversing(ask, blue.id, self._policy, caller.who or caller.appid)
         event = self._store.read(event_q, blue)
-        draft = self._draw.red(event, ask, as_params(ask), caller.appid, rider)
+        draft = self._draw.red(event, ask, as_params(ask), caller.appid, beside(rider))
         return self._issue.issue(draft).addCallback(self._reversed, blue)
 
     def _asked(self, params: Any) -> Ask:

@@ -50,6 +50,18 @@ def told_q(conn: Connection, unit: str, name: str) -> dict[str, Any]:
     return {"sheet": name, "state": SheetState.BLANK.value, "point": block.point}
 
 
+def used_within_q(conn: Connection, unit: str, code: str, first: str, last: str) -> str:
+    """Return the first used sheet of a range, empty when there is none."""
+    row = conn.execute(
+        select(sheet.c.number)
+        .join(sheet_block, sheet_block.c.id == sheet.c.block_id)
+        .where(and_(sheet.c.code == code, sheet.c.number.between(first, last),
+                    sheet.c.state == SheetState.USED.value, sheet_block.c.unit == unit))
+        .order_by(sheet.c.number).limit(1)
+    ).first()  # fmt: skip
+    return f"{code}-{row.number}" if row else ""
+
+
 def of_receipt_q(conn: Connection, unit: str, code: str, number: str) -> list[dict[str, Any]]:
     """Return every sheet a receipt had, the one in use last. Raises Refused RCP_UNKNOWN."""
     found = by_number_q(conn, code, number)

@@ -21,7 +21,7 @@ ROWS_MAX = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field: `shape` is text, amount, price, detail, count, day, moment or list."""
+    """One field: `shape` is text, amount, price, detail, count, day, moment, until or list."""
 
     name: str
     limit: int = 50
@@ -59,6 +59,8 @@ class Field:
             raise refuse("REQ_FIELD_LENGTH", field=path, limit=self.rows_max)
         if self.need and not value:
             raise refuse("REQ_FIELD_MISSING", field=path)
+        if not self.rows:  # rows that are read one by one, each with its own refusal
+            return tuple(row for row in value if isinstance(row, dict))
         return tuple(
             read(self.rows, row, f"{path}[{place}]")
             for place, row in enumerate(value)
@@ -72,6 +74,7 @@ _SHAPES: Mapping[str, Callable[[Any, str], str]] = {
     "detail": partial(medical_values.decimal, digits=4),
     "day": medical_values.day,
     "moment": medical_values.moment,
+    "until": partial(medical_values.moment, fill="235959999"),
 }
 
 

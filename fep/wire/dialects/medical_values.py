@@ -124,8 +124,8 @@ def day(value: Any, name: str) -> str:
     return f"{match[1]}{int(match[2]):02d}{int(match[3]):02d}"
 
 
-def moment(value: Any, name: str) -> str:
-    """Return a time as yyyyMMddHHmmssSSS; what is cut short is filled with zeros.
+def moment(value: Any, name: str, fill: str = "000000000") -> str:
+    """Return a time as yyyyMMddHHmmssSSS; what is cut short is filled from `fill`.
 
     Raises Refused REQ_FIELD_VALUE.
     """
@@ -136,7 +136,7 @@ def moment(value: Any, name: str) -> str:
     fine = _MOMENT.fullmatch(digits) is not None
     if not fine or not (1 <= int(digits[4:6]) <= 12 and 1 <= int(digits[6:8]) <= 31):
         raise refuse("REQ_FIELD_VALUE", field=name, value=given[:20], allowed="yyyyMMddHHmmssSSS")
-    return digits.ljust(17, "0")
+    return digits + fill[len(digits) - 8 :]
 
 
 def dashed(value: str) -> str:
