@@ -145,6 +145,50 @@ def run(
 
 @command.command()
 @STATE
+@click.option("--dialect", type=click.Choice(["finance_rest", "cnnontax"]), required=True)
+@click.option("--port", type=int, default=0, show_default=True, help="0 for any")
+@click.option("--key", default="demo", show_default=True, help="app key or token")
+@click.option("--issue-days", type=int, default=-1, show_default=True,
+              help="how old an IssueDate may be; -1 any age")  # fmt: skip
+@click.option("--refuse-item", multiple=True, help="item name or code nobody may charge")
+@click.option("--clock-off", type=int, default=0, show_default=True, help="seconds")
+@click.option("--latency-ms", type=int, default=0, show_default=True)
+@click.option("--lost", type=float, default=0.0, show_default=True,
+              help="share of calls whose answer never comes, after the effect")  # fmt: skip
+@click.option("--dropped", type=float, default=0.0, show_default=True,
+              help="share without effect and answer")  # fmt: skip
+@click.option("--error500", type=float, default=0.0, show_default=True)
+@click.option("--half", type=float, default=0.0, show_default=True)
+@click.option("--busy", type=float, default=0.0, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True)
+def serve(
+    state: Path,
+    dialect: str,
+    port: int,
+    key: str,
+    issue_days: int,
+    refuse_item: tuple[str, ...],
+    clock_off: int,
+    latency_ms: int,
+    lost: float,
+    dropped: float,
+    error500: float,
+    half: float,
+    busy: float,
+    seed: int,
+) -> None:
+    """Serve the platform in a province's own dialect until SIGTERM."""
+    from fep.cli.sim_province_serve import run_server
+    from fep.sim.province_server import Faults
+    from fep.sim.province_window import Rules
+
+    rules = Rules(issue_days, refuse_item, clock_off)
+    faults = Faults(lost, dropped, error500, half, busy, latency_ms / 1000, seed)
+    run_server(_book(state), state, dialect, port, key, rules, faults)
+
+
+@command.command()
+@STATE
 @click.option("--json", "as_json", is_flag=True)
 def report(state: Path, as_json: bool) -> None:
     """Show the platform's own ledger."""

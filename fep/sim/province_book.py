@@ -72,6 +72,12 @@ CREATE TABLE IF NOT EXISTS batch_out(
     node TEXT, seq INTEGER, first_rec INTEGER NOT NULL, n_rec INTEGER NOT NULL,
     content BLOB NOT NULL, tries INTEGER NOT NULL DEFAULT 0,
     freed INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(node, seq));
+CREATE TABLE IF NOT EXISTS paper_of(
+    code TEXT, number TEXT, check_code TEXT NOT NULL, original BLOB NOT NULL,
+    PRIMARY KEY(code, number));
+CREATE TABLE IF NOT EXISTS stock(id TEXT PRIMARY KEY, code TEXT NOT NULL, number TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS notice(
+    pay_code TEXT PRIMARY KEY, unit TEXT NOT NULL, total TEXT NOT NULL, state TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS batch_out_due ON batch_out(node, seq) WHERE freed=0;
 """
 

@@ -84,7 +84,7 @@ def check(
         raise Rejected("CERT_UNKNOWN", f"{body['unit']} {body['cert_serial']}")
     if not bound.public_key.verify(found.original, found.signature):
         raise Rejected("SIGNATURE", "unit signature does not hold")
-    _check_document(body, found.original)
+    check_document(body, found.original)
     _check_signature_element(body, found)
 
 
@@ -93,7 +93,8 @@ def supervise(found: Papers, key: sm.PrivateKey) -> bytes:
     return key.sign(base64.b64encode(sm.sm3(found.original)) + found.signature_xml)
 
 
-def _check_document(body: Mapping[str, Any], original: bytes) -> None:
+def check_document(body: Mapping[str, Any], original: bytes) -> None:
+    """Check that the literal document says what the record says. Raises Rejected."""
     if not original.startswith(b"<Header>") or not original.endswith(b"</EInvoiceData>"):
         raise Rejected("XML_FORM", "not <Header>…</EInvoiceData>")
     try:
