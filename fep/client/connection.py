@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import json
 import socket
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -75,13 +76,18 @@ class Connection:
         return cls(_connected(sock, str(path), timeout_s))
 
     @classmethod
-    def tcp(cls, host: str, port: int, *, timeout_s: float, encoding: str = "utf-8") -> Connection:
-        """Connect over TCP. Raises Unreachable."""
+    def tcp(
+        cls, host: str, port: int, *, timeout_s: float, encoding: str = "utf-8",
+        tls: ssl.SSLContext | None = None,
+    ) -> Connection:  # fmt: skip
+        """Connect over TCP, with TLS where a context is given. Raises Unreachable."""
         try:
             sock = socket.create_connection((host, port), timeout_s)
-        except OSError as error:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if tls is not None:
+                sock = tls.wrap_socket(sock, server_hostname=host)
+        except OSError as error:  # ssl.SSLError is one
             raise Unreachable(f"{host}:{port}: {error}") from error
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return cls(sock, encoding=encoding)
 
     def authenticate(self, appid: str, key: bytes, alg: str = "hmac-sm3") -> dict[str, Any]:
@@ -98,13 +104,22 @@ class Connection:
             self._signing = (key, alg, appid)
         return dict(answer)
 
-    def call(self, method: str, **params: Any) -> Any:
-        """Call a method and return its result. Raises RemoteFault, Unreachable."""
+    @property
+    def closed(self) -> bool:
+        """Say whether the connection is over."""
+        return self._socket.fileno() < 0
+
+    def say(self, method: str, **params: Any) -> None:
+        """Send a call whose answer is not waited for. Raises Unreachable."""
         self._next_id += 1
         request: dict[str, Any] = {
             "jsonrpc": "2.0", "id": self._next_id, "method": method, "params": params,
         }  # fmt: skip
         self._send(self._framed(request))
+
+    def call(self, method: str, **params: Any) -> Any:
+        """Call a method and return its result. Raises RemoteFault, Unreachable."""
+        self.say(method, **params)
         while True:
             answer = self._receive(sent=True)
             if answer.get("id") == self._next_id:
@@ -115,6 +130,22 @@ class Connection:
         if "error" in answer:
             raise self._fault(answer["error"])
         return answer.get("result")
+
+    def heard(self, timeout_s: float) -> dict[str, Any] | None:
+        """Return the next notification, None when there was none in time. Raises Unreachable."""
+        before = self._socket.gettimeout()
+        self._socket.settimeout(timeout_s)
+        try:
+            line = self._line()
+        except TimeoutError:
+            return None  # half a line stays unread until the rest comes
+        except OSError as error:
+            self.close()
+            raise Unreachable(f"connection lost: {error}") from error
+        finally:
+            if self._socket.fileno() >= 0:
+                self._socket.settimeout(before)
+        return self._read(line, sent=False)
 
     def close(self) -> None:
         """Close the socket; harmless twice."""
@@ -151,6 +182,9 @@ class Connection:
         except OSError as error:
             self.close()
             raise Unreachable(f"no answer: {error}", sent=sent) from error
+        return self._read(line, sent=sent)
+
+    def _read(self, line: bytes, *, sent: bool) -> dict[str, Any]:
         try:
             answer = json.loads(line.decode(self._encoding))
         except ValueError as error:

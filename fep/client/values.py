@@ -86,8 +86,12 @@ class Queued(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Issued:
-    """A receipt as the front-end tells it; `repeated` says that the key was known."""
+class Receipt:
+    """A receipt as the front-end tells it; `repeated` says that the key was known.
+
+    `life` is sealed, reversing or reversed; `sheet` the paper it was exchanged for, empty when
+    there is none; `url` its page where one is configured.
+    """
 
     code: str
     number: str
@@ -97,17 +101,130 @@ class Issued:
     issued_at: str
     state: str
     key: str
-    repeated: bool
+    unit: str = ""
+    point: str = ""
+    kind: str = ""
+    payer: str = ""
+    life: str = ""
+    sheet: str = ""
+    url: str = ""
+    repeated: bool = False
+
+    @property
+    def name(self) -> str:
+        """Return CODE-NUMBER."""
+        return f"{self.code}-{self.number}"
 
     @classmethod
-    def of(cls, answer: Mapping[str, Any]) -> Issued:
+    def of(cls, answer: Mapping[str, Any]) -> Receipt:
         """Read an answer of `receipt.issue` or `receipt.get`. Raises Queued, KeyError."""
         if answer.get("queued"):
             raise Queued(int(answer["event"]["id"]))
-        told = answer["receipt"]
+        return cls.told(answer["receipt"], repeated=bool(answer.get("repeated")))
+
+    @classmethod
+    def told(cls, members: Mapping[str, Any], *, repeated: bool = False) -> Receipt:
+        """Read the members of a receipt. Raises KeyError for one that must be there."""
         names = [entry.name for entry in fields(cls) if entry.name != "repeated"]
-        return cls(**{name: str(told[name]) for name in names},
-                   repeated=bool(answer.get("repeated")))  # fmt: skip
+        must = names[: names.index("unit")]
+        found = {name: str(members[name]) for name in must}
+        found |= {name: str(members.get(name) or "") for name in names if name not in must}
+        return cls(**found, repeated=repeated)
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One entry of the feed: `type` is sealed, reversed, exchanged, voided or refused.
+
+    `seq` is the cursor to go on from; `sheet` and `last_sheet` name paper, `reason` says why.
+    """
+
+    seq: int
+    at: str
+    type: str
+    unit: str
+    key: str
+    receipt: Receipt | None
+    blue: Receipt | None
+    sheet: str
+    last_sheet: str
+    reason: str
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Happening:
+        """Read an entry."""
+        receipt, blue = told["receipt"], told["blue"]
+        return cls(
+            int(told["seq"]), told["at"], told["type"], told["unit"], told["key"],
+            Receipt.told(receipt) if receipt else None, Receipt.told(blue) if blue else None,
+            told["sheet"], told["last_sheet"], told["reason"],
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """How far a batch is; `refused` counts events that will not be issued."""
+
+    key: str
+    count: int
+    issued: int
+    queued: int
+    refused: int
+    done: bool
+    repeated: bool = False
+
+    @classmethod
+    def of(cls, answer: Mapping[str, Any]) -> Batch:
+        """Read an answer of `batch.submit` or `batch.get`."""
+        told = answer["batch"]
+        return cls(told["key"], told["count"], told["issued"], told["queued"], told["refused"],
+                   told["done"], bool(answer.get("repeated")))  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """What became of one event of a batch: `state` is issued, queued or refused."""
+
+    index: int
+    unit: str
+    key: str
+    state: str
+    receipt: Receipt | None
+    fault: str
+    zh: str
+    en: str
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> BatchResult:
+        """Read one result."""
+        error = told["error"] or {}
+        receipt = told["receipt"]
+        return cls(
+            told["index"], told["unit"], told["key"], told["state"],
+            Receipt.told(receipt) if receipt else None,
+            error.get("fault", ""), error.get("zh", ""), error.get("en", ""),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """What the front-end said by itself: the topic and its members."""
+
+    topic: str
+    params: Mapping[str, Any]
+
+    @property
+    def cursor(self) -> int:
+        """Return where `happenings` goes on after this, 0 where that does not apply."""
+        return int(self.params.get("cursor", 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A file that was written: rows, and characters its encoding does not have."""
+
+    rows: int
+    lacking: tuple[tuple[str, str], ...] = ()  # (CODE-NUMBER, character)
 
 
 def _filled(value: Payer | Item) -> dict[str, str]:
