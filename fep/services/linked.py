@@ -13,6 +13,7 @@ from twisted.internet.defer import execute
 from twisted.internet.threads import deferToThread
 
 from fep.crypto import certs, keyfile
+from fep.domain.calendar import to_ms
 from fep.domain.kind import Province, Unit
 from fep.domain.link_budget import OfflineBudget
 from fep.ports import Clock, Entropy
@@ -62,7 +63,7 @@ def make_uplink(parts: Parts, budget: Budget, on_grant: Callable[..., bool]) -> 
     work = cast("Work", deferToThread if parts.threads else execute)
     tools = Tools(parts.reactor, parts.clock, work, parts.log)
     carrier = make_carrier(tools, s.link.carrier, s.root / s.link.directory, s.root)
-    return Uplink(
+    uplink = Uplink(
         parts.reactor,
         parts.clock,
         parts.entropy,
@@ -80,6 +81,8 @@ def make_uplink(parts: Parts, budget: Budget, on_grant: Callable[..., bool]) -> 
         on_quota=budget.bind,
         log=parts.log,
     )
+    uplink.absent(parts.store.read(unlinked_q, s.link.dest, to_ms(parts.clock.wall())))
+    return uplink
 
 
 def _signature_xml(settings: Settings) -> Callable[[DueRow], str]:
@@ -100,6 +103,16 @@ def province_of(settings: Settings, unit: str) -> Province:
     """Return the province of a configured unit. Raises KeyError."""
     found: Unit = settings.units[unit]
     return settings.provinces[found.province]
+
+
+def unlinked_q(conn: Connection, dest: str, now_ms: int) -> int:
+    """Return for how long (ms) the node has been without this link; 0 once its pulse was kept.
+
+    A link that is switched on late does not make that time unseen: it was time offline.
+    """
+    kept = conn.execute(select(link_state.c.dest).where(link_state.c.dest == dest)).first()
+    began = 0 if kept is not None else first_start_q(conn)
+    return max(0, now_ms - began) if began else 0
 
 
 def first_start_q(conn: Connection) -> int:

@@ -3,6 +3,8 @@
 Silence is counted on the monotonic clock while we run, plus the wall clock's gap over a
 restart when that is positive; setting the clock back prolongs nothing (I12). Only a file
 newer than all seen counts as life, so a replayed one prolongs nothing either.
+A file may have lain in the gate for hours: the platform's clock is read off the one that was
+quickest within READING_S, and what lay there while we were down does not count against it.
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ from fep.store.supervision import Doubted
 from fep.wire.fpb import Header
 
 DAMAGED_SHOWN_S = 3600.0
+READING_S = 900.0
 CHAIN = "chain"
+SILENT = "silent"  # the reason fep/domain/link.py gives for a platform not heard from lately
 
 
 class Pulse:
@@ -25,6 +29,7 @@ class Pulse:
     def __init__(self, ends: Ends) -> None:
         self._ends = ends
         self.standing = Standing(LinkState.OFFLINE, "never-heard", ends.now_ms())
+        self._told = self.standing  # as journalled
         self.last_heard_at = 0
         self.offset_ms = 0
         self.stopped_out = ""  # why receipts do not leave: head, peer-chain, peer-lost
@@ -34,6 +39,7 @@ class Pulse:
         self.quarantined = 0
         self.doubted = Doubted()
         self._damaged_s: float | None = None
+        self._quickest: tuple[float, int] | None = None  # when read, platform - monotonic (ms)
         self._silent_ms = 0  # at `_anchor_s`
         self._kept_ms = 0  # of it, from before this start
         self._anchor_s = ends.clock.mono()
@@ -47,9 +53,11 @@ class Pulse:
         kept = start.kept
         if kept is None:
             return
-        self.standing = kept.standing
+        self.standing = self._told = kept.standing
         self.last_heard_at = kept.last_heard_at
         self.offset_ms = kept.platform_offset_ms
+        if kept.last_heard_at:
+            self._read_clock(self._ends.now_ms() + kept.platform_offset_ms)
         if kept.standing.state is LinkState.STALLED:
             reason = kept.standing.reason
             self.stopped_in = reason if reason == CHAIN else ""
@@ -57,10 +65,20 @@ class Pulse:
         since = (kept.last_heard_at or kept.standing.since_at) + kept.offline_ms
         self._kept_ms = kept.offline_ms
         self._silent_ms = kept.offline_ms + max(0, self._ends.now_ms() - since)
+        self._ended_meanwhile()
 
     def absent(self, gap_ms: int) -> None:
         """Count at least this much for the time we were down, whatever the wall clock says."""
         self._silent_ms = max(self._silent_ms, self._kept_ms + gap_ms)
+        self._ended_meanwhile()
+
+    def _ended_meanwhile(self) -> None:
+        """What was heard from before a long absence is so no more: silence came meanwhile."""
+        patience_ms = int(self._ends.settings.silent_after_s * 1000)
+        heard = self.standing.state in (LinkState.ONLINE, LinkState.DEGRADED)
+        if heard and self._silent_ms > patience_ms:
+            since_at = min(self.last_heard_at + patience_ms, self._ends.now_ms())
+            self.standing = Standing(LinkState.OFFLINE, SILENT, since_at)
 
     # from Inbox
     def heard(self, header: Header) -> bool:
@@ -78,10 +96,19 @@ class Pulse:
         )  # fmt: skip
         now_ms = self._ends.now_ms()
         self.last_heard_at = now_ms
-        self.offset_ms = header.created_ms - now_ms
+        self.offset_ms = self._read_clock(header.created_ms) - now_ms
         self._silent_ms = 0
         self._anchor_s = self._ends.clock.mono()
         return True
+
+    def _read_clock(self, said_ms: int) -> int:
+        """Return the platform's time now by the quickest file of late."""
+        now_s = self._ends.clock.mono()
+        reading = said_ms - int(now_s * 1000)
+        best = self._quickest
+        if best is None or reading >= best[1] or now_s - best[0] > READING_S:
+            self._quickest = best = (now_s, reading)
+        return best[1] + int(now_s * 1000)
 
     def doubt(self, count: int, last: str) -> None:
         """Note supervision signatures that did not verify; the store has them too."""
@@ -114,12 +141,12 @@ class Pulse:
             oldest_sent_s=oldest_sent_s,
             damaged=damaged,
         )
-        before = self.standing
-        self.standing = standing(
-            facts, before, self._ends.now_ms(), silent_after_s=settings.silent_after_s,
+        before = self._told
+        self.standing = self._told = standing(
+            facts, self.standing, self._ends.now_ms(), silent_after_s=settings.silent_after_s,
             late_after_s=settings.late_after_s,
         )  # fmt: skip
-        if self.standing is before:
+        if self.standing == before:
             return False
         self._ends.log.info(
             "link.state", dest=self._ends.dest, state=self.standing.state.value,

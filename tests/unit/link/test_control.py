@@ -11,6 +11,7 @@ import pytest
 
 from fep.domain.faults import refuse
 from fep.domain.link_budget import AWAY_MS, OfflineBudget, OfflineUse
+from fep.services.linked import unlinked_q
 from fep.store.link_in import quota_of
 from fep.wire.fpb import Kind
 from tests.unit.link.link_world import CODE, World, begun, journalled
@@ -308,6 +309,79 @@ def test_silence_is_counted_over_a_restart_and_setting_the_clock_back_gains_noth
 
     assert 3_700_000 <= forward <= 3_710_000
     assert forward <= world.uplink.offline_ms()
+
+
+def test_a_state_did_not_last_through_a_long_absence(world: World):
+    world.platform.ack()
+    world.run(2)
+    was = world.uplink.status()
+    heard_at = was.last_heard_at
+    world.stop()
+    world.watch.wall_shift_s = 3600.0
+    world.restart()
+    away = world.uplink.status()
+    world.platform.ack()
+    world.run(3)
+    back = world.uplink.status()
+
+    assert ("online", "offline", "online") == (was.state, away.state, back.state)
+    assert heard_at + 120_000 == away.since_at
+    assert back.since_at >= heard_at + 3_600_000
+
+
+def test_a_link_that_is_switched_on_late_has_been_away_since_the_first_start(tmp_path: Path):
+    world = World(tmp_path)
+    world.store.do("start", lambda tx: tx.journal("node.started", "", {}))
+    world.reactor.advance(0)
+    began = world.now_ms()
+    read = world.store.read
+
+    assert 7_200_000 == read(unlinked_q, "province", began + 7_200_000)
+    assert 0 == read(unlinked_q, "province", began - 5), "a clock set back gives nothing"
+    world.uplink.start()
+    world.run(2)
+    assert 0 == read(unlinked_q, "province", began + 7_200_000)
+    world.store.close()
+
+
+def test_a_short_restart_ends_no_state(world: World):
+    world.platform.ack()
+    world.run(2)
+    was = world.uplink.status()
+    world.stop()
+    world.restart()
+
+    assert was.since_at == world.uplink.status().since_at
+
+
+def test_the_age_of_what_lay_in_the_gate_is_not_told_as_a_clock_that_is_wrong(world: World):
+    world.platform.ack()
+    world.run(2)
+    world.stop()
+    world.platform.ack()
+    world.watch.wall_shift_s = 36_000.0
+    world.restart()
+    world.run(3)
+    heard_at = world.uplink.status().last_heard_at
+
+    assert heard_at > world.now_ms() - 5_000, "it was heard, only late"
+    assert abs(world.uplink.status().platform_offset_ms) < 5_000
+
+
+def test_a_clock_that_is_wrong_is_told_once_the_quick_files_say_so(world: World):
+    world.platform.ack()
+    world.run(2)
+    world.watch.wall_shift_s = 60.0
+    world.platform.ack()
+    world.watch.wall_shift_s = 0.0
+    world.run(2)
+    ahead = world.uplink.status().platform_offset_ms
+    world.run(1000, step=5.0)
+    world.platform.ack()
+    world.run(2)
+
+    assert 55_000 < ahead < 65_000
+    assert abs(world.uplink.status().platform_offset_ms) < 5_000
 
 
 def test_resume_lets_a_stopped_chain_try_again(world: World):
