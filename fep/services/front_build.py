@@ -39,8 +39,11 @@ def _routes(his: HisContext, rpc: Rpc) -> list[Route]:
     from fep.services.front import Route
     from fep.services.front_documents import Documents
 
+    from fep.services.medical import PREFIX, Medical
+
     documents = Documents(rpc.table)
     return [
+        Route(PREFIX, Medical(his).door, cors=True),
         Route("/rpc", rpc, ("POST",)),
         Route("/openapi.json", documents.openapi, ("GET", "HEAD")),
         Route("/openrpc.json", documents.openrpc, ("GET", "HEAD")),
