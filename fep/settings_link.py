@@ -15,6 +15,8 @@ from fep.domain.link_pace import Limits, parse_span
 from fep.domain.link_window import Timing, Window
 from fep.domain.money import parse_fen
 
+ONE_WAY_BATCHES = 20_000
+ONE_WAY_BYTES = 16 * 1024**3
 Seconds = Annotated[float, Meta(gt=0)]
 
 
@@ -73,10 +75,14 @@ class LinkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     gap_s: Seconds = 60.0
     part_timeout_s: Seconds = 900.0
     verify_supervision: bool = True
+    one_way: bool = False  # nothing comes back but what an operator imports
+    manifest_s: Annotated[float, Meta(ge=60)] = 3600.0
     carrier: CarrierSettings = CarrierSettings()
 
     def window(self) -> Window:
-        """Return the bounds of what may be unanswered."""
+        """Return the bounds of what may be unanswered; one way they are those of memory."""
+        if self.one_way:
+            return Window(ONE_WAY_BATCHES, ONE_WAY_BYTES)
         return Window(self.window_batches, self.window_bytes)
 
     def timing(self) -> Timing:

@@ -18,12 +18,17 @@ from fep.domain.link import LinkStatus
 from fep.domain.link_budget import OfflineBudget
 from fep.ports import Carrier, Clock, Entropy
 from fep.services.uplink_build import SignatureXml
+from fep.services.uplink_cargo import Letters, Receipts
 from fep.services.uplink_ends import Bell, Ends, Log, Timer, Timers, Work
+from fep.services.uplink_greet import Greeter
 from fep.services.uplink_in import ARRIVALS_MAX, Inbox
 from fep.services.uplink_out import Outbox
+from fep.services.uplink_peers import Peers
 from fep.services.uplink_pulse import Pulse
+from fep.services.uplink_transport import Transport
 from fep.settings_link import LinkSettings
-from fep.store.link import backlog_q, start_q
+from fep.store.link import CONTROL, RECEIPTS, RECONCILIATION, backlog_q, start_q
+from fep.store.link_certs import peer_certs_q
 from fep.store.link_in import OnGrant, quota_q
 from fep.store.supervision import Doubted, clear_doubts_txn, doubted_q
 from fep.store.tx import Tx
@@ -65,12 +70,17 @@ class Uplink:
         self._ends = Ends(
             reactor=reactor, clock=clock, entropy=entropy, store=store, settings=settings,
             node_id=node_id, node_key=node_key, node_cert=node_cert,
-            platform_cert=platform_cert, carrier=carrier, work=work, log=log,
+            peers=Peers(settings.dest, platform_cert), carrier=carrier, work=work, log=log,
             on_answered=on_answered, on_quota=on_quota,
         )  # fmt: skip
         self._pulse = Pulse(self._ends)
-        self._outbox = Outbox(self._ends, self._pulse, signature_xml)
-        self._inbox = Inbox(self._ends, self._pulse, self._outbox, on_grant, signature_xml)
+        cargoes = (Letters(CONTROL), Letters(RECONCILIATION), Receipts(signature_xml))
+        # Control leaves before what has piled up of receipts.
+        self._outboxes = {c.channel: Outbox(self._ends, self._pulse, c) for c in cargoes}
+        self._outbox = self._outboxes[RECEIPTS]
+        transport = Transport(self._ends, self._pulse)
+        self._greeter = Greeter(self._ends, transport, self._outboxes)
+        self._inbox = Inbox(self._ends, self._pulse, self._greeter, on_grant, signature_xml)
         self._out_bell, self._in_bell = Bell(reactor), Bell(reactor)
         self._linger: Timer | None = None
         self._more = True  # something may be due that no batch holds yet
@@ -80,7 +90,9 @@ class Uplink:
         start = store.read(start_q, settings.dest)
         self._pulse.resume(start)
         self._pulse.doubted = store.read(doubted_q, settings.dest)
-        self._outbox.resume(start)
+        self._ends.peers.know(store.read(peer_certs_q, settings.dest))
+        for outbox in self._outboxes.values():
+            outbox.resume(start)
         self._inbox.resume(start)
 
     # from Node
@@ -102,8 +114,9 @@ class Uplink:
         """Read anew where the link stands: a lifted fence has begun a new epoch."""
         assert self._loops is None, "an uplink that runs knows where it stands"
         start = self._ends.store.read(start_q, self._ends.dest)
-        self._outbox.flights.clear()
-        self._outbox.resume(start)
+        for outbox in self._outboxes.values():
+            outbox.flights.clear()
+            outbox.resume(start)
         self._inbox.resume(start)
 
     async def stop(self) -> None:
@@ -199,19 +212,23 @@ class Uplink:
     async def _send_turn(self) -> float:
         """Do what is due on the way out; returns seconds until the next look."""
         if not self._pulse.stopped_out:
-            await self._outbox.resend_due()
+            for outbox in self._outboxes.values():
+                await outbox.resend_due()
             if self._more and self._may_send():
                 self._more = False
-                if await self._outbox.send_due(self._may_send):
+                left = [await box.send_due(self._may_send) for box in self._outboxes.values()]
+                if any(left):
                     self.wake()
         await self._judge()
         # A link that is looked at every minute need not be judged every second.
         pause_s = max(JUDGE_S, self._ends.settings.poll_s / 4)
-        return min(pause_s, max(0.0, self._outbox.next_due_s()))
+        due_s = min(outbox.next_due_s() for outbox in self._outboxes.values())
+        return min(pause_s, max(0.0, due_s))
 
     async def _receive_loop(self) -> None:
         beat_s = self._ends.clock.mono()
-        go_on = True
+        manifest_s = beat_s + self._ends.settings.manifest_s
+        hello = go_on = True
         while self._running:
             wait = self._ends.settings.poll_s
             try:
@@ -228,6 +245,12 @@ class Uplink:
                 if self._ends.clock.mono() >= beat_s:
                     beat_s = self._ends.clock.mono() + self._ends.settings.heartbeat_s
                     await self._inbox.beat()
+                    if hello:
+                        await self._greeter.hello()
+                        hello = False
+                if self._ends.clock.mono() >= manifest_s:
+                    manifest_s = self._ends.clock.mono() + self._ends.settings.manifest_s
+                    await self._greeter.manifest()
             except Exception as fault:
                 if not self._survives(fault, "receive"):
                     return

@@ -15,6 +15,7 @@ from fep.crypto.errors import CryptoError
 from fep.domain.life_delivery import revision
 from fep.services.uplink_ends import Ends
 from fep.store.link import RECEIPTS, DueRow, Head
+from fep.store.link_letters import Letter
 from fep.store.link_out import Made
 from fep.wire.fpb import Kind, Reason, Unreadable
 from fep.wire.fpb_record import JournalHead, idem, record_line
@@ -29,7 +30,7 @@ ROW_OVERHEAD_BYTES: Final = 800
 class RowBroken(Exception):
     """One receipt cannot be put into any batch; the argument is the reason."""
 
-    def __init__(self, row: DueRow, why: str) -> None:
+    def __init__(self, row: DueRow | Letter, why: str) -> None:
         super().__init__(why)
         self.row = row
         self.why = why
@@ -39,7 +40,7 @@ class RowBroken(Exception):
 class Plan:
     """What a batch is made from; `head` is the channel before it."""
 
-    rows: tuple[DueRow, ...]
+    rows: tuple[DueRow | Letter, ...]
     head: Head
     journal: JournalHead
     now_ms: int
@@ -56,19 +57,31 @@ def build(ends: Ends, plan: Plan, signature_xml: SignatureXml) -> Made:
     """Return the batch. Raises RowBroken, Unreadable TOO_BIG (with more than one row)."""
     lines: list[bytes] = []
     prev = plan.head.rec_hash
-    first_rec = plan.head.rec_seq + 1
-    for place, row in enumerate(plan.rows):
+    oldest = plan.now_ms
+    for rec_seq, row in enumerate(plan.rows, plan.head.rec_seq + 1):
+        assert isinstance(row, DueRow), row
+        oldest = min(oldest, row.issued_at)
         line, prev = record_line(
-            first_rec + place, row.op, idem(row.code, row.number, row.op, _revision(row)),
+            rec_seq, row.op, idem(row.code, row.number, row.op, _revision(row)),
             plan.now_ms, _body(row, signature_xml), plan.journal, prev,
         )  # fmt: skip
         lines.append(line)
-    seq = plan.head.seq + 1
+    age_ms = max(0, plan.now_ms - oldest)
+    return sealed_batch(ends, plan, Kind.DATA, RECEIPTS, lines, prev, age_ms)
+
+
+def sealed_batch(ends: Ends, plan: Plan, kind: Kind, channel: int, lines: list[bytes],
+                 tail: bytes, age_ms: int) -> Made:  # fmt: skip
+    """Return the batch of a channel's next lines; `tail` is the hash of the last of them.
+
+    Raises RowBroken, Unreadable TOO_BIG (with more than one row).
+    """
+    seq, first_rec = plan.head.seq + 1, plan.head.rec_seq + 1
     header = replace(
-        ends.header(Kind.DATA, plan.head.epoch, RECEIPTS, seq, plan.now_ms),
+        ends.header(kind, plan.head.epoch, channel, seq, plan.now_ms),
         first_rec=first_rec,
         n_rec=len(lines),
-        age_ms=max(0, plan.now_ms - min(row.issued_at for row in plan.rows)),
+        age_ms=age_ms,
         prev_batch_sm3=plan.head.batch_sm3,
         cum_ack=plan.cum_ack,
         ack_head_sm3=plan.ack_head_sm3,
@@ -79,9 +92,9 @@ def build(ends: Ends, plan: Plan, signature_xml: SignatureXml) -> Made:
         if error.reason is Reason.TOO_BIG and len(lines) == 1:
             raise RowBroken(plan.rows[0], error.detail) from error
         raise
-    head = Head(plan.head.epoch, seq, first_rec + len(lines) - 1, sm3.digest(content), prev)
+    head = Head(plan.head.epoch, seq, first_rec + len(lines) - 1, sm3.digest(content), tail)
     uploads = tuple(row.upload_id for row in plan.rows)
-    return Made(Kind.DATA, first_rec, uploads, content, head)
+    return Made(kind, first_rec, uploads, content, head, channel)
 
 
 def _revision(row: DueRow) -> str:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 
 from fep.crypto.certs import Certificate
-from fep.crypto.sm2 import PrivateKey, PublicKey
+from fep.crypto.sm2 import PrivateKey
 from fep.domain.calendar import to_ms
 from fep.domain.link_budget import OfflineBudget
 from fep.ports import Carrier, Clock, Entropy
+from fep.services.uplink_peers import Peers
 from fep.settings_link import LinkSettings
 from fep.store.writer import Store
-from fep.wire.fpb import ALG_CBC, ALG_GCM, Header, Kind, Seat, pack
+from fep.wire.fpb import ALG_CBC, ALG_GCM, Header, Kind, Reason, Seat, Unreadable, pack
 from fep.wire.fpb_name import BatchName, node8
 
 T = TypeVar("T")
@@ -70,7 +71,7 @@ class Ends:
     node_id: str
     node_key: PrivateKey
     node_cert: Certificate
-    platform_cert: Certificate
+    peers: Peers
     carrier: Carrier
     work: Work
     log: Log
@@ -90,10 +91,10 @@ class Ends:
         """Return who reads here."""
         return Seat(self.node_id, self.node_cert.serial_bytes(), self.node_key)
 
-    def key_of(self, sender: str, serial: bytes) -> PublicKey | None:
-        """Return the platform's key for its own files, None for anybody else's."""
-        known = (self.dest, self.platform_cert.serial_bytes())
-        return self.platform_cert.public_key if (sender, serial) == known else None
+    @property
+    def platform_cert(self) -> Certificate:
+        """Return the platform's newest certificate."""
+        return self.peers.newest
 
     def header(self, kind: Kind, epoch: int, channel: int, seq: int, created_ms: int) -> Header:
         """Return the part of a header that is the same for all our files."""
@@ -105,8 +106,13 @@ class Ends:
         )  # fmt: skip
 
     def pack(self, header: Header, plain: bytes) -> bytes:
-        """Return the file of a batch. Raises Unreadable TOO_BIG."""
-        return pack(header, plain, self.node_key, self.platform_cert.public_key, self.entropy)
+        """Return the file of a batch. Raises Unreadable TOO_BIG, also for the gate's limit."""
+        receiver = self.platform_cert
+        header = replace(header, receiver_serial=receiver.serial_bytes())
+        content = pack(header, plain, self.node_key, receiver.public_key, self.entropy)
+        if self.settings.carrier.limits().too_big(len(content)):
+            raise Unreadable(Reason.TOO_BIG, f"the gate takes no {len(content)} bytes")
+        return content
 
     def name(self, epoch: int, channel: int, seq: int, attempt: int) -> BatchName:
         """Return the name of one of our files."""

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from fep.crypto.certs import Certificate
 from fep.crypto.errors import CryptoError
 from fep.services.uplink_build import SignatureXml
 from fep.services.uplink_ends import Ends
+from fep.services.uplink_peers import Peers
 from fep.store.link import DueRow, sent_q
 from fep.store.link_out import Answer
 from fep.wire import einvoice
@@ -35,7 +35,7 @@ async def examined(
     for start in range(0, len(asked), PAGE_ROWS):
         rows = ends.store.read(sent_q, ends.dest, asked[start : start + PAGE_ROWS])
         if rows:
-            doubts |= await ends.work(doubted, ends.platform_cert, rows, given, signature_xml)
+            doubts |= await ends.work(doubted, ends.peers, rows, given, signature_xml)
     return tuple(
         replace(answer, doubt=doubts[answer.rec_seq]) if answer.rec_seq in doubts else answer
         for answer in answers
@@ -43,7 +43,7 @@ async def examined(
 
 
 def doubted(
-    platform: Certificate,
+    peers: Peers,
     rows: list[DueRow],
     given: Mapping[int, Signed],
     signature_xml: SignatureXml,
@@ -51,14 +51,15 @@ def doubted(
     """Return why signatures are not good, by record. For a worker thread."""
     found = {}
     for row in rows:
-        why = _doubt(platform, row, given[row.rec_seq], signature_xml)
+        why = _doubt(peers, row, given[row.rec_seq], signature_xml)
         if why:
             found[row.rec_seq] = why
     return found
 
 
-def _doubt(platform: Certificate, row: DueRow, signed: Signed, signature_xml: SignatureXml) -> str:
+def _doubt(peers: Peers, row: DueRow, signed: Signed, signature_xml: SignatureXml) -> str:
     _signed_at, serial, der = signed
+    platform = peers.by_serial(serial)
     if not _same(serial, platform.serial_hex):
         return f"certificate {serial} is not the platform's"
     try:

@@ -18,27 +18,34 @@ from fep.services.ferry import TooBig
 from fep.services.uplink_build import SignatureXml
 from fep.services.uplink_ends import Ends
 from fep.services.uplink_finance import examined
-from fep.services.uplink_out import Outbox
+from fep.services.uplink_greet import Greeter
 from fep.services.uplink_pulse import CHAIN, Pulse
-from fep.store.link import CONTROL, TRANSPORT, Head, LinkStart
-from fep.store.link_in import (
-    Control,
-    Fate,
-    OnGrant,
-    Outcome,
-    control_txn,
+from fep.store.link import (
+    CONTROL,
+    LETTERS,
+    RECEIPTS,
+    RECONCILIATION,
+    TRANSPORT,
+    Head,
+    LinkStart,
     held_q,
-    next_held_txn,
 )
+from fep.store.link_certs import peer_certs_q
+from fep.store.link_in import Control, Fate, OnGrant, Outcome, control_txn, next_held_txn
 from fep.store.link_out import Answer
 from fep.wire.fpb import Header, Kind, Reason, Unreadable, unpack
 from fep.wire.fpb_ack import Ack, Nack, Result, read_ack, read_nack
+from fep.wire.fpb_greet import Greeting, Hello, Manifest, Sync, read_greeting
 from fep.wire.fpb_name import parse_name
 
 ARRIVALS_MAX: Final = 64  # a turn
 LOOKS_MAX: Final = 10_000  # names remembered as not ready
 FIRST_LOOK_S: Final = 1.0
 LATEST_LOOK_S: Final = 60.0
+GREETINGS: Final[dict[Kind, type[Greeting]]] = {
+    Kind.HELLO: Hello, Kind.SYNC: Sync, Kind.MANIFEST: Manifest,
+}  # fmt: skip
+CARGO_KINDS: Final = {CONTROL: Kind.CTRL, RECONCILIATION: Kind.DATA}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,7 @@ class Opened:
     ack: Ack | None = None
     answers: tuple[Answer, ...] = ()
     nack: Nack | None = None
+    greeting: Greeting | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +81,15 @@ def open_arrival(ends: Ends, name: str) -> Opened | None:
         raise Unreadable(Reason.TOO_BIG, "larger than any batch") from error
     if content is None:
         return None
-    header, plain = unpack(content, ends.seat(), ends.key_of)
+    header, plain = unpack(content, ends.seat(), ends.peers.key_of)
     opened = Opened(header, plain, sm3.digest(content))
     if header.channel == TRANSPORT and header.kind is Kind.ACK:
         ack = read_ack(plain)
         return replace(opened, ack=ack, answers=tuple(map(answer, ack.results)))
     if header.channel == TRANSPORT and header.kind is Kind.NACK:
         return replace(opened, nack=read_nack(plain))
+    if header.channel == TRANSPORT and header.kind in GREETINGS:
+        return replace(opened, greeting=read_greeting(plain, GREETINGS[header.kind]))
     return opened
 
 
@@ -101,24 +111,30 @@ class Inbox:
     """Arrivals from one platform."""
 
     def __init__(
-        self, ends: Ends, pulse: Pulse, outbox: Outbox, on_grant: OnGrant,
+        self, ends: Ends, pulse: Pulse, greeter: Greeter, on_grant: OnGrant,
         signature_xml: SignatureXml,
     ) -> None:  # fmt: skip
         self._ends = ends
         self._signature_xml = signature_xml
         self._pulse = pulse
-        self._outbox = outbox
+        self._greeter = greeter
+        self._outboxes = greeter.outboxes
+        self._outbox = greeter.outboxes[RECEIPTS]
         self._on_grant = on_grant
         self._looks: dict[str, Look] = {}
-        self._gap = GapWatch(ends.settings.gap_patience_s())
-        self.head = Head()
-        self.held: tuple[int, ...] = ()
+        watch = GapWatch(ends.settings.gap_patience_s())
+        self._gaps = dict.fromkeys(LETTERS, watch)
+        self._tops = dict.fromkeys(LETTERS, (0, 0))  # (epoch, seq) of a manifest
+        self.heads = dict.fromkeys(LETTERS, Head())
+        self.held: dict[int, tuple[int, ...]] = dict.fromkeys(LETTERS, ())
 
     # from Uplink
     def resume(self, start: LinkStart) -> None:
-        """Take up where the control channel stood."""
-        self._moved(start.control_in)
-        self.held = start.held
+        """Take up where the incoming channels stood."""
+        for channel in LETTERS:
+            self._moved(channel, start.ins[channel])
+        self.held = dict(start.held)
+        self._greeter.transport.epoch = self._outbox.epoch
 
     async def turn(self) -> int:
         """Take in what has arrived and is ready; returns how many files were dealt with."""
@@ -141,11 +157,12 @@ class Inbox:
     async def go_on(self) -> None:
         """Look again at all that waits, after a start or an operator's word."""
         self._looks.clear()
-        await self._follow_up()
+        for channel in LETTERS:
+            await self._follow_up(channel)
 
     async def beat(self) -> None:
         """Tell the platform that we live, heard or not: somebody must speak first."""
-        await self._send_ack(())
+        await self._send_ack(CONTROL, ())
 
     # one arrival
     async def _arrival(self, name: str) -> None:
@@ -169,18 +186,21 @@ class Inbox:
         before = self._pulse.silent_ms() / 1000 > self._ends.settings.silent_after_s
         fresh = self._pulse.heard(opened.header)
         if fresh and before:
-            self._outbox.hasten()
+            for outbox in self._outboxes.values():
+                outbox.hasten()
+            await self._greeter.hello()
         if opened.ack is not None:
-            answers = opened.answers
-            if self._ends.settings.verify_supervision and opened.ack.epoch == self._outbox.epoch:
-                answers = await examined(self._ends, self._signature_xml, answers)
-            await self._outbox.acked(opened.ack, answers)
+            await self._acked(opened.ack, opened.answers)
             return True
         if opened.nack is not None:
             self._ends.log.warning("link.nack", dest=self._ends.dest, reason=opened.nack.reason)
-            self._outbox.nacked(opened.nack, fresh=fresh)
+            for outbox in self._outboxes.values():
+                outbox.nacked(opened.nack, fresh=fresh)
             return True
-        if opened.header.channel == CONTROL and opened.header.kind is Kind.CTRL:
+        if opened.greeting is not None:
+            await self._greeted(opened.greeting)
+            return True
+        if CARGO_KINDS.get(opened.header.channel) is opened.header.kind:
             if self._pulse.stopped_in:
                 self._not_ready(name)  # it stays where it is until a person resumes
                 return False
@@ -189,29 +209,47 @@ class Inbox:
         self._pulse.damaged()
         return False
 
+    async def _acked(self, ack: Ack, answers: tuple[Answer, ...]) -> None:
+        outbox = self._outboxes.get(ack.channel)
+        if outbox is None:
+            return
+        wanted = self._ends.settings.verify_supervision and ack.channel == RECEIPTS
+        if wanted and ack.epoch == outbox.epoch:
+            answers = await examined(self._ends, self._signature_xml, answers)
+        await outbox.acked(ack, answers)
+
+    async def _greeted(self, greeting: Greeting) -> None:
+        if isinstance(greeting, Hello):
+            await self._greeter.sync(self.heads, self.held)
+        elif isinstance(greeting, Sync):
+            await self._greeter.synced(greeting)
+        elif greeting.channel in LETTERS:
+            top = (greeting.epoch, greeting.seq)
+            self._tops[greeting.channel] = max(self._tops[greeting.channel], top)
+
     async def _control(self, name: str, opened: Opened) -> bool:
         header = opened.header
         batch = Control(
             header.epoch, header.seq, header.kind, opened.sm3, header.prev_batch_sm3,
-            header.first_rec, header.n_rec, opened.plain,
+            header.first_rec, header.n_rec, opened.plain, header.channel,
         )  # fmt: skip
         outcome = await self._ends.store.do(
             "link.control", control_txn, self._ends.dest, batch, self._on_grant
         )
-        fate = outcome.fate
-        self._moved(outcome.head)
+        fate, channel = outcome.fate, header.channel
+        self._moved(channel, outcome.head)
         if fate is Fate.APPLIED:
-            await self._applied(outcome)
-            await self._follow_up()
+            await self._applied(channel, outcome)
+            await self._follow_up(channel)
         elif fate is Fate.REPEATED:
-            await self._send_ack(outcome.results)
+            await self._send_ack(channel, outcome.results)
         elif fate is Fate.HELD:
-            self._recount_held()
+            self._recount_held(channel)
         elif fate is Fate.LATER:
             self._not_ready(name)
             return False
         elif fate is Fate.CHAIN:
-            await self._chain_broken(outcome)
+            await self._chain_broken(channel, outcome)
             await self._ends.work(self._ends.carrier.aside, name, "chain")
             return False
         else:
@@ -221,36 +259,43 @@ class Inbox:
             return False
         return True
 
-    async def _follow_up(self) -> None:
+    async def _follow_up(self, channel: int) -> None:
         """Apply held batches whose turn has come."""
         while True:
             outcome = await self._ends.store.do(
-                "link.held", next_held_txn, self._ends.dest, self._on_grant
+                "link.held", next_held_txn, self._ends.dest, self._on_grant, channel
             )
             if outcome is None:
                 break
             if outcome.fate is not Fate.APPLIED:
-                await self._chain_broken(outcome)
+                await self._chain_broken(channel, outcome)
                 break
-            await self._applied(outcome)
-        self._recount_held()
+            await self._applied(channel, outcome)
+        self._recount_held(channel)
 
-    async def _applied(self, outcome: Outcome) -> None:
-        self._moved(outcome.head)
+    async def _applied(self, channel: int, outcome: Outcome) -> None:
+        self._moved(channel, outcome.head)
         if outcome.quota is not None:
             self._ends.on_quota(outcome.quota)
-        await self._send_ack(outcome.results)
+        if channel == CONTROL:
+            # A record may have brought a certificate, or ended one.
+            self._ends.peers.know(self._ends.store.read(peer_certs_q, self._ends.dest))
+        await self._send_ack(channel, outcome.results)
 
-    async def _chain_broken(self, outcome: Outcome) -> None:
+    async def _chain_broken(self, channel: int, outcome: Outcome) -> None:
         self._pulse.stopped_in = CHAIN
         self._ends.log.error("link.chain", dest=self._ends.dest, why=outcome.detail)
-        await self._send_nack(Reason.CHAIN, ())
+        await self._send_nack(Reason.CHAIN, (), channel=channel)
 
     async def _ask_for_gap(self) -> None:
-        holes = missing(self.head.seq, self.held)
-        self._gap, ask = self._gap.look(holes, self._ends.clock.mono())
-        if ask:
-            await self._send_nack(Reason.MISSING, ask)
+        for channel in LETTERS:
+            head, (epoch, top) = self.heads[channel], self._tops[channel]
+            beyond = (top + 1,) if epoch == head.epoch and top > head.seq else ()
+            holes = missing(head.seq, (*self.held[channel], *beyond))
+            watch, ask = self._gaps[channel].look(holes, self._ends.clock.mono())
+            self._gaps[channel] = watch
+            if ask:
+                await self._send_nack(Reason.MISSING, ask, channel=channel)
 
     # what cannot be read
     def _not_ready(self, name: str) -> bool:
@@ -274,48 +319,37 @@ class Inbox:
         # Nobody keeps transport files, so there is nothing to ask for again.
         if hint is not None and hint.channel != TRANSPORT:
             ours = reason is not Reason.RECEIVER
-            await self._send_nack(reason, ((hint.seq, hint.seq),) if ours else (), (name,))
+            channel = hint.channel if hint.channel in LETTERS else CONTROL
+            holes = ((hint.seq, hint.seq),) if ours else ()
+            await self._send_nack(reason, holes, (name,), channel)
 
     # answering
-    async def _send_ack(self, results: tuple[Result, ...]) -> None:
-        head = self.head
+    async def _send_ack(self, channel: int, results: tuple[Result, ...]) -> None:
+        head = self.heads[channel]
         applied = ((1, head.seq),) if head.seq else ()
         ack = Ack(
-            applied_upto=head.rec_seq, channel=CONTROL, epoch=head.epoch,
+            applied_upto=head.rec_seq, channel=channel, epoch=head.epoch,
             head=head.rec_hash.hex(), level="APPLIED", time_ms=self._ends.now_ms(),
-            received=(*applied, *ranges(self.held)), results=results,
+            received=(*applied, *ranges(self.held[channel])), results=results,
         )  # fmt: skip
-        await self._send(Kind.ACK, ack.encode())
+        await self._greeter.transport.send(Kind.ACK, ack.encode())
 
     async def _send_nack(self, reason: Reason, holes: tuple[tuple[int, int], ...],
-                         names: tuple[str, ...] = ()) -> None:  # fmt: skip
+                         names: tuple[str, ...] = (), channel: int = CONTROL) -> None:  # fmt: skip
         nack = Nack(
-            channel=CONTROL, epoch=self.head.epoch, reason=reason.value,
+            channel=channel, epoch=self.heads[channel].epoch, reason=reason.value,
             time_ms=self._ends.now_ms(), missing=holes, names=names,
         )  # fmt: skip
-        await self._send(Kind.NACK, nack.encode())
+        await self._greeter.transport.send(Kind.NACK, nack.encode())
 
-    async def _send(self, kind: Kind, plain: bytes) -> None:
-        """Write a transport file; a lost one is repeated on demand, so faults pass."""
-        seq = await self._pulse.next_transport()
-        epoch = self._outbox.head.epoch
-        header = replace(
-            self._ends.header(kind, epoch, TRANSPORT, seq, self._ends.now_ms()),
-            cum_ack=self.head.rec_seq, ack_head_sm3=self.head.rec_hash,
-        )  # fmt: skip
+    def _moved(self, channel: int, head: Head) -> None:
+        self.heads[channel] = head
+        if channel == CONTROL:
+            self._greeter.transport.applied = head
+            for outbox in self._outboxes.values():
+                outbox.cum_ack = head
 
-        def write() -> None:
-            content = self._ends.pack(header, plain)
-            self._ends.carrier.put(self._ends.name(epoch, TRANSPORT, seq, 1).text(), content)
-
-        try:
-            await self._ends.work(write)
-        except OSError as error:
-            self._pulse.carrier_fault = str(error)
-
-    def _moved(self, head: Head) -> None:
-        self.head = head
-        self._outbox.cum_ack = head
-
-    def _recount_held(self) -> None:
-        self.held = self._ends.store.read(held_q, self._ends.dest, self.head.epoch)
+    def _recount_held(self, channel: int) -> None:
+        self.held[channel] = self._ends.store.read(
+            held_q, self._ends.dest, channel, self.heads[channel].epoch
+        )

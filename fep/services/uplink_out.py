@@ -1,4 +1,4 @@
-"""The sending side of an uplink: due receipts become batches, batches become answers.
+"""The sending side of one channel: what is due becomes batches, batches become answers.
 
 Order: read, build off the reactor, store batch + uploads + head in one transaction, only
 then write the file. A batch is written again, byte for byte, until the platform answered
@@ -8,26 +8,22 @@ every record of it; the file's disappearance is never an answer.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
-from fep.domain.life_delivery import RECEIPT_OPS
 from fep.domain.link_window import Flight, RoundTrip, timeout_s
-from fep.services.uplink_build import Plan, RowBroken, SignatureXml, build, packed_size
+from fep.services.uplink_build import Plan, RowBroken
+from fep.services.uplink_cargo import Cargo
 from fep.services.uplink_ends import Ends
 from fep.services.uplink_pulse import Pulse
-from fep.store.link import RECEIPTS, ZERO, DueRow, Head, LinkStart, due_q
+from fep.store.link import ZERO, Head, LinkStart
 from fep.store.link_out import (
     ANSWERS_MAX,
     Answer,
     Answered,
     Made,
-    answers_txn,
     bytes_q,
-    free_txn,
-    send_txn,
-    unsendable_txn,
     written_txn,
 )
 from fep.wire.fpb import Unreadable
@@ -38,16 +34,19 @@ from fep.wire.fpb_record import JournalHead
 PAGE_ROWS: Final = 50  # one read, well under the 5 ms a read may take
 WRITE_AGAIN_S: Final = 10.0  # after a carrier fault
 RATE_OVER_S: Final = 60.0
+REPEATS_S: Final = (600.0, 21_000.0)  # one way: again at 10 minutes and at 6 hours
+NEVER_S: Final = 1e9
 REFUSALS: Final = ("key-unknown", "version", "receiver", "too-big")
 
 
 class Outbox:
-    """Batches under way to one platform, and what is due."""
+    """Batches of one channel under way to one platform, and what is due."""
 
-    def __init__(self, ends: Ends, pulse: Pulse, signature_xml: SignatureXml) -> None:
+    def __init__(self, ends: Ends, pulse: Pulse, cargo: Cargo) -> None:
         self._ends = ends
         self._pulse = pulse
-        self._signature_xml = signature_xml
+        self._cargo = cargo
+        self.channel = cargo.channel
         self._window = ends.settings.window()
         self._timing = ends.settings.timing()
         self._trip = RoundTrip()
@@ -65,9 +64,12 @@ class Outbox:
     def resume(self, start: LinkStart) -> None:
         """Take up unanswered batches: unwritten ones go out now, the others in time."""
         now = self._ends.clock.mono()
-        self.head = start.receipts_out
+        self.head = start.outs[self.channel]
         for batch in start.batches:
-            due = now if batch.state == "made" else now + self._timeout(1)
+            if batch.channel != self.channel:
+                continue
+            tries = batch.tries if self._ends.settings.one_way else 1
+            due = now if batch.state == "made" else now + self._timeout(max(1, tries))
             tail = self.head.rec_hash if batch.seq == self.head.seq else b""
             self.flights[batch.seq] = Flight(
                 batch.id, batch.seq, batch.first_rec, batch.n_rec, batch.size, tail,
@@ -107,7 +109,9 @@ class Outbox:
             made = await self._made(rows)
             if made is None:
                 continue
-            batch_id = await self._ends.store.do("link.send", send_txn, self._ends.dest, made)
+            batch_id = await self._ends.store.do(
+                "link.send", self._cargo.send, self._ends.dest, made
+            )
             now = self._ends.clock.mono()
             self.head = made.head
             flight = Flight(
@@ -134,7 +138,7 @@ class Outbox:
     # from Inbox
     async def acked(self, ack: Ack, answers: tuple[Answer, ...]) -> None:
         """Store answers and free what is answered; a wrong head stops the channel."""
-        if ack.channel != RECEIPTS or ack.epoch != self.head.epoch:
+        if ack.channel != self.channel or ack.epoch != self.head.epoch:
             return
         if not self._head_fits(ack):
             self._pulse.stopped_out = "head"
@@ -146,7 +150,7 @@ class Outbox:
             for start in range(0, len(answers), ANSWERS_MAX):
                 part = answers[start : start + ANSWERS_MAX]
                 total = total.plus(await self._ends.store.do(
-                    "link.answers", answers_txn, self._ends.dest, part
+                    "link.answers", self._cargo.answer, self._ends.dest, part
                 ))  # fmt: skip
             self._count(total)
             freed = await self._free(ack.applied_upto)
@@ -156,7 +160,7 @@ class Outbox:
 
     def nacked(self, nack: Nack, *, fresh: bool) -> None:
         """Make what the platform asks for due at once, or stop when it cannot be sent."""
-        if nack.channel != RECEIPTS or nack.epoch != self.head.epoch:
+        if nack.channel != self.channel or nack.epoch != self.head.epoch:
             return
         if nack.reason == "chain":
             self._pulse.stopped_out = "peer-chain"
@@ -176,17 +180,17 @@ class Outbox:
                 self.flights[seq] = replace(flight, due_s=now)
 
     # making
-    async def _gather(self) -> tuple[list[DueRow], bool]:
+    async def _gather(self) -> tuple[list[Any], bool]:
         """Read due receipts for one batch in small reads; True when they fill it."""
         settings = self._ends.settings
-        rows: list[DueRow] = []
+        rows: list[Any] = []
         size = 0
         while len(rows) < settings.records_max:
             after = rows[-1].upload_id if rows else 0
             limit = min(PAGE_ROWS, settings.records_max - len(rows))
-            page = self._ends.store.read(due_q, self._ends.dest, after, limit)
+            page = self._ends.store.read(self._cargo.due, self._ends.dest, after, limit)
             for row in page:
-                size += packed_size(row)
+                size += self._cargo.size(row)
                 if rows and size > settings.target_bytes:
                     return rows, True
                 rows.append(row)
@@ -195,7 +199,7 @@ class Outbox:
             await self._ends.pause(0.0)  # others' turn
         return rows, True
 
-    async def _made(self, rows: list[DueRow]) -> Made | None:
+    async def _made(self, rows: list[Any]) -> Made | None:
         """Build a batch off the reactor; None when a broken receipt was put out of the way."""
         while True:
             heads = self._ends.store.heads
@@ -204,16 +208,14 @@ class Outbox:
                 self._ends.now_ms(), self.cum_ack.rec_seq, self.cum_ack.rec_hash,
             )  # fmt: skip
             try:
-                return await self._ends.work(build, self._ends, plan, self._signature_xml)
+                return await self._ends.work(self._cargo.build, self._ends, plan)
             except RowBroken as broken:
-                row = broken.row
-                ref = f"{row.code}-{row.number}"
-                self._ends.log.error("link.unsendable", ref=ref, why=broken.why)
-                await self._ends.store.do(
-                    "link.unsendable", unsendable_txn, row.upload_id, ref, broken.why[:1000]
+                self._ends.log.error("link.unsendable", channel=self.channel, why=broken.why)
+                counted = await self._ends.store.do(
+                    "link.unsendable", self._cargo.unsendable, broken.row, broken.why[:1000]
                 )
-                if row.op in RECEIPT_OPS and not row.repeat:
-                    self._ends.on_answered(1, max(row.amount_fen, 0))
+                if counted >= 0:
+                    self._ends.on_answered(1, counted)
                 return None
             except Unreadable:
                 assert len(rows) > 1, "a single receipt too big is RowBroken"
@@ -230,7 +232,7 @@ class Outbox:
     async def _write(self, flight: Flight, content: bytes) -> None:
         """Write one file and note it; on a carrier fault try again soon."""
         tries = flight.tries + 1
-        name = self._ends.name(self.head.epoch, RECEIPTS, flight.seq, tries)
+        name = self._ends.name(self.head.epoch, self.channel, flight.seq, tries)
         try:
             await self._ends.work(self._ends.carrier.put, name.text(), content)
         except OSError as error:
@@ -268,13 +270,13 @@ class Outbox:
         now = self._ends.clock.mono()
         while True:
             seqs = await self._ends.store.do(
-                "link.free", free_txn, self._ends.dest, self.head.epoch, applied_upto
+                "link.free", self._cargo.free, self._ends.dest, self.head.epoch, applied_upto
             )
             for seq in seqs:
                 flight = self.flights.pop(seq, None)
                 if flight is not None and flight.tries == 1:
                     self._trip = self._trip.measured(now - flight.written_s)
-                stems.add(self._ends.name(self.head.epoch, RECEIPTS, seq, 1).stem())
+                stems.add(self._ends.name(self.head.epoch, self.channel, seq, 1).stem())
             if not seqs:
                 break
         if stems:
@@ -304,7 +306,7 @@ class Outbox:
 
     def _wanted(self, nack: Nack) -> Iterable[int]:
         names = [parse_name(name) for name in nack.names]
-        asked = {name.seq for name in names if name is not None and name.channel == RECEIPTS}
+        asked = {name.seq for name in names if name is not None and name.channel == self.channel}
         for seq in self.flights:
             if seq in asked or any(low <= seq <= high for low, high in nack.missing):
                 yield seq
@@ -322,5 +324,15 @@ class Outbox:
         while self._applied and self._applied[0][0] < since:
             self._applied.popleft()
 
+    def synced(self, received: Sequence[tuple[int, int]]) -> None:
+        """The platform told what it holds: what it lacks is due now, but not twice in a poll."""
+        now = self._ends.clock.mono()
+        for seq, flight in list(self.flights.items()):
+            held = any(low <= seq <= high for low, high in received)
+            if not held and now - flight.written_s >= self._ends.settings.poll_s:
+                self.flights[seq] = replace(flight, due_s=now)
+
     def _timeout(self, tries: int) -> float:
+        if self._ends.settings.one_way:
+            return REPEATS_S[tries - 1] if tries <= len(REPEATS_S) else NEVER_S
         return timeout_s(self._trip, self._timing, tries, self._ends.draw())

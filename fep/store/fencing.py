@@ -15,7 +15,7 @@ from sqlalchemy import Connection, delete, insert, select, union, update
 
 from fep.domain.numbers import BlockState, number_text
 from fep.domain.witness import Span, StoreSide, unknown
-from fep.store.link import OUT, RECEIPTS, Head, head_q, put_head
+from fep.store.link import LETTERS, OUT, RECEIPTS, Head, head_q, put_head, renew_letters_txn
 from fep.store.schema import (
     journal,
     link_batch,
@@ -209,6 +209,8 @@ def _renew_links(tx: Tx, epoch: int) -> int:
         ).rowcount
         head = head_q(tx.conn, dest, RECEIPTS, OUT) or Head()
         fresh = Head(epoch=max(head.epoch + 1, epoch))
-        put_head(tx, dest, RECEIPTS, OUT, fresh)
+        for channel in (RECEIPTS, *LETTERS):
+            put_head(tx, dest, channel, OUT, fresh)
+        renew_letters_txn(tx, dest)
         tx.journal("link.renewed", dest, {"epoch": fresh.epoch})
     return count

@@ -6,7 +6,7 @@ batches: fep/store/link_out.py; inbound: fep/store/link_in.py.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,11 +14,14 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from fep.domain.link import LinkState, Standing
 from fep.store.schema import link_batch, link_head, link_in, link_state, receipt, upload
+from fep.store.schema_link import link_letter
 from fep.store.tx import Tx
 
 TRANSPORT: Final = 0
 RECEIPTS: Final = 1
 CONTROL: Final = 2
+RECONCILIATION: Final = 3
+LETTERS: Final = (CONTROL, RECONCILIATION)  # channels that carry more than receipts
 OUT: Final = "out"
 IN: Final = "in"
 ZERO: Final = bytes(32)
@@ -106,6 +109,7 @@ class OpenBatch:
     size: int
     state: str
     tries: int
+    channel: int = RECEIPTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +126,12 @@ class Kept:
 class LinkStart:
     """All a link needs to go on after a restart."""
 
-    receipts_out: Head
+    outs: Mapping[int, Head]  # by channel, 1 to 3
+    ins: Mapping[int, Head]  # by channel, 2 and 3
     transport_out: Head
     transport_in: Head
-    control_in: Head
     batches: tuple[OpenBatch, ...]
-    held: tuple[int, ...]
+    held: Mapping[int, tuple[int, ...]]  # by channel, of the epoch that runs
     kept: Kept | None
 
 
@@ -177,25 +181,39 @@ def start_q(conn: Connection, dest: str) -> LinkStart:
     batches = conn.execute(
         select(
             batch.id, batch.seq, batch.first_rec, batch.n_rec, func.length(batch.bytes),
-            batch.state, batch.tries,
+            batch.state, batch.tries, batch.channel,
         )
         .where(batch.dest == dest, batch.state != "acked")
         .order_by(batch.seq)
     )  # fmt: skip
-    held = conn.execute(
-        select(link_in.c.seq)
-        .where(link_in.c.dest == dest, link_in.c.channel == CONTROL, link_in.c.state == "held")
-        .order_by(link_in.c.seq)
-    )
+    receipts = head_q(conn, dest, RECEIPTS, OUT) or Head()
+    outs = {
+        channel: head_q(conn, dest, channel, OUT) or Head(epoch=receipts.epoch)
+        for channel in LETTERS
+    }
+    ins = {channel: head_q(conn, dest, channel, IN) or Head() for channel in LETTERS}
     return LinkStart(
-        receipts_out=head_q(conn, dest, RECEIPTS, OUT) or Head(),
+        outs={RECEIPTS: receipts, **outs},
+        ins=ins,
         transport_out=head_q(conn, dest, TRANSPORT, OUT) or Head(),
         transport_in=head_q(conn, dest, TRANSPORT, IN) or Head(),
-        control_in=head_q(conn, dest, CONTROL, IN) or Head(),
         batches=tuple(OpenBatch(*row) for row in batches),
-        held=tuple(held.scalars()),
+        held={channel: held_q(conn, dest, channel, head.epoch) for channel, head in ins.items()},
         kept=_kept_q(conn, dest),
     )
+
+
+def held_q(conn: Connection, dest: str, channel: int, epoch: int) -> tuple[int, ...]:
+    """Return the sequence numbers of batches held ahead of their turn."""
+    column = link_in.c
+    return tuple(
+        conn.execute(
+            select(column.seq)
+            .where(column.dest == dest, column.channel == channel, column.epoch == epoch,
+                   column.state == "held")
+            .order_by(column.seq)
+        ).scalars()
+    )  # fmt: skip
 
 
 def _kept_q(conn: Connection, dest: str) -> Kept | None:
@@ -269,3 +287,14 @@ def pulse_txn(tx: Tx, dest: str, kept: Kept, changed: bool, transport_out: Head,
             "offline_ms": kept.offline_ms, "reason": kept.standing.reason,
             "state": kept.standing.state.value,
         })  # fmt: skip
+
+
+def renew_letters_txn(tx: Tx, dest: str) -> int:
+    """Let unanswered letters be sent anew: their channel begins a new epoch."""
+    column = link_letter.c
+    done = tx.conn.execute(
+        update(link_letter)
+        .where(column.dest == dest, column.state == "sent", column.state != "applied")
+        .values(state="due", rec_seq=0, batch_seq=0, updated_at=tx.now_ms)
+    )
+    return done.rowcount

@@ -20,7 +20,8 @@ from fep.domain.faults import Refused
 from fep.domain.life_marks import Mark
 from fep.domain.link_budget import OfflineBudget
 from fep.store.life import mark_txn
-from fep.store.link import CONTROL, IN, Head, head_q, put_head
+from fep.store.link import CONTROL, IN, RECONCILIATION, Head, head_q, held_q, put_head
+from fep.store.link_certs import revoke_txn, rotate_txn
 from fep.store.numbers import Grant
 from fep.store.schema import link_in
 from fep.store.tx import Tx
@@ -62,6 +63,7 @@ class Control:
     first_rec: int
     n_rec: int
     plain: bytes
+    channel: int = CONTROL
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +79,19 @@ class Outcome:
 
 def control_txn(tx: Tx, dest: str, batch: Control, on_grant: OnGrant) -> Outcome:
     """Apply, hold or recognise a control batch. Never raises for its content."""
-    head = head_q(tx.conn, dest, CONTROL, IN) or Head(epoch=batch.epoch)
+    head = head_q(tx.conn, dest, batch.channel, IN) or Head(epoch=batch.epoch)
     if batch.epoch < head.epoch:
         return Outcome(Fate.STALE, head, detail=f"epoch {batch.epoch} is over")
     if batch.epoch > head.epoch:
         head = Head(epoch=batch.epoch)
-    row = _row_q(tx.conn, dest, batch.epoch, batch.seq)
+    row = _row_q(tx.conn, dest, batch.channel, batch.epoch, batch.seq)
     if row is not None and row.state == "refused":
         # A person has let the channel go on: what once did not follow gets a new chance.
         column = link_in.c
         tx.conn.execute(
             delete(link_in).where(
-                column.dest == dest, column.channel == CONTROL, column.epoch == batch.epoch,
-                column.seq == batch.seq,
+                column.dest == dest, column.channel == batch.channel,
+                column.epoch == batch.epoch, column.seq == batch.seq,
             )
         )  # fmt: skip
     elif row is not None:
@@ -104,23 +106,24 @@ def control_txn(tx: Tx, dest: str, batch: Control, on_grant: OnGrant) -> Outcome
     return outcome
 
 
-def next_held_txn(tx: Tx, dest: str, on_grant: OnGrant) -> Outcome | None:
+def next_held_txn(tx: Tx, dest: str, on_grant: OnGrant, channel: int = CONTROL) -> Outcome | None:
     """Apply the held batch whose turn has come; None when there is none."""
-    head = head_q(tx.conn, dest, CONTROL, IN) or Head()
-    row = _row_q(tx.conn, dest, head.epoch, head.seq + 1)
+    head = head_q(tx.conn, dest, channel, IN) or Head()
+    row = _row_q(tx.conn, dest, channel, head.epoch, head.seq + 1)
     if row is None or row.state != "held":
         return None
     kept = json.loads(row.detail)
     batch = Control(
         head.epoch, head.seq + 1, row.kind, bytes(row.sm3),
         bytes.fromhex(kept["prev"]), kept["first_rec"], kept["n_rec"], bytes(row.plain),
+        channel,
     )  # fmt: skip
     outcome = _apply(tx, dest, batch, head, on_grant)
     applied = outcome.fate is Fate.APPLIED
     column = link_in.c
     tx.conn.execute(
         update(link_in)
-        .where(column.dest == dest, column.channel == CONTROL, column.epoch == batch.epoch,
+        .where(column.dest == dest, column.channel == channel, column.epoch == batch.epoch,
                column.seq == batch.seq)
         .values(
             state="applied" if applied else "refused",
@@ -128,19 +131,6 @@ def next_held_txn(tx: Tx, dest: str, on_grant: OnGrant) -> Outcome | None:
         )
     )  # fmt: skip
     return outcome
-
-
-def held_q(conn: Connection, dest: str, epoch: int) -> tuple[int, ...]:
-    """Return the sequence numbers held ahead of their turn."""
-    column = link_in.c
-    return tuple(
-        conn.execute(
-            select(column.seq)
-            .where(column.dest == dest, column.channel == CONTROL, column.epoch == epoch,
-                   column.state == "held")
-            .order_by(column.seq)
-        ).scalars()
-    )  # fmt: skip
 
 
 def quota_q(conn: Connection, dest: str) -> OfflineBudget | None:
@@ -170,11 +160,11 @@ def quota_of(body: Any) -> OfflineBudget | None:  # a JSON object of a stranger
     return OfflineBudget(*given) if any(value is not None for value in given) else None
 
 
-def _row_q(conn: Connection, dest: str, epoch: int, seq: int) -> Any:  # Row | None
+def _row_q(conn: Connection, dest: str, channel: int, epoch: int, seq: int) -> Any:  # Row | None
     column = link_in.c
     return conn.execute(
         select(link_in).where(
-            column.dest == dest, column.channel == CONTROL, column.epoch == epoch,
+            column.dest == dest, column.channel == channel, column.epoch == epoch,
             column.seq == seq,
         )
     ).first()  # fmt: skip
@@ -182,7 +172,7 @@ def _row_q(conn: Connection, dest: str, epoch: int, seq: int) -> Any:  # Row | N
 
 def _known(tx: Tx, dest: str, batch: Control, head: Head, row: Any) -> Outcome:
     if bytes(row.sm3) != batch.sm3:
-        tx.journal("link.conflict", f"{dest}/{batch.epoch}/{CONTROL}/{batch.seq}", {
+        tx.journal("link.conflict", f"{dest}/{batch.epoch}/{batch.channel}/{batch.seq}", {
             "first": bytes(row.sm3).hex(), "second": batch.sm3.hex(),
         })  # fmt: skip
         return Outcome(Fate.CONFLICT, head, detail="other content under a known number")
@@ -193,7 +183,7 @@ def _known(tx: Tx, dest: str, batch: Control, head: Head, row: Any) -> Outcome:
 
 
 def _hold(tx: Tx, dest: str, batch: Control, head: Head) -> Outcome:
-    if len(held_q(tx.conn, dest, batch.epoch)) >= HELD_MAX:
+    if len(held_q(tx.conn, dest, batch.channel, batch.epoch)) >= HELD_MAX:
         return Outcome(Fate.LATER, head)
     _keep(tx, dest, batch, "held", _detail(batch, ()))
     return Outcome(Fate.HELD, head)
@@ -202,7 +192,7 @@ def _hold(tx: Tx, dest: str, batch: Control, head: Head) -> Outcome:
 def _keep(tx: Tx, dest: str, batch: Control, state: str, detail: str) -> None:
     tx.conn.execute(
         insert(link_in).values(
-            dest=dest, channel=CONTROL, epoch=batch.epoch, seq=batch.seq, sm3=batch.sm3,
+            dest=dest, channel=batch.channel, epoch=batch.epoch, seq=batch.seq, sm3=batch.sm3,
             kind=batch.kind, state=state, plain=batch.plain, received_at=tx.now_ms,
             detail=detail,
         )
@@ -228,11 +218,11 @@ def _apply(tx: Tx, dest: str, batch: Control, head: Head, on_grant: OnGrant) -> 
         records = read_records(batch.plain, batch.first_rec, batch.n_rec, head.rec_hash)
     except Unreadable as error:
         return Outcome(Fate.CHAIN, head, detail=error.detail)
-    results = tuple(_effect(tx, dest, record, on_grant) for record in records)
+    results = tuple(_effect(tx, dest, batch.channel, record, on_grant) for record in records)
     quotas = [quota_of(record.body) for record in records if record.op == "GRANT"]
     after = Head(batch.epoch, batch.seq, records[-1].rec_seq, batch.sm3, records[-1].hash)
-    put_head(tx, dest, CONTROL, IN, after)
-    tx.journal("link.control", f"{dest}/{batch.epoch}/{CONTROL}/{batch.seq}", {
+    put_head(tx, dest, batch.channel, IN, after)
+    tx.journal("link.control", f"{dest}/{batch.epoch}/{batch.channel}/{batch.seq}", {
         "first_rec": batch.first_rec, "results": [result.result for result in results],
         "sm3": batch.sm3.hex(),
     })  # fmt: skip
@@ -240,11 +230,12 @@ def _apply(tx: Tx, dest: str, batch: Control, head: Head, on_grant: OnGrant) -> 
     return Outcome(Fate.APPLIED, after, results, quota=newest)
 
 
-def _effect(tx: Tx, dest: str, record: Record, on_grant: OnGrant) -> Result:
+def _effect(tx: Tx, dest: str, channel: int, record: Record, on_grant: OnGrant) -> Result:
     """Apply one record; what it cannot do is its result and never blocks the channel."""
-    if record.op == "MARK":
-        return _mark(tx, dest, record)
-    if record.op != "GRANT":
+    effect = EFFECTS.get(channel, {}).get(record.op)
+    if effect is not None:
+        return effect(tx, dest, record)
+    if channel != CONTROL or record.op != "GRANT":
         return _reject(record, "op", f"operation {record.op[:40]} is not known")
     body = record.body
     texts = [body.get(name) for name in ("unit", "code", "first", "last", "grant_id")]
@@ -288,3 +279,14 @@ def _mark(tx: Tx, dest: str, record: Record) -> Result:
 
 def _reject(record: Record, code: str, detail: str) -> Result:
     return Result(record.rec_seq, "REJECT", code, detail[:1000])
+
+
+Effect = Callable[[Tx, str, Record], Result]
+EFFECTS: Final[dict[int, dict[str, Effect]]] = {
+    CONTROL: {"MARK": _mark, "ROTATE": rotate_txn, "REVOKE_CERT": revoke_txn},
+    RECONCILIATION: {},
+}
+"""What a record of a channel does, by operation; one that is not here is rejected as `op`.
+
+An effect runs in the transaction of its batch: (tx, destination, record) -> Result.
+"""

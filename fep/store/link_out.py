@@ -39,7 +39,7 @@ _ASKED = (
     " LEFT JOIN receipt r ON r.id = u.receipt_id"
     " WHERE u.dest = ? AND u.state = 'sent' AND u.batch_seq > 0 AND u.rec_seq IN ({marks})"
 )
-_FINAL = {"OK": "applied", "DUP": "applied", "REJECT": "rejected", "CONFLICT": "conflict"}
+FINAL: Final = {"OK": "applied", "DUP": "applied", "REJECT": "rejected", "CONFLICT": "conflict"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,7 @@ class Made:
     uploads: tuple[int, ...]
     content: bytes
     head: Head
+    channel: int = RECEIPTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,31 +102,37 @@ class Answered:
 
 def send_txn(tx: Tx, dest: str, made: Made) -> int:
     """Store a batch with its uploads and the new head; returns the batch id."""
-    head = made.head
-    before = head_q(tx.conn, dest, RECEIPTS, OUT) or Head(epoch=head.epoch)
+    batch_id = add_batch_txn(tx, dest, made)
+    cursor = tx.cursor
+    cursor.executemany(
+        _SENT,
+        [
+            (made.first_rec + place, made.head.seq, tx.now_ms, upload_id)
+            for place, upload_id in enumerate(made.uploads)
+        ],
+    )
+    assert cursor.rowcount == len(made.uploads), (cursor.rowcount, len(made.uploads))
+    return batch_id
+
+
+def add_batch_txn(tx: Tx, dest: str, made: Made) -> int:
+    """Store a batch of any channel and the head it moves; returns the batch id."""
+    head, channel = made.head, made.channel
+    before = head_q(tx.conn, dest, channel, OUT) or Head(epoch=head.epoch)
     # Two batches with one predecessor would fork the chain for good.
     assert head.seq == before.seq + 1, (head.seq, before.seq)
     assert made.first_rec == before.rec_seq + 1, (made.first_rec, before.rec_seq)
     batch_id = tx.next_id("link_batch")
     tx.conn.execute(
         insert(link_batch).values(
-            id=batch_id, dest=dest, channel=RECEIPTS, epoch=head.epoch, seq=head.seq,
+            id=batch_id, dest=dest, channel=channel, epoch=head.epoch, seq=head.seq,
             kind=made.kind, first_rec=made.first_rec, n_rec=len(made.uploads),
             sm3=head.batch_sm3, bytes=made.content, state="made", tries=0,
             created_at=tx.now_ms, written_at=0, next_at=0,
         )
     )  # fmt: skip
-    cursor = tx.cursor
-    cursor.executemany(
-        _SENT,
-        [
-            (made.first_rec + place, head.seq, tx.now_ms, upload_id)
-            for place, upload_id in enumerate(made.uploads)
-        ],
-    )
-    assert cursor.rowcount == len(made.uploads), (cursor.rowcount, len(made.uploads))
-    put_head(tx, dest, RECEIPTS, OUT, head)
-    tx.journal("link.sent", f"{dest}/{head.epoch}/{RECEIPTS}/{head.seq}", {
+    put_head(tx, dest, channel, OUT, head)
+    tx.journal("link.sent", f"{dest}/{head.epoch}/{channel}/{head.seq}", {
         "first_rec": made.first_rec, "n_rec": len(made.uploads), "sm3": head.batch_sm3.hex(),
         "tail": head.rec_hash.hex(),
     })  # fmt: skip
@@ -171,7 +178,7 @@ def answers_txn(tx: Tx, dest: str, answers: tuple[Answer, ...]) -> Answered:
     asked = {row[0]: row[1:] for row in tx.cursor.fetchall()}
     finals: list[tuple[object, ...]] = []
     supervised: list[tuple[object, ...]] = []
-    counts = dict.fromkeys(_FINAL, 0)
+    counts = dict.fromkeys(FINAL, 0)
     amount_fen = receipts = doubted = 0
     doubted_ref = ""
     for answer in answers:
@@ -179,7 +186,7 @@ def answers_txn(tx: Tx, dest: str, answers: tuple[Answer, ...]) -> Answered:
         if row is None:
             continue
         upload_id, receipt_id, op, repeat, code, number, fen = row
-        state = _FINAL[answer.result]
+        state = FINAL[answer.result]
         finals.append(
             (state, answer.result, marked(answer.detail, answer.doubt), tx.now_ms, upload_id)
         )
@@ -229,11 +236,16 @@ def free_txn(tx: Tx, dest: str, epoch: int, applied_upto: int) -> tuple[int, ...
         .limit(1)
     ).scalar()
     upto = applied_upto if oldest is None else min(applied_upto, oldest - 1)
+    return free_batches_txn(tx, dest, RECEIPTS, epoch, upto)
+
+
+def free_batches_txn(tx: Tx, dest: str, channel: int, epoch: int, upto: int) -> tuple[int, ...]:
+    """Drop the bytes of batches of a channel that end at `upto` or before."""
     batch = link_batch.c
     rows = tx.conn.execute(
         select(batch.id, batch.seq)
         .where(
-            batch.dest == dest, batch.channel == RECEIPTS, batch.epoch == epoch,
+            batch.dest == dest, batch.channel == channel, batch.epoch == epoch,
             batch.state != "acked", batch.first_rec + batch.n_rec - 1 <= upto,
         )
         .order_by(batch.seq)

@@ -19,7 +19,15 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
 from fep.domain.faults import refuse
-from fep.store import schema, schema_batches, schema_days, schema_medical, schema_messages
+from fep.store import (
+    schema,
+    schema_batches,
+    schema_days,
+    schema_link,
+    schema_medical,
+    schema_messages,
+    schema_reconcile,
+)
 from fep.store.sqlite import open_reader, open_writer
 from fep.store.tx import load_heads
 from fep.store.writer import Store
@@ -28,7 +36,9 @@ SLOW_COMMIT_S = 0.02
 THREAD_FOR_S = 30.0
 MIGRATIONS = Path(__file__).parent / "migrations"
 # Importing a subject's tables makes the metadata complete.
-SUBJECTS = (schema_batches, schema_days, schema_medical, schema_messages)
+SUBJECTS = (
+    schema_batches, schema_days, schema_medical, schema_messages, schema_link, schema_reconcile,
+)  # fmt: skip
 
 
 def open_store(

@@ -52,7 +52,10 @@ class Kind(IntEnum):
     DATA = 1
     ACK = 2
     NACK = 3
+    HELLO = 4
+    SYNC = 5
     CTRL = 6
+    MANIFEST = 7
 
 
 class Reason(StrEnum):

@@ -147,6 +147,7 @@ class Platform:
         self.rejects: set[str] = set()
         self.acks: list[Ack] = []
         self.nacks: list[Nack] = []
+        self.greetings: list[tuple[Kind, bytes]] = []
         self.transport = 0
         self.control = (0, 0, NO_HASH, NO_HASH)
 
@@ -158,6 +159,8 @@ class Platform:
             self.acks.append(read_ack(plain))
         elif header.kind is Kind.NACK:
             self.nacks.append(read_nack(plain))
+        elif header.channel == 0:
+            self.greetings.append((header.kind, plain))
         else:
             digest = sm3.digest(content)
             # A resend is byte-identical, or two contents claim one place.

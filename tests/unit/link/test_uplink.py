@@ -54,10 +54,10 @@ def test_batches_leave_in_the_order_of_the_seals_and_fill_up(world: World):
 
 
 def test_a_lost_file_is_written_again_byte_for_byte(world: World):
-    lost = {"n": 2}
+    lost = {"n": 1}
 
     def lose(name: str) -> int:
-        lost["n"] -= 1
+        lost["n"] -= "-1-0000000001-" in name
         return int(lost["n"] < 0)
 
     world.outbound = lose
