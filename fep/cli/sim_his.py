@@ -10,9 +10,12 @@ import click
 
 from fep.sim import his_events
 from fep.sim.his_content import Call
+from fep.sim.his_dialect import PATHS, Saying
 from fep.sim.his_kinds import kinds_of
 from fep.sim.his_life import run_life
+from fep.sim.his_line import Lost
 from fep.sim.his_load import METHODS, Denied, Plan, run_load
+from fep.sim.his_medical import STYLES, Broken, address, ask_once
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -23,7 +26,28 @@ def command() -> None:
 
 
 @command.command()
-@click.option("--connect", "connect_to", required=True, help="tcp:HOST:PORT or unix:PATH")
+@click.option(
+    "--connect",
+    "connect_to",
+    required=True,
+    help="tcp:HOST:PORT or unix:PATH; http://HOST:PORT with --dialect",
+)
+@click.option(
+    "--dialect",
+    type=click.Choice(list(PATHS)),
+    default=None,
+    help="speak it instead of the socket API",
+)
+@click.option("--region", default="420100", show_default=True, help="standard-web only")
+@click.option("--deptcode", default="001", show_default=True, help="standard-web only")
+@click.option("--close", is_flag=True, help="a new HTTP connection for every call")
+@click.option(
+    "--style",
+    type=click.Choice(STYLES),
+    default="plain",
+    show_default=True,
+    help="how the HTTP client writes its request",
+)
 @click.option("--appid", default="his", show_default=True)
 @click.option("--key-file", type=FILE, default=None, help="not needed over unix:")
 @click.option("--count", type=click.IntRange(min=1), default=None)
@@ -52,6 +76,11 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True)
 def run(
     connect_to: str,
+    dialect: str | None,
+    region: str,
+    deptcode: str,
+    close: bool,
+    style: str,
     appid: str,
     key_file: Path | None,
     count: int | None,
@@ -82,7 +111,8 @@ def run(
         raise click.UsageError("give --count, --seconds or --events")
     plan = Plan(
         unit, point, kind, mode, phase, rate, retry, give_up, timeout, wants_print, start, calls,
-        _kinds(kinds, ledger),
+        _kinds(kinds, ledger), _saying(dialect, region, deptcode, connect_to, kinds, mode),
+        not close, style,
     )  # fmt: skip
     key = key_file.read_bytes().strip() if key_file else b""
     try:
@@ -111,6 +141,45 @@ def _calls(events: Path, **place: Any) -> tuple[Call, ...]:
         return tuple(his_events.load(events.read_text(), **place))
     except (ValueError, KeyError) as error:
         raise click.ClickException(f"{events}: {error!r}") from error
+
+
+@command.command()
+@click.argument("method")
+@click.argument("fields", default="{}")
+@click.option("--connect", "connect_to", required=True, help="http://HOST:PORT")
+@click.option("--dialect", type=click.Choice(list(PATHS)), default="medical-web", show_default=True)
+@click.option("--region", default="420100", show_default=True, help="standard-web only")
+@click.option("--deptcode", default="001", show_default=True, help="standard-web only")
+@click.option("--appid", default="his", show_default=True)
+@click.option("--key-file", type=FILE, required=True)
+def ask(connect_to: str, dialect: str, region: str, deptcode: str, appid: str, key_file: Path,
+        method: str, fields: str) -> None:  # fmt: skip
+    """Call METHOD of a dialect with FIELDS (JSON); exit code 1 unless it answers S0000."""
+    saying = _saying(dialect, region, deptcode, connect_to, "", "issue")
+    assert saying is not None
+    try:
+        key = key_file.read_bytes().strip()
+        asked = json.loads(fields)
+        result, told = ask_once(connect_to, appid, key, saying, method, asked)
+    except (ValueError, Lost, Broken, TimeoutError) as error:
+        raise click.ClickException(f"{type(error).__name__}: {error}") from error
+    click.echo(json.dumps({"result": result, "message": told}, ensure_ascii=False))
+    if result != "S0000":
+        raise SystemExit(1)
+
+
+def _saying(dialect: str | None, region: str, deptcode: str, where: str, kinds: str,
+            mode: str) -> Saying | None:  # fmt: skip
+    if dialect is None:
+        return None
+    if kinds or mode != "issue":
+        raise click.UsageError("--kinds and --mode are of the socket API, not of a dialect")
+    try:
+        address(where)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    outer = {"region": region, "deptcode": deptcode} if dialect == "standard-web" else {}
+    return Saying(dialect, outer)
 
 
 def _kinds(said: str, ledger: Path | None) -> tuple[str, ...]:

@@ -19,9 +19,11 @@ from typing import Any
 
 from fep.env import RealClock
 from fep.sim.his_content import Call, Content
+from fep.sim.his_dialect import Saying
 from fep.sim.his_kinds import AllKinds
 from fep.sim.his_ledger import Ledger
 from fep.sim.his_line import Denied, Line, Lost, connect
+from fep.sim.his_medical import DialectLine
 from fep.sim.ports import Clock, wall_ms
 
 BACKOFF_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
@@ -46,6 +48,9 @@ class Plan:
     start: int = 0
     events: tuple[Call, ...] = ()
     kinds: tuple[str, ...] = ()
+    dialect: Saying | None = None  # None: the socket API
+    keep_alive: bool = True
+    style: str = "plain"
 
 
 @dataclass(slots=True)
@@ -142,7 +147,7 @@ class _Load:
         self._clock = clock
         self._seconds = seconds
         self._method = METHODS[plan.mode]
-        self._lines: set[Line] = set()
+        self._lines: set[Line | DialectLine] = set()
         self._report = LoadReport()
         self._ledger: Ledger | None = None
         self._started = 0.0
@@ -169,7 +174,7 @@ class _Load:
         return self._report
 
     async def _window(self, calls: Iterator[Call]) -> None:
-        line: Line | None = None
+        line: Line | DialectLine | None = None
         loop = asyncio.get_running_loop()
         while not self._ended:
             if self._seconds is not None and loop.time() - self._started >= self._seconds:
@@ -187,7 +192,7 @@ class _Load:
         due = self._started + (self._taken - 1) / self._plan.rate
         await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
 
-    async def _make(self, call: Call, line: Line | None) -> Line | None:
+    async def _make(self, call: Call, line: Line | DialectLine | None) -> Line | DialectLine | None:
         """Make one call until it is answered for good; return the line to go on with."""
         loop = asyncio.get_running_loop()
         self._report.sent += 1
@@ -217,8 +222,13 @@ class _Load:
             self._ended = True
         return line
 
-    async def _connected(self) -> Line:
-        line = await connect(self._where, self._appid, self._key)
+    async def _connected(self) -> Line | DialectLine:
+        line: Line | DialectLine
+        if self._plan.dialect is None:
+            line = await connect(self._where, self._appid, self._key)
+        else:
+            line = DialectLine(self._where, self._appid, self._key, self._plan.dialect,
+                               keep=self._plan.keep_alive, style=self._plan.style)  # fmt: skip
         self._lines = {other for other in self._lines if not other.lost} | {line}
         return line
 
