@@ -183,15 +183,35 @@ def show(title: str, figures: dict[str, Any]) -> None:
         )
 
 
+def bench_his(options: argparse.Namespace) -> None:
+    """Measure the doors of business systems (scripts/bench_his.py)."""
+    from scripts import bench_his as his
+
+    place = Path(tempfile.mkdtemp(prefix="fep-bench-"))
+    try:
+        found = his.measure(place, rounds=min(options.rounds, 3), seconds=options.seconds)
+    except his.Wrong as error:
+        sys.exit(f"bench: {error}")
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+    if options.json:
+        print(json.dumps(found))
+    else:
+        his.show(found)
+
+
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    parser.add_argument("what", choices=["issue"])
+    parser.add_argument("what", choices=["issue", "his"])
     parser.add_argument("--loaded", action="store_true", help="with printer and link running too")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--seconds", type=float, default=7.0, help="of load a round at 32 callers")
     options = parser.parse_args()
+    if options.what == "his":
+        bench_his(options)
+        return
     place = Path(tempfile.mkdtemp(prefix="fep-bench-"))
     try:
         found = measure(place / "plain", loaded=False, rounds=options.rounds,
