@@ -11,6 +11,7 @@ import click
 from fep.cli.common import CliFault, Column, emit, heading, paint, say, table, when
 from fep.cli.common_reach import reached
 from fep.cli.common_verbs import Verbs, option, reason
+from fep.cli.ctl_receipts_life import OPS
 from fep.cli.ctl_status import device_word
 from fep.domain.faults import fault
 
@@ -114,18 +115,20 @@ def _unknown(told: dict[str, Any]) -> None:
         click.echo(say("  请看纸再说明：", "  Look at the paper, then say:"))
         click.echo(f"    → fepctl resolve print {one} --printed --reason TEXT")
         click.echo(f"    → fepctl resolve print {one} --reprint --reason TEXT")
-    heading(say(f"平台拒收 {len(uploads)} 张", f"{len(uploads)} refused by the platform"))
+    heading(say(f"平台拒收 {len(uploads)} 条", f"{len(uploads)} refused by the platform"))
     table(
-        (Column("编号", "id", right=True), Column("票据", "receipt", fold=False),
+        (Column("票据/纸质票", "receipt or sheet", fold=False), Column("内容", "record"),
          Column("平台", "destination"), Column("状态", "state"), Column("结果", "result"),
          Column("说明", "detail"), Column("时间", "at")),
-        [(str(row["id"]), row["ref"], row["dest"],
+        [(row["ref"], say(OPS.get(row["op"], row["op"]), row["op"]), row["dest"],
           say(_REFUSED.get(row["state"], row["state"]), row["state"]), row["result"], row["detail"],
           when(row["updated_at"])) for row in uploads],
         empty=say("没有", "none"),
     )  # fmt: skip
     if uploads:
-        click.echo("    → fepctl receipts rejected")
+        one = uploads[0]["ref"]
+        click.echo(f"    → fepctl receipts retry {one} --reason TEXT")
+        click.echo(f"    → fepctl receipts accept {one} --reason TEXT")
     if told["frozen"]:
         click.echo(say(f"另有 {told['frozen']} 张待签名（自动补签）",
                        f"{told['frozen']} receipts wait for their signature"))  # fmt: skip

@@ -71,8 +71,8 @@ def import_sheets(unit: str, point: str, code: str, first: str, last: str, appro
 @option("--point", required=True, zh="开票点", en="point")
 def next_(unit: str, point: str) -> None:
     """Show the next sheet."""
-    with reached("paper next") as desk:
-        told = desk.call("paper.next", unit=unit, point=point)
+    with reached() as desk:
+        told = desk.call("sheets.next", unit=unit, point=point)
     emit(told, lambda: click.echo(
         say(f"{told['sheet']}（空白 {told['left']} 张）", f"{told['sheet']} ({told['left']} blank)")
     ))  # fmt: skip
@@ -86,8 +86,8 @@ def next_(unit: str, point: str) -> None:
 @option("--limit", type=click.IntRange(1, 200), default=50, zh="行数", en="rows")
 def list_(unit: str, point: str, state: str | None, after: str, limit: int) -> None:
     """List sheets."""
-    with reached("paper list") as desk:
-        told = desk.call("paper.list", unit=unit, point=point, state=state or "", after=after,
+    with reached() as desk:
+        told = desk.call("sheets.list", unit=unit, point=point, state=state or "", after=after,
                          limit=limit)  # fmt: skip
     emit(told, lambda: _sheets(told))
 
@@ -110,8 +110,8 @@ def _sheets(told: dict[str, Any]) -> None:
 @option("--unit", required=True, zh="开票单位", en="unit")
 def show(sheet: str, unit: str) -> None:
     """Show a sheet."""
-    with reached("paper show") as desk:
-        told = desk.call("paper.get", unit=unit, sheet=sheet)
+    with reached() as desk:
+        told = desk.call("sheets.show", unit=unit, sheet=sheet)
     row = told["sheet"]
     emit(told, lambda: facts([
         (say("纸质票", "sheet"), row["sheet"]),

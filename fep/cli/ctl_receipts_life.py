@@ -15,7 +15,7 @@ STATES = {"frozen": "待签名", "sealed": "有效", "reversing": "正在冲红"
 _BOOKING = {"unknown": "不明", "no": "未入账", "yes": "已入账"}
 _DELIVERY = {"": "-", "due": "待报", "sent": "已发", "applied": "已入库", "rejected": "被拒",
              "conflict": "冲突", "closed": "已结案", "resent": "已重报"}  # fmt: skip
-_OPS = {"ISSUE": "票据", "RED": "红字票据", "PAPER": "换开", "VOID_PAPER": "作废纸质票",
+OPS = {"ISSUE": "票据", "RED": "红字票据", "PAPER": "换开", "VOID_PAPER": "作废纸质票",
         "VOID_BLANK": "作废空白票", "REQUEST": "申请号码", "RETURN": "退回号码"}  # fmt: skip
 _SHEETS = {"blank": "空白", "used": "已用", "void": "作废"}
 KEY_MAX = 50
@@ -125,7 +125,7 @@ def _rejected(rows: list[dict[str, Any]]) -> None:
         (Column("票据/纸质票", "receipt or sheet", fold=False), Column("内容", "record"),
          Column("平台", "destination"), Column("结果", "result", fold=False),
          Column("说明", "detail"), Column("时间", "at", fold=False)),
-        [(row["name"], say(_OPS.get(row["op"], row["op"]), row["op"]), row["dest"],
+        [(row["name"], say(OPS.get(row["op"], row["op"]), row["op"]), row["dest"],
           row["result"], row["detail"] or "-", when(row["updated_at"])) for row in rows],
         empty=say("没有被拒收的上报", "nothing was refused"),
     )  # fmt: skip

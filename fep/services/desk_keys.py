@@ -39,9 +39,14 @@ def pair(code: str, key: Path, cert: Path, passphrase: str, now: datetime) -> Ch
                      f"certificate {cert} cannot be used: {error}", f"ls -l {cert}")  # fmt: skip
     until = certificate.not_after.date().isoformat()
     name = f"{certificate.subject} {certificate.serial_hex}"
-    if not certificate.not_before <= now <= certificate.not_after:
-        return Check(code, State.FAIL, f"{name} 不在有效期内（至 {until}）",
-                     f"{name} is not valid now (until {until})", "fepctl help keys")  # fmt: skip
+    if now < certificate.not_before:
+        since = certificate.not_before.date().isoformat()
+        return Check(code, State.FAIL, f"{name} 尚未生效（自 {since}），请核对本机时钟",
+                     f"{name} is not valid before {since}: is the clock right?",
+                     "fepctl clock")  # fmt: skip
+    if now > certificate.not_after:
+        return Check(code, State.FAIL, f"{name} 已过期（{until}）",
+                     f"{name} has expired ({until})", "fepctl help keys")  # fmt: skip
     mismatch = _mismatch(certificate, key, passphrase)
     if mismatch is not None:
         zh, en = mismatch

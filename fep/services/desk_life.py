@@ -1,13 +1,13 @@
 """Desk methods over the life of receipts: blocks of sheets, deliveries that were refused.
 
 What a business system may do as well (receipt.reverse, paper.exchange, print.again …) the
-command line asks of the window itself.
+command line asks of the window itself; what it only looks at, it sees on a stopped site too.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -15,10 +15,11 @@ from fep.domain.faults import refuse
 from fep.services.desk_context import DeskContext, Method, Params, stated
 from fep.services.desk_receipts import named
 from fep.services.desk_stock import Limited
-from fep.store import deliveries, life, queries_sheets
+from fep.store import deliveries, life, queries_sheets, sheets
 from fep.store.sheets import SheetGrant, import_txn
 
 LISTED_MAX = 500
+SHEETS_MAX = 200
 
 
 class SheetsParams(Params):
@@ -31,6 +32,30 @@ class SheetsParams(Params):
     last: str
     approval: str
     reason: str
+
+
+class PlaceParams(Params):
+    """sheets.next: a unit and a point."""
+
+    unit: str
+    point: str
+
+
+class SheetListParams(Params):
+    """sheets.list: `after` is the last sheet of the page before."""
+
+    unit: str
+    point: str = ""
+    state: Literal["", "used", "void"] = ""
+    after: str = ""
+    limit: int = 50
+
+
+class SheetParams(Params):
+    """sheets.show: a sheet by its name, code-number."""
+
+    unit: str
+    sheet: str
 
 
 class RefusedParams(Params):
@@ -51,10 +76,9 @@ async def import_sheets(ctx: DeskContext, asked: SheetsParams) -> dict[str, Any]
     reason = stated(asked.reason)
     if not asked.approval.strip():
         raise refuse("REQ_FIELD_MISSING", field="approval")
-    if asked.unit not in ctx.units:
-        raise refuse("CFG_UNIT", unit=asked.unit)
-    if asked.point not in {point.code for point in ctx.settings.units[asked.unit].points}:
-        raise refuse("CFG_POINT", unit=asked.unit, point=asked.point)
+    if not asked.point:
+        raise refuse("REQ_FIELD_MISSING", field="point")
+    _known(ctx, asked.unit, asked.point)
     evidence = msgspec.json.encode(
         {"approval": asked.approval.strip()[:200], "reason": reason, "who": ctx.peer}
     ).decode()
@@ -65,6 +89,37 @@ async def import_sheets(ctx: DeskContext, asked: SheetsParams) -> dict[str, Any]
         "first": asked.first, "last": asked.last,
         "count": int(asked.last) - int(asked.first) + 1,
     }  # fmt: skip
+
+
+async def next_sheet(ctx: DeskContext, asked: PlaceParams) -> dict[str, Any]:
+    """Return the sheet a point uses next, and how many are left."""
+    _known(ctx, asked.unit, asked.point)
+    name = await ctx.read(sheets.next_q, asked.unit, asked.point)
+    return {"sheet": name, "left": await ctx.read(queries_sheets.left_q, asked.unit, asked.point)}
+
+
+async def list_sheets(ctx: DeskContext, asked: SheetListParams) -> dict[str, Any]:
+    """Return the sheets that are used or void, by name, ascending."""
+    _known(ctx, asked.unit, asked.point)
+    limit = max(1, min(asked.limit, SHEETS_MAX))
+    return await ctx.read(
+        queries_sheets.list_q, asked.unit, asked.point, asked.state, asked.after, limit
+    )
+
+
+async def show_sheet(ctx: DeskContext, asked: SheetParams) -> dict[str, Any]:
+    """Return one sheet and its receipt."""
+    return {"sheet": await ctx.read(queries_sheets.told_q, asked.unit, asked.sheet)}
+
+
+def _known(ctx: DeskContext, unit: str, point: str) -> None:
+    """Refuse a place that is not configured; a site whose configuration is wrong has none."""
+    if ctx.settings is None:
+        return
+    if unit not in ctx.units:
+        raise refuse("CFG_UNIT", unit=unit)
+    if point and point not in {each.code for each in ctx.settings.units[unit].points}:
+        raise refuse("CFG_POINT", unit=unit, point=point)
 
 
 async def list_blocks(ctx: DeskContext, _asked: Params) -> dict[str, Any]:
@@ -98,14 +153,17 @@ async def show_life(ctx: DeskContext, asked: NamedParams) -> dict[str, Any]:
     found = await ctx.read(life.named_q, code, number)
     if found is None:
         raise refuse("RCP_UNKNOWN")
-    sheets = await ctx.read(queries_sheets.of_receipt_q, found.receipt.unit, code, number)
+    papers = await ctx.read(queries_sheets.of_receipt_q, found.receipt.unit, code, number)
     marks = [asdict(mark) for mark in found.marks]
-    return {"name": asked.name, "life": found.told(), "sheets": sheets, "marks": marks}
+    return {"name": asked.name, "life": found.told(), "sheets": papers, "marks": marks}
 
 
 METHODS: dict[str, Method] = {
     "paper.import": Method("admin", SheetsParams, import_sheets, changes=True),
     "paper.blocks": Method("admin", None, list_blocks),
+    "sheets.next": Method("admin", PlaceParams, next_sheet),
+    "sheets.list": Method("admin", SheetListParams, list_sheets),
+    "sheets.show": Method("admin", SheetParams, show_sheet),
     "receipts.rejected": Method("admin", Limited, list_refused),
     "receipts.accept": Method("admin", RefusedParams, accept_refused, changes=True),
     "receipts.retry": Method("admin", RefusedParams, retry_refused, changes=True),

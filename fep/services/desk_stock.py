@@ -25,8 +25,8 @@ from fep.services.desk_context import (
     stated,
 )
 from fep.services.desk_kinds import kind_stock
+from fep.store import queries_sheets, requests
 from fep.store import queries_stock as stock
-from fep.store import requests
 from fep.store.numbers import Grant, grant_txn
 
 LISTED_MAX = 500
@@ -218,7 +218,7 @@ def configured_devices(ctx: DeskContext) -> list[dict[str, Any]]:
             "group": device.group,
             "driver": device.driver,
             "profile": device.profile,
-            "address": f"{device.transport.host}:{device.transport.port}",
+            "address": device.transport.address,
             "state": "stopped" if device.enabled else "disabled",
             "faults": [],
         }
@@ -253,10 +253,10 @@ async def list_unknown(ctx: DeskContext, asked: Limited) -> dict[str, Any]:
     if not ctx.live:
         # What was streaming when the daemon ended is uncertain; its next start will say so.
         prints += await ctx.read(stock.prints_q, "streaming", limit)
-    uploads = await ctx.read(stock.refused_uploads_q, limit)
+    uploads = await ctx.read(queries_sheets.refusals_q, limit)
     return {
         "prints": [{**asdict(row), "ref": row.ref} for row in prints],
-        "uploads": [{**asdict(row), "ref": row.ref} for row in uploads],
+        "uploads": [{**asdict(row), "ref": row.name} for row in uploads],
         "frozen": await ctx.read(stock.frozen_count_q),
     }
 

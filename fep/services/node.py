@@ -50,7 +50,7 @@ from fep.services.signing import SignerFiles, UnitSigner, signer_fault
 from fep.services.specimen import admit, test_units
 from fep.services.spool import Spool
 from fep.services.uplink import Uplink
-from fep.services.web_build import addresses, make_web, tokens_of, unable_to_issue
+from fep.services.web_build import addresses, make_web, tokens_of, unable_to_issue, web_faults
 from fep.services.window_build import Windows
 from fep.settings import Settings, read_secret
 from fep.store.certificates import certificate_txn
@@ -243,7 +243,8 @@ class Node:
             numbers_came=self._numbers_came, fence=self.guard.fence,
             clockwatch=self.guard.clockwatch, seal=self.guard.seal, budget=self.budget,
             accounts=self.accounts, people=self.people,
-            doors=lambda: self.front.faults if self.front is not None else (),
+            doors=lambda: (*web_faults(self.settings, self.web),
+                           *(self.front.faults if self.front is not None else ())),
         )  # fmt: skip
 
     async def _open_signers(self) -> None:

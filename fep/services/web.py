@@ -102,6 +102,7 @@ class Web:
         self._renders = DeferredSemaphore(settings.max_renders)
         self._prefix = urlsplit(settings.base).path
         self._ports: list[Any] = []
+        self.faults: list[Refused] = []  # why a place is not listened at
         root: Any = _Root(self)
         self.site = BoundedSite(
             reactor, root, connections_max=settings.max_connections,
@@ -117,6 +118,7 @@ class Web:
                 self._log.info("web.open", door=text)
             except CannotListenError as error:
                 fault = refuse("WEB_LISTEN", endpoint=text, why=str(error.socketError))
+                self.faults.append(fault)
                 self._log.error("web.not_open", fault=fault.code, why=fault.zh)
 
     async def close(self) -> None:

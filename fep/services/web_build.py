@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from fep.domain.faults import Refused
+from fep.domain.faults import Refused, refuse
 from fep.ports import Clock, Entropy
 from fep.services.desk_context import DeskContext
 from fep.services.issue import Issue
-from fep.services.web_token import Tokens, UrlOf, no_url, secret_of, url_of
+from fep.services.web_token import SECRET_FILE, Tokens, UrlOf, no_url, secret_of, url_of
 from fep.settings import Settings
 from fep.store.writer import Store
 
@@ -55,6 +55,15 @@ def make_web(
     from fep.services.web_page import Shop
 
     return Web(reactor, clock, settings.web, desk, Shop(settings, tokens), unable, log)
+
+
+def web_faults(settings: Settings, web: Web | None) -> list[Refused]:
+    """Return why a page door that is configured is not open."""
+    if web is not None:
+        return web.faults
+    if not settings.web.listen:
+        return []
+    return [refuse("WEB_SECRET", path=settings.node.data / SECRET_FILE, why="web.secret")]
 
 
 def unable_to_issue(

@@ -275,35 +275,3 @@ def print_counts_q(conn: Connection) -> dict[str, int]:
             or 0
         )
     return found
-
-
-@dataclass(frozen=True, slots=True)
-class RefusedUpload:
-    """A receipt the platform did not take."""
-
-    id: int
-    code: str
-    number: str
-    dest: str
-    state: str
-    result: str
-    detail: str
-    updated_at: int
-
-    @property
-    def ref(self) -> str:
-        """Return code-number."""
-        return f"{self.code}-{self.number}"
-
-
-def refused_uploads_q(conn: Connection, limit: int) -> list[RefusedUpload]:
-    """Return deliveries the platform rejected or found in conflict, oldest first."""
-    column = upload.c
-    rows = conn.execute(
-        select(column.id, receipt.c.code, receipt.c.number, column.dest, column.state,
-               column.result, column.detail, column.updated_at)
-        .join(receipt, receipt.c.id == column.receipt_id)
-        .where(and_(column.state != "applied", column.state.in_(("rejected", "conflict"))))
-        .order_by(column.id).limit(limit)
-    )  # fmt: skip
-    return [RefusedUpload(*row) for row in rows]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fep.crypto import certs, keyfile
 from fep.domain.faults import Refused
+from fep.env import RealEntropy
 from fep.services import desk_checks, desk_keys
 from fep.services.desk_checks import State
 from fep.services.desk_stopped import last_stop, opened
@@ -72,15 +75,26 @@ def test_doctor_finds_a_sound_site_sound(site: DeskSite) -> None:
 def test_doctor_names_a_foreign_key(site: DeskSite) -> None:
     now = site.room.certificate
     other = site.root / "keys" / "other.key"
-    from fep.crypto import certs, keyfile
-    from fep.env import RealEntropy
-
     other.write_bytes(keyfile.save_private(keyfile.generate(RealEntropy())))
     valid = certs.parse(now.der).not_before
 
     check = desk_keys.pair("KEY_UNIT", other, site.root / "keys" / "unit.crt", "", valid)
 
     assert (check.state, check.next) == (State.FAIL, "fepctl help keys")
+
+
+def test_a_certificate_out_of_its_time_says_which_way(site: DeskSite) -> None:
+    valid = certs.parse(site.room.certificate.der)
+    key, cert = site.root / "keys" / "unit.key", site.root / "keys" / "unit.crt"
+    early, late = valid.not_before - timedelta(days=1), valid.not_after + timedelta(days=1)
+
+    before = desk_keys.pair("KEY_UNIT", key, cert, "", early)
+    after = desk_keys.pair("KEY_UNIT", key, cert, "", late)
+
+    assert (State.FAIL, State.FAIL) == (before.state, after.state)
+    assert valid.not_before.date().isoformat() in before.en
+    assert ("fepctl clock", "fepctl help keys") == (before.next, after.next)
+    assert "expired" in after.en
 
 
 @dataclass
@@ -199,6 +213,27 @@ def test_a_stopped_site_reads_and_refuses_to_change(site: DeskSite) -> None:
     assert told["daemon"]["running"] is False
     assert len(listed["receipts"]) == 3
     assert refused.value.code == "CTL_STOPPED"
+
+
+def test_a_stopped_site_shows_its_sheets(site: DeskSite) -> None:
+    site.ask("paper.import", unit=UNIT, point="001", code="042126", first="0001", last="0009",
+             approval="1", reason="到货")  # fmt: skip
+    site.close()
+
+    with opened(site.root / "data", site.settings, site.clock, "0.1.0") as desk:
+        told = desk.call("sheets.next", unit=UNIT, point="001")
+        listed = desk.call("sheets.list", unit=UNIT)
+        shown = desk.call("sheets.show", unit=UNIT, sheet="042126-0003")
+        codes = []
+        for place in ({"unit": "X", "point": "001"}, {"unit": UNIT, "point": "9"}):
+            with pytest.raises(Refused) as refused:
+                desk.call("sheets.next", **place)
+            codes.append(refused.value.code)
+
+    assert {"sheet": "042126-0001", "left": 9} == told
+    assert [] == listed["sheets"]
+    assert "blank" == shown["sheet"]["state"]
+    assert ["CFG_UNIT", "CFG_POINT"] == codes
 
 
 def test_a_killed_site_reads_what_its_log_still_holds(site: DeskSite, tmp_path: Path) -> None:

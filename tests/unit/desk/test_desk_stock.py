@@ -6,10 +6,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from twisted.internet.defer import succeed
 
 from fep.domain.faults import Refused
 from fep.domain.printing import Outcome, PrintResult
+from fep.store.numbers import Grant, grant_txn
+from fep.store.schema import upload
 from tests.unit.desk.desk_site import CODE, UNIT, DeskSite
 
 BLOCK: dict[str, Any] = {
@@ -205,3 +208,19 @@ def test_a_code_that_no_kind_of_the_unit_has_is_refused(site: DeskSite) -> None:
 
     assert refused.value.code == "NUM_CODE"
     assert "99990126" in refused.value.zh
+
+
+def test_refused_acts_wait_for_a_person_like_refused_receipts(site: DeskSite) -> None:
+    block = Grant(UNIT, CODE, "0000008001", "0000008100", "platform", "grant 7")
+    site.room.done(site.room.store.do("grant", grant_txn, block))
+    site.ask("numbers.return", code=CODE, first="0000008001", reason="多了")
+
+    def refuse_txn(tx: Any) -> None:
+        tx.conn.execute(update(upload).values(state="rejected", result="REJECT", detail="op"))
+
+    site.room.done(site.room.store.do("refuse", refuse_txn))
+
+    told = site.ask("resolve.list")["uploads"]
+    assert [("ISSUE", f"{CODE}-0000000001"), ("RETURN", f"{CODE}-0000008001")] == [
+        (row["op"], row["ref"]) for row in (told[0], told[-1])
+    ]

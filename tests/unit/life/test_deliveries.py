@@ -90,6 +90,7 @@ def test_an_act_on_paper_that_was_refused_goes_again(ward: Ward):
 
     ward.do("retry", deliveries.retry_txn, receipt.ref, "重报", "王")
 
+    assert [] == ward.room.store.read(_refusals), "resolve does not tell it any more"
     act = ward.room.store.read(due_q, "province", 1, 10)[-1]
     assert ("PAPER", 1, 1) == (act.op, act.act_id, act.repeat)
     assert receipt.number == act.number

@@ -7,10 +7,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.task import Clock
 
 from fep.domain.faults import refuse
 from fep.env import RealEntropy
-from fep.services.web_build import addresses, make_web, tokens_of, unable_to_issue
+from fep.services.web import Web
+from fep.services.web_build import addresses, make_web, tokens_of, unable_to_issue, web_faults
 from fep.services.web_token import SECRET_FILE, no_url
 from fep.settings_web import WebSettings
 from tests.unit.web.shop_site import Heard
@@ -41,6 +45,27 @@ def test_a_spoilt_secret_is_logged_and_issuing_goes_on(tmp_path: Path) -> None:
     assert tokens is None
     assert addresses(settings, tokens)(RECEIPT) == ""
     assert log.said[0][1]["fault"] == "WEB_SECRET"
+
+
+class Full(Clock):
+    """A machine whose ports are all taken."""
+
+    def listenTCP(self, *_args: Any, **_more: Any) -> Any:
+        raise CannotListenError("", 8090, OSError("in use"))
+
+
+def test_a_page_door_that_is_not_open_is_told(tmp_path: Path) -> None:
+    settings = _settings(tmp_path, listen=("tcp:8090",), public_url="https://p.example.org")
+    web = Web(
+        Full(), None, settings.web, None, None, list, Heard()  # type: ignore[arg-type]  # nobody asks
+    )  # fmt: skip
+    Deferred.fromCoroutine(web.open())
+
+    (fault,) = web_faults(settings, web)
+    assert ("WEB_LISTEN", "tcp:8090") == (fault.code, fault.details["endpoint"])
+    (spoilt,) = web_faults(settings, None)
+    assert "WEB_SECRET" == spoilt.code
+    assert [] == web_faults(_settings(tmp_path), None)
 
 
 def test_an_address_survives_a_restart(tmp_path: Path) -> None:
