@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Final
 
 CLOSED: Final = "closed"  # by the gate's hours: nothing is wrong
+ONE_WAY: Final = "one-way"  # what is sent stays unconfirmed until an answer is imported
 
 
 class LinkState(StrEnum):
@@ -44,6 +45,7 @@ class LinkFacts:
     refused: str = ""  # the platform refuses our files: key-unknown, version …
     oldest_sent_s: float | None = None  # since the oldest unanswered batch was first sent
     damaged: int = 0  # inbound files set aside lately
+    one_way: bool = False  # nothing can come back but by an operator's hand
 
 
 def standing(facts: LinkFacts, before: Standing, now_ms: int, *, silent_after_s: float,
@@ -57,19 +59,20 @@ def standing(facts: LinkFacts, before: Standing, now_ms: int, *, silent_after_s:
 
 def _judge(facts: LinkFacts, silent_after_s: float, late_after_s: float) -> tuple[LinkState, str]:
     """Return state and reason: the first row that holds, worst first."""
+    silent = CLOSED if facts.carrier_fault == CLOSED else "silent"
     late = facts.oldest_sent_s is not None and facts.oldest_sent_s > late_after_s
     rows = (
         (bool(facts.stopped), LinkState.STALLED, facts.stopped),
+        (facts.one_way, LinkState.OFFLINE, ONE_WAY),
         (facts.silent_s is None, LinkState.OFFLINE, "never-heard"),
-        ((facts.silent_s or 0.0) > silent_after_s, LinkState.OFFLINE,
-         CLOSED if facts.carrier_fault == CLOSED else "silent"),
+        ((facts.silent_s or 0.0) > silent_after_s, LinkState.OFFLINE, silent),
         (facts.paused, LinkState.DEGRADED, "paused"),
         (facts.carrier_fault == CLOSED, LinkState.DEGRADED, CLOSED),
         (bool(facts.carrier_fault), LinkState.DEGRADED, "carrier"),
         (bool(facts.refused), LinkState.DEGRADED, f"refused-{facts.refused}"),
         (late, LinkState.DEGRADED, "late"),
         (facts.damaged > 0, LinkState.DEGRADED, "damaged"),
-    )  # fmt: skip
+    )
     for holds, state, reason in rows:
         if holds:
             return state, reason

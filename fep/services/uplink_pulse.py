@@ -140,6 +140,7 @@ class Pulse:
             refused=self.refused,
             oldest_sent_s=oldest_sent_s,
             damaged=damaged,
+            one_way=settings.one_way,
         )
         before = self._told
         self.standing = self._told = standing(

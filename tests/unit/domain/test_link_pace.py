@@ -51,3 +51,11 @@ def test_a_gate_that_is_closed_by_its_hours_is_said_to_be(silent_s: float, state
     now = standing(facts, before, 7, silent_after_s=120, late_after_s=900)
 
     assert Standing(state, "closed", 7) == now
+
+
+def test_a_one_way_link_is_never_said_to_be_silent():
+    facts = LinkFacts(silent_s=None, one_way=True)
+
+    now = standing(facts, Standing(LinkState.ONLINE, "", 1), 7, silent_after_s=1, late_after_s=1)
+
+    assert Standing(LinkState.OFFLINE, "one-way", 7) == now

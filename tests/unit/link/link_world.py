@@ -25,7 +25,7 @@ from fep.store.certificates import certificate_txn
 from fep.store.issuing import Draft, Seal, freeze_txn, seal_txn
 from fep.store.numbers import Grant, grant_txn
 from fep.store.opening import open_store
-from fep.wire.fpb import NO_HASH, Header, Kind, Seat, pack, unpack
+from fep.wire.fpb import NO_HASH, Header, Kind, Seat, pack, read_header, unpack
 from fep.wire.fpb_ack import Ack, Nack, Result, Supervision, read_ack, read_nack
 from fep.wire.fpb_name import BatchName, node8
 from fep.wire.fpb_record import JournalHead, idem, read_records, record_line
@@ -138,6 +138,7 @@ class Platform:
     def __init__(self, world: World) -> None:
         self.world = world
         self.key, self.cert = party(PLATFORM, 0x20)
+        self.other = (self.key, self.cert)  # around a rotation files are sealed to either
         self.node_cert = party(NODE, 0x10)[1]
         self.applied: list[tuple[str, str]] = []  # (number, idem) in the order of effect
         self.sm3_of: dict[int, bytes] = {}
@@ -148,17 +149,24 @@ class Platform:
         self.acks: list[Ack] = []
         self.nacks: list[Nack] = []
         self.greetings: list[tuple[Kind, bytes]] = []
+        self.letters: dict[int, list[tuple[Header, bytes, bytes]]] = {2: [], 3: []}
         self.transport = 0
         self.control = (0, 0, NO_HASH, NO_HASH)
 
     def receive(self, content: bytes) -> None:
         """Take one file of the node."""
-        seat = Seat(PLATFORM, self.cert.serial_bytes(), self.key)
+        serial = read_header(content).receiver_serial
+        key, cert = self.other if serial == self.other[1].serial_bytes() else (
+            self.key, self.cert
+        )  # fmt: skip
+        seat = Seat(PLATFORM, cert.serial_bytes(), key)
         header, plain = unpack(content, seat, lambda *_: self.node_cert.public_key)
         if header.kind is Kind.ACK:
             self.acks.append(read_ack(plain))
         elif header.kind is Kind.NACK:
             self.nacks.append(read_nack(plain))
+        elif header.channel in (2, 3):
+            self.letters[header.channel].append((header, plain, content))
         elif header.channel == 0:
             self.greetings.append((header.kind, plain))
         else:
