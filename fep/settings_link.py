@@ -75,9 +75,15 @@ class LinkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     gap_s: Seconds = 60.0
     part_timeout_s: Seconds = 900.0
     verify_supervision: bool = True
+    stale_hours: tuple[str, ...] = ()  # "HH:MM-HH:MM": when a refused date is taken after all
     one_way: bool = False  # nothing comes back but what an operator imports
     manifest_s: Annotated[float, Meta(ge=60)] = 3600.0
     carrier: CarrierSettings = CarrierSettings()
+
+    def __post_init__(self) -> None:
+        """Refuse hours that are none; msgspec names the key's place."""
+        for text in self.stale_hours:
+            parse_span(text)
 
     def window(self) -> Window:
         """Return the bounds of what may be unanswered; one way they are those of memory."""

@@ -9,6 +9,7 @@ import click
 from fep.cli.common import emit, facts, heading, lasting, say, when
 from fep.cli.common_reach import reached
 from fep.cli.common_verbs import Verbs, reason
+from fep.cli.ctl_link_refused import accept, rejected, retry, reverse
 from fep.cli.ctl_status import state_line
 
 
@@ -89,3 +90,7 @@ def resume(reason: str) -> None:
     with reached("link resume") as desk:
         told = desk.call("link.resume", reason=reason)
     emit(told, lambda: click.echo(say("已恢复上报", "the link is resumed")))
+
+
+for _verb in (rejected, retry, reverse, accept):
+    group.add_command(_verb)

@@ -78,6 +78,8 @@ CATALOGUE: tuple[Fault, ...] = (
           "{name} is in conflict with what the platform holds; it cannot be sent again",
           "请与平台核对后用 fepctl receipts accept 结案",
           "Compare with the platform, then close it with fepctl receipts accept"),
+    Fault("DLV_GROUP", "没有因 {group} 被拒收的上报", "Nothing was refused for {group}",
+          "请运行 fepctl link rejected 查看各组", "See the groups with fepctl link rejected"),
     Fault("DLV_STATE", "{name} 的上报状态是 {state}，不能这样处理",
           "The delivery of {name} is {state}; this cannot be done",
           "请运行 fepctl receipts rejected 查看", "See fepctl receipts rejected"),

@@ -23,6 +23,7 @@ from fep.services import (
     desk_kinds,
     desk_life,
     desk_receipts,
+    desk_refused,
     desk_render,
     desk_status,
     desk_stock,
@@ -35,6 +36,7 @@ __all__ = ["METHODS", "DeskContext", "Method", "answer", "methods"]
 METHODS: dict[str, Method] = {
     **desk_status.METHODS,
     **desk_receipts.METHODS,
+    **desk_refused.METHODS,
     **desk_render.METHODS,
     **desk_stock.METHODS,
     **desk_journal.METHODS,

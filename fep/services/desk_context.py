@@ -75,6 +75,9 @@ class UplinkDoor(Protocol):
     def status(self) -> Any:
         """Return the state of every destination."""
 
+    def wake(self) -> None:
+        """Something is due."""
+
     def pause(self, reason: str, by: str) -> Awaitable[Any]:
         """Stop sending until resumed."""
 

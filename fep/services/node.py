@@ -33,6 +33,7 @@ from fep.services.desk import methods as desk_methods
 from fep.services.desk_context import DeskContext
 from fep.services.doors import bounds_of, doors_of
 from fep.services.doubles import Doubles
+from fep.services.doubt import make_held
 from fep.services.drafting import Draw
 from fep.services.face import Faces
 from fep.services.front_build import make_front
@@ -136,6 +137,7 @@ class Node:
         await self.spool.start()
         if self.uplink is not None:
             self.uplink.start()
+            self.refused.start()
         self.accounts.start()
         self.queue.wake()
 
@@ -196,6 +198,7 @@ class Node:
         parts = Parts(s, self._reactor, self._clock, self._entropy, self.store, self._log,
                       self._threads)  # fmt: skip
         self.uplink = make_uplink(parts, self.budget, self._granted_txn)
+        self.refused = make_held(parts, self.uplink)
         window = Windows(self._reactor, self.store, self.issue, self.queue, draw, self._clock,
                          __version__, self._url_of)  # fmt: skip
         reversals = Reversals(self.store, self.issue, draw, self._clock, s.life.policy(),
@@ -339,6 +342,7 @@ class Node:
             self.front.cut()
         await self.spool.stop()
         if self.uplink is not None:
+            await self.refused.stop()
             await self.uplink.stop()
         await gatherResults([signer.stop() for signer in self.signers.values()])
         self._rasteriser.close()

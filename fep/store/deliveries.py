@@ -18,21 +18,26 @@ OF_ONE_MAX = 100
 
 def accept_txn(tx: Tx, name: str, reason: str, who: str) -> list[Refusal]:
     """Close every refused delivery of a name, journalled. Raises Refused DLV_NONE."""
-    return [_step(tx, one, DeliveryStep.ACCEPT, reason, who) for one in _refused(tx, name)]
+    return [step(tx, one, DeliveryStep.ACCEPT, reason, who) for one in _refused(tx, name)]
 
 
 def retry_txn(tx: Tx, name: str, reason: str, who: str) -> list[Refusal]:
     """Have every refused delivery of a name sent again. Raises Refused DLV_NONE, DLV_CONFLICT."""
-    found = [_step(tx, one, DeliveryStep.RETRY, reason, who) for one in _refused(tx, name)]
+    found = [step(tx, one, DeliveryStep.RETRY, reason, who) for one in _refused(tx, name)]
     for one in found:
-        tx.conn.execute(
-            insert(upload).values(
-                id=tx.next_id("upload"), receipt_id=one.receipt_id, dest=one.dest, op=one.op,
-                state=Delivery.DUE.value, updated_at=tx.now_ms, act_id=one.act_id,
-                revision=_next_revision(tx, one),
-            )
-        )  # fmt: skip
+        again(tx, one)
     return found
+
+
+def again(tx: Tx, one: Refusal) -> None:
+    """Make the new delivery of one that was refused, with the next revision."""
+    tx.conn.execute(
+        insert(upload).values(
+            id=tx.next_id("upload"), receipt_id=one.receipt_id, dest=one.dest, op=one.op,
+            state=Delivery.DUE.value, updated_at=tx.now_ms, act_id=one.act_id,
+            revision=_next_revision(tx, one),
+        )
+    )  # fmt: skip
 
 
 def _refused(tx: Tx, name: str) -> list[Refusal]:
@@ -52,8 +57,9 @@ def _next_revision(tx: Tx, one: Refusal) -> int:
     return int(highest) + 1
 
 
-def _step(tx: Tx, one: Refusal, step: DeliveryStep, reason: str, who: str) -> Refusal:
-    after = decide(Delivery(one.state), step, one.name)
+def step(tx: Tx, one: Refusal, what: DeliveryStep, reason: str, who: str) -> Refusal:
+    """Take a step with one refused delivery, journalled. Raises Refused DLV_*."""
+    after = decide(Delivery(one.state), what, one.name)
     tx.conn.execute(
         update(upload).where(upload.c.id == one.id).values(state=after.value, updated_at=tx.now_ms)
     )
