@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, or_, select, update
 
 from fep.domain.faults import refuse
 from fep.domain.printing import (
     FIRST_COPY,
+    RETRY_AFTER_S,
     Again,
     IllegalStep,
     JobFacts,
@@ -27,6 +28,7 @@ from fep.domain.printing import (
 from fep.store import schema
 from fep.store.tx import Tx
 
+PAUSE_MAX_MS = int(max(RETRY_AFTER_S) * 1000)
 _JOB = schema.print_job
 _ATTEMPT = schema.print_attempt
 _FENCE_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -224,13 +226,16 @@ def cancel_txn(tx: Tx, job_id: int, reason: str, who: str) -> Job:
 
 
 def next_due_q(conn: Connection, device_group: str, now_ms: int) -> Job | None:
-    """Return the oldest job of the group that may be tried now."""
+    """Return the oldest job of the group that may be tried now.
+
+    One that would have to wait longer than any pause lasts is due: the clock was set back.
+    """
     row = conn.execute(
         select(_JOB)
         .where(
             _JOB.c.state == JobState.DUE.value,
             _JOB.c.device_group == device_group,
-            _JOB.c.next_at <= now_ms,
+            or_(_JOB.c.next_at <= now_ms, _JOB.c.next_at > now_ms + PAUSE_MAX_MS),
         )
         .order_by(_JOB.c.id)
         .limit(1)

@@ -125,6 +125,17 @@ def test_not_printed_is_tried_again_with_growing_pauses(world):
     assert ["not_printed"] * 3 + ["printed"] == outcomes
 
 
+def test_a_clock_that_is_set_back_holds_no_paper_up(world):
+    world.printers["p1"].results = [NOT_PRINTED]
+    job = world.add(1)
+    world.start()
+    world.turn(0.5)
+    world.clock.shift_s = -7200.0
+    world.turn(5)
+
+    assert (JobState.PRINTED, 2) == (world.job(job.id).state, world.job(job.id).attempts)
+
+
 def test_uncertain_stays_and_the_next_job_goes_on(world):
     world.printers["p1"].results = [UNCERTAIN]
     first, second = world.add(1), world.add(2)

@@ -29,10 +29,11 @@ class HandClock:
 
     def __init__(self, reactor: Clock) -> None:
         self._reactor = reactor
+        self.shift_s = 0.0  # how far the wall clock was set off
 
     def wall(self) -> datetime:
-        """Return the start plus what was advanced."""
-        return START + timedelta(seconds=self._reactor.seconds())
+        """Return the start plus what was advanced, as far off as the clock was set."""
+        return START + timedelta(seconds=self._reactor.seconds() + self.shift_s)
 
     def mono(self) -> float:
         """Return the seconds advanced."""
