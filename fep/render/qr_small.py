@@ -19,6 +19,8 @@ from fep.render.qr import MODULE_PX, QUIET, Matrix
 PNG_MAX_BYTES = 370
 CONTENT_MAX = 300  # nothing longer was ever small enough
 MODULES_MAX = 41  # nor anything wider
+_DARK = bytes([1] + [0] * 255)  # a grey value -> 1 for black
+_DIGIT = b"f0" + bytes(254)  # a module -> its four pixels, 1 is white
 
 
 def matrix(content: str, level: str = "M") -> Matrix:
@@ -29,7 +31,7 @@ def matrix(content: str, level: str = "M") -> Matrix:
     picture = zxingcpp.write_barcode_to_image(code, scale=1, add_quiet_zones=False)
     side = picture.shape[0]
     shades: Any = picture  # it has the buffer protocol, its type does not say so
-    dots = bytes(0 if dot else 1 for dot in memoryview(shades).tobytes())
+    dots = memoryview(shades).tobytes().translate(_DARK)
     return tuple(dots[row * side : (row + 1) * side] for row in range(side))
 
 
@@ -50,16 +52,14 @@ def small_png(contents: Iterable[str]) -> bytes:
 def _png(rows: Matrix) -> bytes:
     side = (len(rows) + 2 * QUIET) * MODULE_PX
     width = (side + 7) // 8  # two modules a byte, the last one has one
-    blank = b"\x00" * len(rows)
     same = (b"\x02" + b"\x00" * width) * (MODULE_PX - 1)  # filter "up": the row above again
-    lines = bytearray()
-    for row in (blank,) * QUIET + rows + (blank,) * QUIET:
-        dark = (b"\x00" * QUIET + row + b"\x00" * QUIET).ljust(2 * width, b"\x00")
-        lines += b"\x00" + bytes(
-            (0 if dark[place] else 0xF0) | (0 if dark[place + 1] else 0x0F)
-            for place in range(0, 2 * width, 2)
-        )
-        lines += same
+    quiet = (b"\x00" + b"\xff" * width + same) * QUIET
+    lines = bytearray(quiet)
+    for row in rows:
+        # A module is four pixels, which is one hex digit of the row.
+        digits = (b"f" * QUIET + row.translate(_DIGIT)).ljust(2 * width, b"f")
+        lines += b"\x00" + bytes.fromhex(digits.decode("ascii")) + same
+    lines += quiet
     packing = zlib.compressobj(9, zlib.DEFLATED, 15, 8, zlib.Z_FILTERED)
     head = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
     return (
