@@ -34,4 +34,13 @@ CATALOGUE: tuple[Fault, ...] = (
           "先运行 fepctl doctor", "Run fepctl doctor first"),
     Fault("TRACE_BUSY", "已有 {count} 个跟踪在进行", "{count} traces are under way already",
           "请先结束别的 fepctl his trace", "End another fepctl his trace first", retryable=True),
+    Fault("UPSTREAM_AWAY", "此票据不是本机开具，原前置机暂时问不到（{why}）",
+          "Not a receipt of ours, and the old front-end did not answer ({why})",
+          "请稍候再查，不要重新开票", "Ask again in a moment; do not issue again", retryable=True),
+    Fault("UPSTREAM_UNKNOWN", "已转原前置机办理，但没有收到结果（{why}）",
+          "Passed on to the old front-end, whose answer did not come ({why})",
+          "请先查询票据状态，再决定是否重做", "Ask for the receipt's state before doing it again"),
+    Fault("UPSTREAM_ANSWER", "原前置机的应答不可用（{why}）",
+          "The answer of the old front-end cannot be used ({why})",
+          "请核对 upstream 的账号、密钥与网址", "Check appid, key and URL of upstream"),
 )  # fmt: skip

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from fep.domain.kind import Kind, Province, Unit
 from fep.ports import Clock, Entropy
 from fep.services.callers import Caller, Callers
 from fep.services.drafting import Draw
-from fep.services.http_values import HttpAnswer
 from fep.services.issue import Issue
 from fep.services.paper import Paper
 from fep.services.queue import Queue
@@ -22,10 +21,25 @@ from fep.services.reversal import Reversals
 from fep.services.web_token import UrlOf
 from fep.store.writer import Store
 
-Elsewhere = Callable[[Caller, str, Mapping[str, Any]], Awaitable[HttpAnswer | None]]
-"""Asks the front-end that served a caller before about a receipt that is not ours.
 
-Takes the caller, the method and the decoded request; None when there is nobody to ask."""
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What somebody else said: a result code and the message, still to be signed by us."""
+
+    result: str
+    told: dict[str, Any] | str
+
+
+class Elsewhere(Protocol):
+    """Who knows of receipts that are not ours: the old front-end, what was imported."""
+
+    async def __call__(
+        self, caller: Caller, method: str, params: Mapping[str, Any]
+    ) -> Answered | None:
+        """Return what is said there of the decoded request, None when nobody knows of it."""
+
+    def beside(self, service: str, outer: tuple[tuple[str, str], ...]) -> Elsewhere:
+        """Return the same for another dialect, whose envelope has more members."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from fep.domain.faults import Refused, refuse
 from fep.services.callers import Caller
-from fep.services.his_context import HisContext
+from fep.services.his_context import Answered, HisContext
 from fep.services.http_values import HttpAnswer, HttpRequest
 from fep.wire.dialects import medical_envelope as wire
 from fep.wire.dialects.medical_codes import result_of, text_of
@@ -87,9 +87,9 @@ class Door:
             asked = wire.unpacked(envelope, caller.encoding)
             reply = _Reply(envelope, caller.key, asked.coding)
             told = await self._told(caller, name, asked.fields)
-            if isinstance(told, HttpAnswer):
-                return told
             result = wire.OK
+            if isinstance(told, Answered):
+                result, told = told.result, told.told
         except Refused as refused:
             result, told = result_of(refused), text_of(refused)
         except Exception as error:
@@ -102,7 +102,7 @@ class Door:
         body = wire.answer(reply.envelope, reply.key, noise, result, told, reply.coding)
         return HttpAnswer(200, JSON, body)
 
-    async def _told(self, caller: Caller, name: str, given: Call) -> Told | HttpAnswer:
+    async def _told(self, caller: Caller, name: str, given: Call) -> Told | Answered:
         method = self._methods.get(name)
         if method is None:
             raise refuse("HIS_METHOD", method=name)
