@@ -6,12 +6,13 @@ suite as the real thing. Nothing here is ever instantiated.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Collection, Mapping
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from fep.domain.platform import Operation, Parcel, Reply
 from fep.domain.printing import PrintResult, Slip
+from fep.domain.reconcile import Line, Total
 
 
 class Clock(Protocol):
@@ -108,3 +109,16 @@ class Platform(Protocol):
 
     def ask(self, op: Operation, fields: Mapping[str, str]) -> Awaitable[Reply]:
         """Ask for a number, totals of a day, its time, a payment, items, a file."""
+
+
+class PlatformBook(Protocol):
+    """What a platform holds of a day of issue, asked over whatever way there is to it."""
+
+    def totals(self, day: str) -> Awaitable[Sequence[Total]]:
+        """Return totals by code and kind. Fails with `Refused` REC_*."""
+
+    def lines(self, day: str, code: str, kind: str) -> Awaitable[Sequence[Line]]:
+        """Return the receipts of a code and kind. Fails with `Refused` REC_*."""
+
+    def stop(self) -> None:
+        """Wait for no answer any more."""

@@ -18,6 +18,7 @@ import msgspec
 from fep.domain.kind import Kind, Province, Unit
 from fep.settings_callers import ROOM as CALLERS_ROOM
 from fep.settings_callers import belongs
+from fep.settings_books import ReconcileSettings
 from fep.settings_check import Found, check
 from fep.settings_device import DeviceSettings
 from fep.settings_http import HttpSettings, TlsSettings
@@ -89,6 +90,7 @@ class Settings:
     provinces: dict[str, Province]
     web: WebSettings = field(default_factory=WebSettings)
     life: LifeSettings = field(default_factory=LifeSettings)
+    reconcile: ReconcileSettings = field(default_factory=ReconcileSettings)
     numbers: NumbersSettings = field(default_factory=NumbersSettings)
     clock: ClockSettings = field(default_factory=ClockSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
@@ -225,5 +227,6 @@ def _settings(found: Found) -> Settings:
         http=fep.http,
         tls=msgspec.structs.replace(fep.tls, cert=key(fep.tls.cert), key=key(fep.tls.key)),
         life=fep.life,
+        reconcile=fep.reconcile,
         numbers=fep.numbers,
     )

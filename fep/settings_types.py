@@ -16,6 +16,7 @@ from fep.domain.life import Policy, Verdict
 from fep.domain.money import parse_fen
 from fep.settings_his import HisSettings
 from fep.settings_http import HttpSettings, TlsSettings
+from fep.settings_books import ReconcileSettings
 from fep.settings_link import LinkSettings, OfflineSettings
 from fep.settings_web import WebSettings
 
@@ -145,6 +146,7 @@ class FepFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     http: HttpSettings = HttpSettings()
     tls: TlsSettings = TlsSettings()
     calendar: CalendarSettings = CalendarSettings()
+    reconcile: ReconcileSettings = ReconcileSettings()
     life: LifeSettings = LifeSettings()
     numbers: NumbersSettings = NumbersSettings()
     clock: ClockSettings = ClockSettings()

@@ -39,6 +39,8 @@ _LAZY = {
                   "the clock: ours and the platform's; confirm"),
     "day": Lazy("fep.cli.ctl_day", "group", "日结、班结、月报、年报",
                 "the day close: days, shifts, months, years"),
+    "reconcile": Lazy("fep.cli.ctl_reconcile", "group", "与平台对账：差异与处理",
+                      "the books beside the platform's: differences, repairs"),
     "evidence": Lazy("fep.cli.ctl_evidence", "command", "为检查人员导出一个目录的证据",
                      "write a folder of evidence for an inspector"),
     "queue": Lazy("fep.cli.ctl_stock", "queue", "等待开票和被拒绝的业务单",

@@ -13,6 +13,7 @@ from fep.cli.sim_loop import Loop
 from fep.env import RealClock, RealEntropy
 from fep.sim import province_desk as desk
 from fep.sim import province_life as life
+from fep.sim import province_recon as recon
 from fep.sim import sm
 from fep.sim.ports import wall_ms
 from fep.sim.province import Knobs, Province
@@ -103,6 +104,19 @@ def mark(state: Path, name: str, said: str, evidence: str) -> None:
         click.echo(life.mark(_book(state), code, number, said, evidence, wall_ms(RealClock())))
     except Rejected as refusal:
         raise click.ClickException(str(refusal)) from refusal
+
+
+@command.command()
+@STATE
+@click.argument("what", type=click.Choice(["lose", "invent", "amount", "written_off", "booked"]))
+@click.argument("name", metavar="CODE-NUMBER")
+@click.option("--fen", type=int, default=100, show_default=True)
+def plant(state: Path, what: str, name: str, fen: int) -> None:
+    """Make the platform's books differ from what it received, for reconciliation."""
+    code, _, number = name.partition("-")
+    at = wall_ms(RealClock())
+    _said(lambda: recon.plant(_book(state), what, code, number, fen, at))
+    click.echo(f"{what} {name}")
 
 
 @command.command()

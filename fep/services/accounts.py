@@ -1,4 +1,4 @@
-"""What the accountant asks of a running node: the day close (and what comes to stand on it).
+"""What the accountant asks of a running node: the day close, and the books beside the platform's.
 
 One object for the node to build, start and stop; it makes the parts and lends them to the
 desk. Nothing here is on the issuing path.
@@ -12,6 +12,8 @@ from typing import Any
 from fep.services.days import Days
 from fep.services.desk_context import STORE_FILE, at_once, in_thread, on_reader
 from fep.services.guard import Guard
+from fep.services.reconcile import Reconcile
+from fep.services.reconcile_link import LinkBook
 from fep.settings import Settings
 from fep.store.writer import Store
 
@@ -32,20 +34,47 @@ class Accounts:
         self.days = Days(
             reactor, store, read, units, guard.seal, log, now_ms=now_ms, held=self._held
         )
+        self._scheduled = settings.reconcile.enabled
+        self._wake: Callable[[], None] = _nothing
+        dest = settings.link.dest
+        delivered = [unit.code for unit in settings.units.values() if unit.dest == dest]
+        certificate = settings.root / settings.link.platform_cert
+        linked = settings.link.enabled and certificate.is_file()
+        book = LinkBook(
+            reactor, store, dest, now_ms=now_ms, wake=self._woken,
+            patience_s=settings.reconcile.patience_minutes * 60.0,
+        )  # fmt: skip
+        self.reconcile = Reconcile(
+            reactor, store, read, dest, delivered, book if linked else None, log,
+            now_ms=now_ms, wake=self._woken,
+        )  # fmt: skip
 
     # from node
     def start(self) -> None:
         """Close what became due while the node was down."""
         self.days.begin()
 
+    def sends(self, wake: Callable[[], None]) -> None:
+        """Take the call that tells the link of something to send."""
+        self._wake = wake
+
+    def _woken(self) -> None:
+        self._wake()
+
     def stop(self) -> None:
         """Begin nothing more."""
         self.days.stop()
+        self.reconcile.stop()
 
     # from the almanac
     def new_day(self) -> None:
         """A day is over: close it."""
         self.days.begin()
+
+    def compare(self) -> None:
+        """Compare yesterday with the platform, where that is wanted."""
+        if self._scheduled:
+            self.reconcile.scheduled()
 
     def _held(self) -> str:
         """Say why totals would not be true now: a fenced store, a clock in doubt."""
@@ -53,3 +82,7 @@ class Accounts:
             return "fence"
         fault = self._guard.clockwatch.fault
         return fault.code if fault is not None else ""
+
+
+def _nothing() -> None:
+    """There is no link to tell."""

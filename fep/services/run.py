@@ -71,6 +71,7 @@ class Daemon:
         self._watch = Watch(reactor, os.environ, lambda: not self._node.store.dead)
         self._minutes = settings.calendar.self_check_minutes
         self._close_minute = settings.calendar.day_close_minute
+        self._reconcile = settings.reconcile
         self._up = False
         self.exit_code = 0
 
@@ -85,6 +86,8 @@ class Daemon:
         self._up = True
         self._almanac.daily("new-day", 0, 0, self._node.new_day)
         self._almanac.daily("day-close", 0, self._close_minute, self._node.accounts.new_day)
+        at = self._reconcile
+        self._almanac.daily("reconcile", at.hour, at.minute, self._node.accounts.compare)
         self._almanac.every("self-check", self._minutes, self._node.self_check)
         self._almanac.start()
         self._node.self_check()
