@@ -9,7 +9,8 @@ from __future__ import annotations
 import hmac
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from fep.domain.faults import refuse
 from fep.domain.money import format_fen
@@ -47,6 +48,8 @@ class Caller:
     max_amount_fen: int = 0
     codes: Codes = NO_CODES  # what its dialect's codes mean here
     pace: Pace | None = None  # given by the register, one for all of its connections
+    # The connection it speaks on, where one stays open: notifications go there.
+    line: Any = field(default=None, compare=False, repr=False)
 
     def need(self, right: str, method: str) -> None:
         """Raises Refused AUTH_RIGHT unless the caller has the right."""

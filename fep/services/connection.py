@@ -10,7 +10,7 @@ from __future__ import annotations
 import socket
 import struct
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -100,7 +100,8 @@ class Connection(TwistedProtocol):
         peer = self.transport.getPeer()
         self.peer = str(getattr(peer, "host", "unix"))
         self.transport.registerProducer(self, True)
-        self._caller = self._door.greet(self)
+        caller = self._door.greet(self)
+        self._caller = replace(caller, line=self) if caller is not None else None
         self._challenge = self._door.challenge()
         if self._caller is not None:
             self._feed.limit = self._door.bounds.line_bytes
@@ -126,6 +127,7 @@ class Connection(TwistedProtocol):
         self._work()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.connected = 0
         self._waiting.clear()
         self._door.hold(-self._feed.held)
         for timer in (self._auth_timer, self._stall_timer):
@@ -174,6 +176,18 @@ class Connection(TwistedProtocol):
         )
         pid, uid, gid = struct.unpack("3i", raw)
         return pid, uid, gid
+
+    # from notifications
+    def push(self, line: bytes) -> bool:
+        """Say what was not asked for; False when the reader is behind or gone."""
+        if not self.connected or self._write_paused:
+            return False
+        self._send(line)
+        return True
+
+    def last_word(self, line: bytes) -> None:
+        """Say one thing more to a reader that is behind; it waits with its answers."""
+        self._send(line)
 
     # the work
     def _work(self) -> None:
@@ -227,7 +241,7 @@ class Connection(TwistedProtocol):
 
     def _authenticate(self, request: jsonrpc.Request) -> dict[str, object]:
         caller = self._door.auth(request.params, self._challenge, self.peer)
-        self._caller = caller
+        self._caller = replace(caller, line=self)
         self._feed.limit = self._door.bounds.line_bytes
         if self._auth_timer is not None:
             self._auth_timer.cancel()

@@ -28,6 +28,7 @@ from fep.services import (
     desk_status,
     desk_stock,
     evidence,
+    export,
 )
 from fep.services.desk_context import DeskContext, Grants, Method, Params
 
@@ -42,6 +43,7 @@ METHODS: dict[str, Method] = {
     **desk_journal.METHODS,
     **desk_fence.METHODS,
     **evidence.METHODS,
+    **export.METHODS,
     **desk_kinds.METHODS,
     **desk_life.METHODS,
     **desk_day.METHODS,

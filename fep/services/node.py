@@ -199,8 +199,10 @@ class Node:
                       self._threads)  # fmt: skip
         self.uplink = make_uplink(parts, self.budget, self._granted_txn)
         self.refused = make_held(parts, self.uplink)
-        window = Windows(self._reactor, self.store, self.issue, self.queue, draw, self._clock,
-                         __version__, self._url_of)  # fmt: skip
+        window = self.windows = Windows(
+            self._reactor, self.store, self.issue, self.queue, draw, self._clock, __version__,
+            self._url_of, self._desk(), self.spool, self._log,
+        )  # fmt: skip
         reversals = Reversals(self.store, self.issue, draw, self._clock, s.life.policy(),
                               self._url_of)  # fmt: skip
         paper = Paper(self.store, self.spool, s.units)
@@ -335,6 +337,7 @@ class Node:
         self.guard.stop()
         self.accounts.stop()
         self.queue.stop()
+        self.windows.stop()
         await self.issue.stop()
         await self.store.drained()
         await self.intake.close_connections()

@@ -135,3 +135,38 @@ class BatchGot(msgspec.Struct, kw_only=True):
     batch: Progress
     results: list[Result]
     next: int | None
+
+
+class ExportAsked(Asked):
+    """Receipts of a period; names are masked unless `unmask` says why."""
+
+    from_: Day = msgspec.field(name="from")
+    to: Day
+    unit: Some40 = ""
+    unmask: Annotated[str, Meta(max_length=200)] = ""
+    cursor: r.Cursor = 0
+
+
+class ExportTold(msgspec.Struct, kw_only=True):
+    """A slice of rows of texts; `money` are the columns that are amounts."""
+
+    columns: list[str]
+    money: list[int]
+    rows: list[list[str]]
+    cursor: int | None
+
+
+class SubscribeAsked(Asked):
+    """Topics to hear of; none are all of them."""
+
+    topics: Annotated[
+        list[Literal["receipt.sealed", "print.done", "link.changed", "numbers.low"]],
+        Meta(max_length=16),
+    ] = msgspec.field(default_factory=list)
+
+
+class Subscribed(msgspec.Struct, kw_only=True):
+    """What is subscribed; `event.list` from `cursor` on tells what was before."""
+
+    topics: list[str]
+    cursor: int

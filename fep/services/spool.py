@@ -75,6 +75,12 @@ class Spool:
         for loop in self._loops.values():
             loop.wake()
 
+    # from notifications
+    def listen(self, ended: Callable[[jobs.Job], None]) -> None:
+        """Have every attempt at a job told; the listener is quick and does not raise."""
+        for loop in self._loops.values():
+            loop.ended = ended
+
     # from a person
     def devices(self) -> list[DeviceHealth]:
         """Return the health of every device, by id."""

@@ -89,6 +89,7 @@ class DeviceLoop:
         self._woken = False
         self._running: Deferred[None] | None = None
         self._asked_at = float("-inf")
+        self.ended: Callable[[jobs.Job], None] = lambda job: None  # told after every attempt
 
     # from the spool
     def start(self) -> None:
@@ -203,6 +204,7 @@ class DeviceLoop:
                 self._log.warning("print.crash", device=self.settings.id, error=repr(error))
                 result = PrintResult(Outcome.UNCERTAIN, "DEV_DRIVER_CRASH", repr(error))
         after = await self._store.do("print.end", jobs.end_txn, attempt, result)
+        self.ended(after)
         self._job = 0
         self._last = (result.outcome.value, result.fault, self._now_ms())
         self._asked_at = self._clock.mono()

@@ -60,6 +60,7 @@ class Feed:
     entries: list[Happened]
     cursor: int
     head: int
+    links: list[tuple[str, Mapping[str, Any]]]  # destination and its new state, for listeners
 
 
 def head_q(conn: Connection) -> int:
@@ -77,6 +78,7 @@ def feed_q(conn: Connection, since: int, limit: int, units: frozenset[str]) -> F
         .limit(SCAN_ROWS)
     ).all()
     lines: list[_Line] = []
+    links: list[tuple[str, Mapping[str, Any]]] = []
     cursor = since
     for row in rows:
         line = _decode(row.line)
@@ -84,9 +86,11 @@ def feed_q(conn: Connection, since: int, limit: int, units: frozenset[str]) -> F
             if len(lines) == limit:
                 break
             lines.append(line)
+        elif line.op == "link.state":
+            links.append((line.ref, {"state": line.body["state"], "reason": line.body["reason"]}))
         cursor = row.seq
     entries = [one for one in _told(conn, lines) if "*" in units or one.unit in units]
-    return Feed(entries, cursor, head)
+    return Feed(entries, cursor, head, links)
 
 
 def _told(conn: Connection, lines: Sequence[_Line]) -> Iterable[Happened]:

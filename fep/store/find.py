@@ -92,14 +92,14 @@ def find_q(conn: Connection, query: Query, limit: int, before_id: int) -> Found:
     """Return at most `limit` live receipts with an id below `before_id` (0: from the newest)."""
     if query.key or query.number:
         return _exact(conn, query, limit, before_id)
-    low, high = _span(conn, query)
+    low, high = span_q(conn, query)
     if before_id:
         high = min(high, before_id - 1)
     floor = max(low, high - SCAN_ROWS + 1)
     width = SCAN_BODIES if query.cashier or query.channel else limit
     wanted = (
         receipts()
-        .where(receipt.c.id.between(floor, high), receipt.c.state != "burned", *_narrow(query))
+        .where(receipt.c.id.between(floor, high), receipt.c.state != "burned", *narrow(query))
         .order_by(receipt.c.id.desc())
         .limit(width)
     )
@@ -141,7 +141,8 @@ def _exact(conn: Connection, query: Query, limit: int, before_id: int) -> Found:
     return Found(page[:limit], page[limit - 1].id if len(page) > limit else None)
 
 
-def _narrow(query: Query) -> list[ColumnElement[bool]]:
+def narrow(query: Query) -> list[ColumnElement[bool]]:
+    """Return the conditions of a search on a receipt and its reversal."""
     found: list[ColumnElement[bool]] = []
     # An expression keeps the planner off the index by unit, which would sort a unit's whole life.
     unit = receipt.c.unit.concat("")
@@ -184,7 +185,7 @@ def _units(conn: Connection, query: Query) -> list[str]:
     return list(conn.execute(select(number_block.c.unit).distinct()).scalars())
 
 
-def _span(conn: Connection, query: Query) -> tuple[int, int]:
+def span_q(conn: Connection, query: Query) -> tuple[int, int]:
     """Return the lowest and the highest id that can be of the days asked for."""
     high = conn.execute(select(func.max(receipt.c.id))).scalar() or 0
     if not (query.day_from or query.day_to):

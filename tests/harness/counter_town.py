@@ -1,0 +1,60 @@
+"""A town whose doors are open for business: numbers and sheets by a person's word, callers of
+every kind of proof, the socket and the HTTP door. No province, no gate, no printer.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.harness.processes import Child, Fleet, free_ports
+from tests.harness.town import Town, set_keys
+
+SHEETS = "042126"
+RIGHTS = '["issue", "reverse", "print", "query"]'
+# appid, auth, encoding
+CALLERS = (("sha", "hmac-sha256", "utf-8"), ("kiosk", "token", "utf-8"), ("old", "hmac-sm3", "gbk"))
+
+
+class CounterTown(Town):
+    """See module."""
+
+    http_port: int = 0
+
+    def key(self, appid: str) -> bytes:
+        """Return a caller's key as its vendor was given it."""
+        return (self.place / "keys" / f"caller-{appid}.key").read_bytes().strip()
+
+    def furnish(self, numbers: int = 5000) -> Child:
+        """Found the site with its callers, start the daemon, bring numbers and sheets."""
+        self.found()
+        (self.http_port,) = free_ports(1)
+        set_keys(self.config, "http", {"listen": f'["tcp:{self.http_port}:interface=127.0.0.1"]'})
+        for index, (appid, auth, encoding) in enumerate(CALLERS):
+            key = self.place / "keys" / f"caller-{appid}.key"
+            key.write_bytes(f"{index + 11:02x}".encode() * 32)
+            key.chmod(0o600)
+            with self.config.open("a", encoding="utf-8") as file:
+                file.write(
+                    f'\n[[callers]]\nappid = "{appid}"\nauth = "{auth}"\n'
+                    f'key_file = "keys/caller-{appid}.key"\nrights = {RIGHTS}\n'
+                    f'units = ["*"]\npoints = ["*"]\nencoding = "{encoding}"\n'
+                )
+        child = self.start_daemon()
+        self.fepctl(
+            "numbers", "import", "--unit", self.unit, "--code", self.code,
+            "--first", "0000000001", "--last", f"{numbers:010d}",
+            "--approval", "1", "--reason", "test",
+        )  # fmt: skip
+        self.fepctl(
+            "numbers", "import", "--sheet", "--unit", self.unit, "--point", self.point,
+            "--code", SHEETS, "--first", "00000001", "--last", "00000100",
+            "--approval", "1", "--reason", "test",
+        )  # fmt: skip
+        return child
+
+
+def counter_town(place: Path, fleet: Fleet, numbers: int = 5000) -> CounterTown:
+    """Return a furnished town."""
+    town = CounterTown(place, fleet)
+    town.furnish(numbers)
+    return town
