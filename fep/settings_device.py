@@ -14,16 +14,58 @@ Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=600)]
 
 
-class TransportSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How to reach it. `shared`: give the socket back between jobs."""
+# What each transport takes besides `type`, the first one being what it cannot do without.
+TAKES = {
+    "tcp": ("host", "port", "connect_timeout_s", "connect_tries", "reopen_gap_s", "shared"),
+    "lpd": ("host", "port", "queue", "connect_timeout_s", "reopen_gap_s"),
+    "serial": ("path", "baud", "parity", "flow", "shared"),
+    "usblp": ("path", "shared"),
+}
+_PORTS = {"tcp": 9100, "lpd": 515}
 
-    host: str
-    type: Literal["tcp"] = "tcp"
-    port: Port = 9100
-    connect_timeout_s: Seconds = 3.0
-    connect_tries: Annotated[int, msgspec.Meta(ge=1, le=10)] = 2
-    reopen_gap_s: Annotated[float, msgspec.Meta(ge=0, le=10)] = 0.2
-    shared: bool = False
+
+class TransportSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How to reach it; None is the transport's own default. Raises ValueError for a key that
+    the type does not know or lacks. `shared`: give the line back between jobs."""
+
+    type: Literal["tcp", "serial", "usblp", "lpd"] = "tcp"
+    host: str | None = None
+    port: Port | None = None
+    queue: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]{1,31}$")] | None = None
+    connect_timeout_s: Seconds | None = None
+    connect_tries: Annotated[int, msgspec.Meta(ge=1, le=10)] | None = None
+    reopen_gap_s: Annotated[float, msgspec.Meta(ge=0, le=10)] | None = None
+    path: Annotated[str, msgspec.Meta(pattern=r"^/dev/")] | None = None
+    baud: Literal[1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200] | None = None
+    parity: Literal["none", "even", "odd"] | None = None
+    flow: Literal["none", "xonxoff", "rtscts", "dsrdtr"] | None = None
+    shared: bool | None = None
+
+    def __post_init__(self) -> None:
+        """Compare the keys given with what the type takes."""
+        takes = TAKES[self.type]
+        given = [
+            name
+            for name in self.__struct_fields__
+            if name != "type" and getattr(self, name) is not None
+        ]
+        foreign = [name for name in given if name not in takes]
+        if foreign:
+            raise ValueError(f"{self.type} takes no {foreign[0]}, only {', '.join(takes)}")
+        if takes[0] not in given:
+            raise ValueError(f"{self.type} needs {takes[0]}")
+
+    @property
+    def address(self) -> str:
+        """Return host and port, or the path of the port."""
+        if self.path is not None:
+            return self.path
+        return f"{self.host}:{self.port or _PORTS[self.type]}"
+
+    @property
+    def lent(self) -> bool:
+        """Say whether the line is given back between jobs, and not asked while idle."""
+        return bool(self.shared) or self.type == "lpd"
 
 
 class DeviceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

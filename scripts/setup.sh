@@ -32,6 +32,7 @@ fep_debian_missing() { # level
     [[ $1 == run ]] || command -v strace >/dev/null || echo strace
     [[ $1 == run ]] || command -v pdftotext >/dev/null || echo poppler-utils
     [[ $1 == run ]] || command -v chromium >/dev/null || echo chromium
+    [[ $1 == run ]] || command -v socat >/dev/null || echo socat
 }
 
 fep_debian() { # level

@@ -1,4 +1,4 @@
-"""ESC/POS receipt printers: Epson TM, Gprinter, Xprinter, HPRT, Sunmi over TCP 9100.
+"""ESC/POS receipt printers: Epson TM, Gprinter, Xprinter, HPRT, Sunmi, over any transport.
 
 Tried on: the printer simulator of this project only; models named in the profiles are
 taken from their manuals.
@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from drivers import transports
 from drivers.escpos.driver import EscposPrinter, Identity, Options
 from drivers.escpos.profile import BadProfile, Profile, load, names
-from drivers.transports import tcp
 from fep.ports import Clock, Rasteriser
 
 API_VERSION = 1
@@ -36,12 +36,10 @@ def parse_options(raw: Mapping[str, Any]) -> Options:
     Raises:
         ValueError: The transport is not one this driver can use.
     """
-    transport = dict(raw["transport"])
-    kind = transport.pop("type", "tcp")
-    if kind != "tcp":
-        raise ValueError(f"transport.type: {kind}")
     return Options(
-        tcp.Options(**transport), raw.get("expect_model", ""), raw.get("expect_serial", "")
+        transports.options(raw["transport"]),
+        raw.get("expect_model", ""),
+        raw.get("expect_serial", ""),
     )
 
 

@@ -9,13 +9,13 @@ Never raises for a device fault.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from drivers import transports
 from drivers.escpos import codec, status
 from drivers.escpos.profile import Profile
 from drivers.escpos.talk import LineLost, NoReply, Talk
-from drivers.transports import tcp
 from fep.domain.faults import Refused
 from fep.domain.printing import Outcome, PrintResult, Slip
 from fep.ports import Clock, Rasteriser
@@ -37,7 +37,7 @@ class DeviceFault(Exception):
 class Options:
     """Where the device is and what it must be; empty expectations are not checked."""
 
-    transport: tcp.Options
+    transport: transports.Reached
     expect_model: str = ""
     expect_serial: str = ""
 
@@ -63,8 +63,12 @@ class EscposPrinter:
         self._clock = clock
         self._options = options
         self._rasteriser = rasteriser
+        self._line = options.transport.line(reactor)
+        if not self._line.two_way:  # nothing comes back: no question is worth asking
+            profile = replace(
+                profile, realtime_status=False, asb=False, gs_r=False, probe_process_id=False
+            )
         self._profile = profile
-        self._tcp = tcp.Tcp(reactor, options.transport)
         self._talk: Talk | None = None
         self._proof = ""
         # A buffer nobody has vouched for: at start, and after every uncertain job.
@@ -156,10 +160,10 @@ class EscposPrinter:
         self._drop()
         talk = Talk(self._reactor, self._clock, self._profile)
         try:
-            await talk.open(self._tcp)
-        except tcp.Occupied as error:
+            await talk.open(self._line)
+        except transports.Occupied as error:
             raise DeviceFault("DEV_BUSY", str(error)) from error
-        except tcp.Unreachable as error:
+        except transports.Unreachable as error:
             raise DeviceFault("DEV_UNREACHABLE", str(error)) from error
         self._talk = talk
         if not self._given_back:
@@ -342,7 +346,7 @@ class EscposPrinter:
 
     def _give_back(self) -> None:
         """Let another till have the device; what it can prove is remembered."""
-        if self._tcp.shared:
+        if self._line.shared:
             self._drop()
             self._given_back = True
 
@@ -354,7 +358,7 @@ class EscposPrinter:
             talk.abort()
         else:
             talk.close()
-        self._tcp.closed()
+        self._line.closed()
 
 
 def _is_fence(event: status.Event | None, fence_id: str) -> bool:

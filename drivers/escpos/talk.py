@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 
 from drivers.escpos import codec, status
 from drivers.escpos.profile import Profile
-from drivers.transports.tcp import Tcp, Wire
+from drivers.transports.line import Line, Open
 from fep.ports import Clock
 
 MAX_EVENTS = 4096
@@ -37,13 +37,13 @@ class Talk:
         self._parser = status.Parser()
         self._events: deque[status.Event] = deque(maxlen=MAX_EVENTS)
         self._waiter: Deferred[None] | None = None
-        self._wire: Wire | None = None
+        self._wire: Open | None = None
         self._lost = False
         self.heard = False
 
-    async def open(self, tcp: Tcp) -> None:
+    async def open(self, line: Line) -> None:
         """Connect. Raises Unreachable or Occupied."""
-        self._wire = await tcp.open(self._on_data, self._on_lost)
+        self._wire = await line.open(self._on_data, self._on_lost)
 
     @property
     def lost(self) -> bool:

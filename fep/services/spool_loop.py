@@ -127,7 +127,7 @@ class DeviceLoop:
         transport = self.settings.transport
         return DeviceHealth(
             self.settings.id, self.settings.group, self.settings.driver,
-            self.settings.profile, f"{transport.type}:{transport.host}:{transport.port}",
+            self.settings.profile, f"{transport.type}:{transport.address}",
             self._state, self._faults, self._since,
             self._store.read(jobs.queue_length_q, self.settings.group),
             self._job, *self._last,
@@ -168,7 +168,7 @@ class DeviceLoop:
         left_s = self._asked_at + poll_s - self._clock.mono()
         if left_s <= 0:
             # A shared printer is not held, and not asked while it is idle.
-            if self.settings.transport.shared:
+            if self.settings.transport.lent:
                 self._asked_at = self._clock.mono()
                 self._show("ready", ())
             elif not await self._fit():

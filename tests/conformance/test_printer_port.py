@@ -38,7 +38,9 @@ async def _escpos(**abilities: bool) -> AsyncIterator[SpoolPrinter]:
 async def _nobody() -> AsyncIterator[SpoolPrinter]:
     async with bench() as b:
         port, reactor = b.port, b.reactor
-    settings = DeviceSettings("p", "g", TransportSettings("127.0.0.1", port=port, connect_tries=1))
+    settings = DeviceSettings(
+        "p", "g", TransportSettings(host="127.0.0.1", port=port, connect_tries=1)
+    )
     printer = make_printer(reactor, _Clock(reactor), settings, FakeRasteriser())
     yield printer
     printer.close()
@@ -117,9 +119,9 @@ async def test_a_closed_printer_opens_itself_again(opened):
 @pytest.mark.parametrize(
     "settings",
     [
-        DeviceSettings("p", "g", TransportSettings("h"), driver="nonesuch"),
-        DeviceSettings("p", "g", TransportSettings("h"), driver="transports"),
-        DeviceSettings("p", "g", TransportSettings("h"), profile="nobody-80"),
+        DeviceSettings("p", "g", TransportSettings(host="h"), driver="nonesuch"),
+        DeviceSettings("p", "g", TransportSettings(host="h"), driver="transports"),
+        DeviceSettings("p", "g", TransportSettings(host="h"), profile="nobody-80"),
     ],
 )
 @pytest_twisted.ensureDeferred

@@ -45,7 +45,7 @@ class Site:
             on_fatal=self.log.warning, pool=None,
         )  # fmt: skip
         device = DeviceSettings(
-            "p1", "w1", TransportSettings("127.0.0.1", port=self._r.station.port),
+            "p1", "w1", TransportSettings(host="127.0.0.1", port=self._r.station.port),
             profile=self._profile, poll_s=0.2,
         )  # fmt: skip
 
