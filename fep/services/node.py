@@ -198,6 +198,8 @@ class Node:
         parts = Parts(s, self._reactor, self._clock, self._entropy, self.store, self._log,
                       self._threads)  # fmt: skip
         self.uplink = make_uplink(parts, self.budget, self._granted_txn)
+        if self.uplink is not None:
+            self.accounts.sends(self.uplink.wake)
         self.refused = make_held(parts, self.uplink)
         window = self.windows = Windows(
             self._reactor, self.store, self.issue, self.queue, draw, self._clock, __version__,
