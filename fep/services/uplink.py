@@ -83,6 +83,7 @@ class Uplink:
         self._inbox = Inbox(self._ends, self._pulse, self._greeter, on_grant, signature_xml)
         self._out_bell, self._in_bell = Bell(reactor), Bell(reactor)
         self._linger: Timer | None = None
+        self._woken = 0  # calls of `wake` since the last turn
         self._more = True  # something may be due that no batch holds yet
         self._running = False
         self._paused = False
@@ -136,7 +137,10 @@ class Uplink:
 
     # from Issue
     def wake(self) -> None:
-        """Something was sealed; it leaves within `linger_s`."""
+        """Something was sealed; it leaves within `linger_s`, a full batch of it at once."""
+        self._woken += 1
+        if self._running and self._woken >= self._ends.settings.records_max:
+            self._lingered()
         if self._running and (self._linger is None or not self._linger.active()):
             self._linger = self._ends.reactor.callLater(
                 self._ends.settings.linger_s, self._lingered
@@ -273,6 +277,7 @@ class Uplink:
         return self._running and not self._paused and not self._pulse.stopped_out
 
     def _lingered(self) -> None:
+        self._woken = 0
         self._more = True
         self._out_bell.ring()
 

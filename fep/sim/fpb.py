@@ -15,7 +15,7 @@ from typing import Any
 
 from fep.sim import sm
 
-DATA, ACK, NACK, CTRL = 1, 2, 3, 6
+DATA, ACK, NACK, HELLO, SYNC, CTRL, MANIFEST = 1, 2, 3, 4, 5, 6, 7
 COMPRESSED = 1
 SM4_CBC, SM4_GCM = 1, 2
 ZERO32 = bytes(32)

@@ -33,6 +33,7 @@ from fep.sim.province_book import Book
 from fep.sim.province_check import idem_of
 from fep.store.certificates import certificate_txn
 from fep.store.issuing import Draft, Seal, freeze_txn, seal_txn
+from fep.store.link_letters import letter_txn
 from fep.store.numbers import Grant, grant_txn
 from fep.store.opening import open_store
 from tests.simulation.net import Hub, Reactor
@@ -191,7 +192,7 @@ class Torture:
             heartbeat_s=600.0, silent_after_s=1800.0, gap_s=300.0, part_timeout_s=900.0,
         )  # fmt: skip
         self._keys = itertools.count(1)
-        self._grants = 0
+        self._grants = self._letters = 0
         self._lay_out()
         self.near_up()
         self.far_up()
@@ -306,6 +307,16 @@ class Torture:
             now_ms=self.now_ms(),
         )  # fmt: skip
 
+    def letter(self) -> None:
+        """Write a letter on channel 2 or 3."""
+        self._letters += 1
+        identity = sm3.digest(b"letter %d" % self._letters).hex()
+        body = {"n": self._letters}
+        self._now(self.store.do(
+            "l", letter_txn, PLATFORM, 2 + self._letters % 2, "NOTE", identity, body
+        ))  # fmt: skip
+        self.uplink.wake()
+
     def step(self) -> None:
         """One look of everybody."""
         self.hub.run(STEP_S)
@@ -333,12 +344,15 @@ class Torture:
         steps = int(self.hours * HOUR / STEP_S)
         bursts = Counter(self.dice.randrange(steps) for _ in range(self.receipts))
         grants = {self.dice.randrange(steps) for _ in range(5)}
+        letters = {self.dice.randrange(steps) for _ in range(6)}
         kills = Counter(self.dice.randrange(steps) for _ in range(8))
         for at in range(steps):
             if bursts[at]:
                 self.issue(bursts[at])
             if at in grants:
                 self.grant()
+            if at in letters:
+                self.letter()
             for _ in range(kills[at]):
                 self._kill()
             self.step()
@@ -367,7 +381,8 @@ class Torture:
         """Say whether both sides have everything, and know it of each other."""
         open_here = self.store.read(
             lambda conn: conn.exec_driver_sql(
-                "SELECT count(*) FROM upload WHERE state <> 'applied'"
+                "SELECT (SELECT count(*) FROM upload WHERE state <> 'applied')"
+                " + (SELECT count(*) FROM link_letter WHERE state <> 'applied')"
             ).scalar()
         )
         book = self.province._book
@@ -397,9 +412,16 @@ class Torture:
             row["first"]: row["result"]
             for row in book.rows("SELECT * FROM block WHERE grant_id <> 'OWN'")
         }
-        outcome.records = len(sealed) + len(granted)
-        outcome.lost = len(sealed - set(effects)) + len(set(granted) - set(ours))
-        outcome.doubled = sum(n - 1 for n in effects.values()) + sum(n - 1 for n in ours.values())
+        letters = Counter(row["idem"] for row in book.rows("SELECT idem FROM letter"))
+        outcome.records = len(sealed) + len(granted) + self._letters
+        outcome.lost = (
+            len(sealed - set(effects))
+            + len(set(granted) - set(ours))
+            + self._letters
+            - len(letters)
+        )
+        seen = (effects, ours, letters)
+        outcome.doubled = sum(n - 1 for counts in seen for n in counts.values())
         outcome.stuck = 0 if self.settled() else 1
         standing = self.uplink.status()
         if standing.state == "stalled" or len(sealed) != self.receipts:
