@@ -23,6 +23,7 @@ from fep.services import (
     desk_kinds,
     desk_life,
     desk_receipts,
+    desk_reconcile,
     desk_refused,
     desk_render,
     desk_status,
@@ -47,6 +48,7 @@ METHODS: dict[str, Method] = {
     **desk_kinds.METHODS,
     **desk_life.METHODS,
     **desk_day.METHODS,
+    **desk_reconcile.METHODS,
     **desk_callers.METHODS,
 }
 
