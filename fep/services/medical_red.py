@@ -61,9 +61,7 @@ class Reds:
         unit = self._words.unit(caller)
         point = self._words.point(caller, call["placeCode"], unit)
         key = red_key(blue)
-        kept = self._ctx.store.read(medical.kept_q, unit.code, blue.key)
-        bus_no = kept.bus_no if kept is not None else blue.key
-        bus_type = kept.bus_type if kept is not None else ""
+        bus_no, bus_type = self._said(blue)
 
         def beside(rider: Rider) -> Rider:
             return medical.Said(
@@ -83,6 +81,11 @@ class Reds:
         )
         assert red_receipt is not None, told
         return self._words.scarlet(caller, red_receipt, call["busDateTime"], bus_no)
+
+    def _said(self, blue: Receipt) -> tuple[str, str]:
+        """Return busNo and busType of a blue receipt; its key is the busNo of other doors."""
+        kept = self._ctx.store.read(medical.kept_q, blue.unit, blue.key)
+        return (kept.bus_no, kept.bus_type) if kept is not None else (blue.key, "")
 
     async def write_off_to_paper(self, caller: Caller, call: Call) -> dict[str, Any]:
         """`writeOffEBillToPaper`: the blue sheet is in somebody's books and stays there; the red
@@ -108,7 +111,8 @@ class Reds:
             "unit": unit.code, "point": point, "code": red.code, "number": red.number,
             "sheet": wanted, "operator": call["operator"], "reason": call["reason"],
         })  # fmt: skip
-        return self._words.scarlet(caller, red, call["busDateTime"], "")
+        bus_no, _ = self._said(standing.receipt)
+        return self._words.scarlet(caller, red, call["busDateTime"], bus_no)
 
     def _standing_again(self, standing: Standing) -> Standing:
         return self._ctx.store.read(standing_q, standing.receipt)
