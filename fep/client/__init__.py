@@ -20,6 +20,7 @@ from fep.client.values import (
     Payer,
     Queued,
     Receipt,
+    Totals,
 )
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "Receipt",
     "RemoteFault",
     "Subscription",
+    "Totals",
     "Unreachable",
     "Unsubscribed",
 ]

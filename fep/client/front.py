@@ -17,7 +17,7 @@ from typing import Any
 from fep.client.connection import Connection, Unreachable
 from fep.client.export import write
 from fep.client.listening import Subscription
-from fep.client.values import Batch, BatchResult, Event, Exported, Happening, Receipt
+from fep.client.values import Batch, BatchResult, Event, Exported, Happening, Receipt, Totals
 
 TIMEOUT_S = 10.0
 TRIES = 4
@@ -139,6 +139,12 @@ class Client:
     def next_sheet(self, *, unit: str, point: str) -> str:
         """Return the name of the sheet to load."""
         return str(self.sure("paper.next", unit=unit, point=point)["sheet"] or "")
+
+    def totals(self, first: str, last: str = "", *, unit: str = "", point: str = "",
+               kind: str = "") -> Totals:  # fmt: skip
+        """Return count and sum of what was issued and reversed, by issue day."""
+        return Totals.of(self.sure("day.totals", **{"from": first, "to": last, "unit": unit,
+                                                    "point": point, "kind": kind}))  # fmt: skip
 
     # events and batches
     def submit(self, event: Event) -> dict[str, Any]:

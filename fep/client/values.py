@@ -207,6 +207,23 @@ class BatchResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Totals:
+    """What was issued and reversed in a period; `reversed_amount` is negative."""
+
+    issued: int
+    issued_amount: str
+    reversed: int
+    reversed_amount: str
+    net: str
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Totals:
+        """Read an answer of `day.totals`."""
+        issued, back = told["issued"], told["reversed"]
+        return cls(issued["count"], issued["amount"], back["count"], back["amount"], told["net"])
+
+
+@dataclass(frozen=True, slots=True)
 class Notification:
     """What the front-end said by itself: the topic and its members."""
 

@@ -6,8 +6,6 @@ are masked unless a reason is given, and that is journalled. Slices are read in 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fep.domain.faults import refuse
@@ -16,14 +14,11 @@ from fep.services.callers import Caller
 from fep.services.desk_context import DeskContext, Params
 from fep.services.desk_context import Method as DeskMethod
 from fep.services.methods import Method
+from fep.services.window_find import Aside, is_day
 from fep.store import export
 from fep.store.find import Query
 from fep.store.writer import Store
 from fep.wire.fields import Fields
-
-Aside = Callable[..., Awaitable[Any]]
-"""Runs a query off the reactor thread."""
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 class Exports:
@@ -88,7 +83,7 @@ def told(found: export.Slice) -> dict[str, Any]:
 
 def _query(first: str, last: str, unit: str, units: frozenset[str]) -> Query:
     """Return what a period asks for. Raises Refused EXPORT_PERIOD."""
-    if not (_DAY.fullmatch(first) and _DAY.fullmatch(last) and first <= last):
+    if not (is_day(first) and is_day(last) and first <= last):
         raise refuse("EXPORT_PERIOD", first=first, last=last)
     return Query(unit=unit, day_from=first, day_to=last, units=units)
 

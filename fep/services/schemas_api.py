@@ -156,6 +156,33 @@ class ExportTold(msgspec.Struct, kw_only=True):
     cursor: int | None
 
 
+class TotalsAsked(Asked):
+    """A day, or a period; narrowed to a unit, a point, a kind."""
+
+    from_: Day = msgspec.field(name="from")
+    to: Day = ""
+    unit: Some40 = ""
+    point: Some40 = ""
+    kind: Some40 = ""
+
+
+class Sum(msgspec.Struct, kw_only=True):
+    """How many, and how much; what was reversed is negative."""
+
+    count: int
+    amount: r.Yuan
+
+
+class TotalsTold(msgspec.Struct, kw_only=True):
+    """Receipts by their issue day, red ones by their own."""
+
+    from_: str = msgspec.field(name="from")
+    to: str
+    issued: Sum
+    reversed: Sum
+    net: r.Yuan
+
+
 class SubscribeAsked(Asked):
     """Topics to hear of; none are all of them."""
 

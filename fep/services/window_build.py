@@ -33,7 +33,7 @@ class Windows:
                  clock: Clock, version: str, url_of: UrlOf, desk: DeskContext, spool: Spool,
                  log: Any) -> None:  # fmt: skip
         self.window = Window(store, issue, queue, draw, clock, version, url_of)
-        self.finding = Finding(store, url_of)
+        self.finding = Finding(store, url_of, desk.read)
         self.batches = Batches(reactor, store, issue, queue, draw, url_of)
         self.exports = Exports(store, desk.read)
         self.notices = Notices(reactor, store, self.finding, partial(_forecasts, desk), log)

@@ -6,11 +6,13 @@ the feed goes forward by the journal. Every page looks at a bounded number of ro
 
 from __future__ import annotations
 
+import re
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fep.domain.calendar import iso
 from fep.domain.faults import refuse
-from fep.domain.money import NotMoney, parse_fen
+from fep.domain.money import NotMoney, format_fen, parse_fen
 from fep.domain.receipt import Receipt
 from fep.services import schemas_api as shapes
 from fep.services.callers import Caller
@@ -19,17 +21,23 @@ from fep.services.telling import Telling
 from fep.services.web_token import UrlOf, no_url
 from fep.store import feed, find
 from fep.store.feed import Feed, Happened
+from fep.store.totals import totals_q
 from fep.store.writer import Store
 from fep.wire.fields import Fields
 
+Aside = Callable[..., Awaitable[Any]]
+"""Runs a query off the reactor thread."""
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 LIVES = ("", "sealed", "reversed", "red")
 
 
 class Finding:
     """Searches receipts and tells the feed."""
 
-    def __init__(self, store: Store, url_of: UrlOf = no_url) -> None:
+    def __init__(self, store: Store, url_of: UrlOf = no_url, aside: Aside | None = None) -> None:
+        """`aside` runs a query off the reactor thread; without it totals are read at once."""
         self._store = store
+        self._aside = aside
         self._telling = Telling(store, url_of)
 
     def methods(self) -> dict[str, Method]:
@@ -42,6 +50,10 @@ class Finding:
             "event.list": Method(
                 "query", self.feed, "what happened to receipts, in order, from a cursor on",
                 shapes.FeedAsked, shapes.FeedTold,
+            ),
+            "day.totals": Method(
+                "query", self.totals, "count and sum of what was issued and reversed in a period",
+                shapes.TotalsAsked, shapes.TotalsTold,
             ),
         }  # fmt: skip
 
@@ -89,7 +101,33 @@ class Finding:
             "more": page.cursor < page.head,
         }
 
-    # from list and from notifications
+    async def totals(self, caller: Caller, params: Any) -> dict[str, Any]:
+        """`day.totals {from, to?, unit?, point?, kind?}`: by issue day, reds on their own."""
+        fields = Fields(params)
+        first = fields.text("from", 10, required=True)
+        last = fields.text("to", 10) or first
+        unit, point = fields.text("unit", 40), fields.text("point", 40)
+        kind = fields.text("kind", 40)
+        fields.done()
+        if unit:
+            caller.scope(unit, point)
+        if not (is_day(first) and is_day(last) and first <= last):
+            raise refuse("EXPORT_PERIOD", first=first, last=last)
+        query = find.Query(unit=unit, point=point, kind=kind, day_from=first, day_to=last,
+                           units=caller.units)  # fmt: skip
+        if self._aside is None:
+            found = self._store.read(totals_q, query)
+        else:
+            found = await self._aside(totals_q, query)
+        return {
+            "from": first,
+            "to": last,
+            "issued": {"count": found.issued, "amount": format_fen(found.issued_fen)},
+            "reversed": {"count": found.reversed, "amount": format_fen(found.reversed_fen)},
+            "net": format_fen(found.issued_fen + found.reversed_fen),
+        }
+
+    # from feed and from notifications
     def told(self, page: Feed) -> list[dict[str, Any]]:
         """Return the entries of a page as callers are told them."""
         named: dict[int, Receipt] = {}
@@ -97,6 +135,11 @@ class Finding:
             named.update({one.id: one for one in (entry.receipt, entry.blue) if one is not None})
         told = dict(zip(named, self._telling.all(list(named.values())), strict=True))
         return [_entry(entry, told) for entry in page.entries]
+
+
+def is_day(text: str) -> bool:
+    """Say whether a text is written YYYY-MM-DD."""
+    return _DAY.fullmatch(text) is not None
 
 
 def _entry(entry: Happened, told: dict[int, dict[str, Any]]) -> dict[str, Any]:
