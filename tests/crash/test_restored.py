@@ -6,6 +6,7 @@ is copied at rest or under load, the node stopped or killed, the witness torn or
 
 from __future__ import annotations
 
+import functools
 import os
 import random
 import shutil
@@ -18,12 +19,14 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
+from fep.crypto import selftest
 from fep.domain.faults import Refused
 from fep.sim import province_desk
 from tests.harness import books
 from tests.harness.check_chain import check_chain
 from tests.harness.check_numbers import check_unique
 from tests.harness.world import World
+from tests.simulation import city as simulation
 from tests.simulation.city import City
 
 ROUNDS = int(os.environ.get("FEP_RESTORES", "50"))
@@ -117,8 +120,14 @@ def _rows(store: Path) -> list[tuple[str, str]]:
 
 
 @pytest.fixture
-def story(tmp_path: Path) -> Iterator[Story]:
-    """Return a site that has begun."""
+def story(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Story]:
+    """Return a site that has begun.
+
+    All starts are of one process and of one configuration that nobody changes: its files are
+    read and its crypto is tested against itself at the first of them.
+    """
+    monkeypatch.setattr(simulation, "load", functools.cache(simulation.load))
+    monkeypatch.setattr(selftest, "run", functools.cache(selftest.run))
     city = City(tmp_path / "city", 7)
     city.his.print_every = 0
     city.his.open(3)
