@@ -19,10 +19,14 @@ from fep.sim.dropbox import Inbox, Outbox
 from fep.sim.ports import Clock, wall_ms
 from fep.sim.province_apply import Registrar
 from fep.sim.province_book import Book
+from fep.sim.province_letters import Letters
+from fep.sim.province_recon import Recon
 
 FILES_A_STEP = 64
 RANGES_MAX = 1000
 RESULTS_AN_ACK = 1000
+LETTERS = ((fpb.CTRL, 2), (fpb.DATA, 3))
+KNOWN_LETTERS = {2: frozenset({"NOTE"}), 3: frozenset({"NOTE", "DAYCLOSE", "RECON"})}
 TRANSPORT_NAME = re.compile(r"f1-[0-9a-f]{8}-[0-9a-f]{4}-0-")
 
 
@@ -78,6 +82,8 @@ class Province:
             refuse_rate=knobs.refuse_rate, seed=knobs.seed,
         )  # fmt: skip
         self._control = province_control.Control(book, self._me, self._outbox, clock, token)
+        self._recon = Recon(book, self._me, self._outbox, clock, token)
+        self._letters = Letters(book, KNOWN_LETTERS, lambda: wall_ms(clock))
         self._streams: dict[tuple[str, int], _Stream] = {}
         self._parties: dict[str, tuple[bytes, fpb.Party]] = {}
         self._last_sent: dict[str, tuple[float, str]] = {}
@@ -96,6 +102,7 @@ class Province:
         self._ask_for_gaps(now)
         self._acknowledge(now)
         self._control.step(now, self._knobs.resend_s)
+        self._recon.step(now, self._knobs.resend_s)
         self._beat(now)
         return len(paths)
 
@@ -131,10 +138,40 @@ class Province:
             try:
                 for record in batch.records():
                     self._control.answered(head.sender, head.kind, record)
+                    self._recon.answered(head.sender, head.kind, record)
             except (KeyError, TypeError, ValueError) as error:
                 raise fpb.Bad("unexpected", f"answer: {error!r}", final=True) from error
+        elif (head.kind, head.channel) in LETTERS:
+            self._send(head.sender, fpb.ACK, self._letters.take(batch), now)
+        elif head.kind in (fpb.HELLO, fpb.SYNC, fpb.MANIFEST) and head.channel == 0:
+            for record in batch.records():
+                self._greeted(head, record, now)
         else:
             raise fpb.Bad("unexpected", f"kind {head.kind} on {head.channel}", final=True)
+
+    def _greeted(self, head: fpb.Header, record: dict[str, Any], now: float) -> None:
+        """Answer a HELLO with a SYNC, a MANIFEST with what is missing of it."""
+        try:
+            if head.kind == fpb.HELLO:
+                told = [self._holding(head.sender, said) for said in record["channels"]]
+                body = {"channels": told, "time_ms": wall_ms(self._clock)}
+                self._send(head.sender, fpb.SYNC, body, now)
+            elif head.kind == fpb.MANIFEST and record["channel"] == 1:
+                epoch, last = int(record["epoch"]), int(record["seq"])
+                applied = self._registrar.stream(head.sender, epoch)["batch_seq"]
+                lost = _holes(applied, [*self._held(head.sender, epoch, applied), last + 1])
+                if lost:
+                    self._nack(head.sender, 1, epoch, "missing", missing=lost[:RANGES_MAX])
+        except (KeyError, TypeError, ValueError) as error:
+            raise fpb.Bad("unexpected", f"greeting: {error!r}", final=True) from error
+
+    def _holding(self, node: str, said: dict[str, Any]) -> dict[str, Any]:
+        channel, epoch = int(said["channel"]), int(said["epoch"])
+        if channel != 1:
+            return self._letters.holding(node, channel, epoch)
+        body = self._ack_body(node, epoch)
+        return {name: body[name] for name in ("applied_upto", "channel", "epoch", "head",
+                                              "received")}  # fmt: skip
 
     def _set_aside(self, path: Path, content: bytes, bad: fpb.Bad) -> None:
         self._inbox.set_aside(path)

@@ -17,6 +17,7 @@ from fep.domain.faults import refuse
 from fep.domain.life_delivery import Delivery, Op
 from fep.domain.life_marks import Mark
 from fep.domain.reconcile import (
+    IN_TRANSIT,
     Compared,
     Difference,
     Gap,
@@ -271,7 +272,7 @@ def _step(tx: Tx, row: Kept, step: GapStep, reason: str) -> GapState:
 
 
 def _resend(tx: Tx, kept: Kept, *, red: bool) -> None:
-    """Queue a delivery with the next revision; one that is under way is enough."""
+    """Queue a delivery with the next revision; one under way, or made since, is enough."""
     receipt = by_number_q(tx.conn, kept.code, kept.number)
     made = reversal_of_q(tx.conn, receipt.id) if receipt is not None and red else None
     if receipt is None or (red and made is None):
@@ -280,9 +281,11 @@ def _resend(tx: Tx, kept: Kept, *, red: bool) -> None:
     op = Op.RED if receipt.amount_fen < 0 or red else Op.ISSUE
     c = upload.c
     rows = tx.conn.execute(
-        select(c.state, c.revision).where(c.receipt_id == receipt_id, c.op == op.value)
+        select(c.state, c.revision, c.updated_at).where(
+            c.receipt_id == receipt_id, c.op == op.value
+        )
     ).all()
-    if any(row.state in (Delivery.DUE.value, Delivery.SENT.value) for row in rows):
+    if any(row.state in IN_TRANSIT or row.updated_at > kept.updated_at for row in rows):
         return
     tx.conn.execute(
         insert(upload).values(
