@@ -190,7 +190,9 @@ def _freeze(tx: Tx, rows: _Rows, draft: Draft, entry: Known | None) -> Frozen | 
             return refused
     code = draft.code_at(tx.now_ms)
     block_key = (draft.unit, code)
-    taken = take(tx.heads.blocks.get(block_key, ()), tx.now_ms)
+    # What the document says decides about a block's last moment, as it does at the platform.
+    issued_ms = max(tx.now_ms, tx.heads.issued_ms.get(code, 0))
+    taken = take(tx.heads.blocks.get(block_key, ()), issued_ms)
     event_id = entry.event_id if entry else tx.next_id("event")
     state, reason = ("issued", "") if taken else ("refused", "NUM_NONE")
     if entry is not None and entry.state == "queued" and taken is None:
@@ -211,7 +213,6 @@ def _freeze(tx: Tx, rows: _Rows, draft: Draft, entry: Known | None) -> Frozen | 
         (BlockState.ACTIVE if open_still else BlockState.EXHAUSTED).value,
         block_id,
     )
-    issued_ms = max(tx.now_ms, tx.heads.issued_ms.get(code, 0))
     tx.heads.issued_ms[code] = issued_ms
     text = number_text(number)
     check = draft.check_code

@@ -233,3 +233,20 @@ def test_a_stock_is_measured_by_its_busiest_day():
     assert not forecast(700, [100]).low
     assert (None, False) == (forecast(5, []).days, forecast(5, []).low)
     assert Totals(3, used=1, left=2) == added(Totals(1), {"granted": 2, "used": 1, "left": 2})
+
+
+def test_a_block_is_over_for_a_receipt_that_is_dated_after_its_end(room: Room):
+    room.done(room.store.do("return", stock.return_txn, CODE, "0000000001", "换代码", "admin"))
+    for first, end in ((201, room.wall_ms + 1000), (301, 0)):
+        block = numbers.Grant(
+            UNIT, CODE, f"{first:010d}", f"{first + 9:010d}", "platform", "G", not_after=end
+        )
+        room.done(room.store.do("grant", numbers.grant_txn, block))
+    room.wall_ms += 2000
+    (late,) = room.issue("A")
+    room.wall_ms -= 1500  # set right: issue times do not decrease, and the block is over for them
+
+    (after,) = room.issue("B")
+
+    assert (late.number, late.issued_at) == ("0000000301", after.issued_at)
+    assert "0000000302" == after.number
