@@ -32,6 +32,8 @@ _LAZY = {
                   "paper sheets: blocks, exchange, void"),
     "callers": Lazy("fep.cli.ctl_callers", "group", "业务系统：添加、列出、换密钥、停用",
                     "business systems: add, list, rotate, disable"),
+    "his": Lazy("fep.cli.ctl_his", "group", "业务系统的收发：实时跟踪",
+                "a business system's traffic, live"),
     "kinds": Lazy("fep.cli.ctl_kinds", "group", "票据种类：检查", "kinds of receipt: check"),
     "fence": Lazy("fep.cli.ctl_fence", "group", "停止开票状态：原因；两人解除",
                   "the fence: why nothing is issued; lift by two people"),

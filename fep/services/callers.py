@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fep.domain.faults import refuse
+from fep.domain.faults import Refused, refuse
 from fep.domain.money import format_fen
 from fep.ports import Clock
 from fep.services.callers_limits import Addresses, Pace
+from fep.services.trace import Trace, told_of
 from fep.wire import jsonrpc
 from fep.wire.dialects.medical_codes import Codes
 
@@ -90,6 +91,7 @@ class Callers:
         self._clock = clock
         self._callers = {caller.appid: _paced(caller, clock) for caller in callers}
         self._failures: OrderedDict[tuple[str, str], list[float]] = OrderedDict()
+        self.trace = Trace(clock)
 
     # from people
     def put(self, touched: Iterable[str], callers: Iterable[Caller]) -> None:
@@ -120,13 +122,18 @@ class Callers:
         An unknown appid takes as long as a known one. Raises Refused AUTH_WRONG, AUTH_LOCKED
         and, to who holds the key, AUTH_ADDRESS.
         """
-        self._check_locked(appid, address)
-        caller = self._callers.get(appid, _NOBODY)
-        if not proves(caller) or caller is _NOBODY:
-            self._failed(appid, address)
-            raise refuse("AUTH_WRONG")
-        if not caller.addresses.hold(address):
-            raise refuse("AUTH_ADDRESS", address=address)
+        try:
+            self._check_locked(appid, address)
+            caller = self._callers.get(appid, _NOBODY)
+            if not proves(caller) or caller is _NOBODY:
+                self._failed(appid, address)
+                raise refuse("AUTH_WRONG")
+            if not caller.addresses.hold(address):
+                raise refuse("AUTH_ADDRESS", address=address)
+        except Refused as refused:
+            if self.trace.watching:
+                self.trace.note(appid, "auth", "out", address, told_of(refused))
+            raise
         self._failures.pop((appid, address), None)
         return caller
 

@@ -19,6 +19,7 @@ from fep.services import (
     desk_callers,
     desk_day,
     desk_fence,
+    desk_imports,
     desk_journal,
     desk_kinds,
     desk_life,
@@ -28,6 +29,7 @@ from fep.services import (
     desk_render,
     desk_status,
     desk_stock,
+    desk_trace,
     evidence,
     export,
 )
@@ -50,6 +52,8 @@ METHODS: dict[str, Method] = {
     **desk_day.METHODS,
     **desk_reconcile.METHODS,
     **desk_callers.METHODS,
+    **desk_imports.METHODS,
+    **desk_trace.METHODS,
 }
 
 _FIELD = re.compile(r"`([^`]+)`")

@@ -6,11 +6,13 @@ receipt. A new dialect is one line in `_routes`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fep.services.callers_limits import Nonces
 from fep.services.his_context import HisContext
 from fep.services.methods import Methods
+from fep.services.people import People
 from fep.services.rpc import Rpc
 from fep.settings import Settings
 
@@ -20,12 +22,17 @@ if TYPE_CHECKING:
 REFERENCE_BYTES = 5
 
 
-def make_front(reactor: Any, settings: Settings, his: HisContext, methods: Methods) -> Front | None:
+def make_front(
+    reactor: Any, settings: Settings, his: HisContext, methods: Methods, people: People
+) -> Front | None:
     """Return the HTTP front, None when it is off."""
     if not settings.http.listen:
         return None
     # twisted.web is only loaded where it is used.
     from fep.services.front import Front
+    from fep.services.upstream import make_elsewhere
+
+    his = replace(his, elsewhere=make_elsewhere(reactor, his, people.upstream_of))
 
     def reference() -> str:
         return his.entropy.token(REFERENCE_BYTES).hex()
@@ -38,7 +45,6 @@ def make_front(reactor: Any, settings: Settings, his: HisContext, methods: Metho
 def _routes(his: HisContext, rpc: Rpc) -> list[Route]:
     from fep.services.front import Route
     from fep.services.front_documents import Documents
-
     from fep.services.medical import PREFIX, Medical
 
     documents = Documents(rpc.table)

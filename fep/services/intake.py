@@ -187,7 +187,13 @@ class Intake:
         """Run a method; answers a value or a Deferred of one. Raises Refused STOPPING."""
         if self._closing:
             raise refuse("STOPPING")
-        return self._methods.call(caller, request.method, request.params)
+        trace = self._callers.trace
+        if not trace.watching:
+            return self._methods.call(caller, request.method, request.params)
+        return trace.through(
+            caller.appid, "socket", request.method, request.params,
+            lambda: self._methods.call(caller, request.method, request.params),
+        )  # fmt: skip
 
 
 class _Door:

@@ -86,6 +86,8 @@ class Door:
                 caller.pace.take()
             asked = wire.unpacked(envelope, caller.encoding)
             reply = _Reply(envelope, caller.key, asked.coding)
+            if self._ctx.callers.trace.watching:
+                self._ctx.callers.trace.note(caller.appid, "his", "in", name, asked.fields)
             told = await self._told(caller, name, asked.fields)
             result = wire.OK
             if isinstance(told, Answered):
@@ -98,6 +100,9 @@ class Door:
         self._ctx.log.info("medical.call", method=name if name in self._methods else "?",
                            caller=caller.appid if caller else "?", result=result,
                            took_ms=took_ms)  # fmt: skip
+        if self._ctx.callers.trace.watching and caller is not None:
+            said = {"result": result, "message": told}
+            self._ctx.callers.trace.note(caller.appid, "his", "out", name, said)
         noise = self._ctx.entropy.token(NOISE_BYTES).hex()
         body = wire.answer(reply.envelope, reply.key, noise, result, told, reply.coding)
         return HttpAnswer(200, JSON, body)

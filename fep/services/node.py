@@ -50,6 +50,7 @@ from fep.services.reversal import Reversals
 from fep.services.signing import SignerFiles, UnitSigner, signer_fault
 from fep.services.specimen import admit, test_units
 from fep.services.spool import Spool
+from fep.services.spool_page import PagePress
 from fep.services.uplink import Uplink
 from fep.services.web_build import addresses, make_web, tokens_of, unable_to_issue, web_faults
 from fep.services.window_build import Windows
@@ -190,7 +191,7 @@ class Node:
         self.faces = Faces(s.units, s.kinds, s.provinces, self._offline, self._url_of)
         self.spool = Spool(
             self._reactor, self._clock, self._entropy, self.store, s.devices,
-            self.faces.view_q, self._rasteriser, self._log,
+            self.faces.view_q, self._rasteriser, self._log, page_of=PagePress(self._desk),
         )  # fmt: skip
         self.issue.on_sealed += [self._sealed]
         self.accounts = Accounts(s, self._reactor, self.store, self.guard, self._log,
@@ -198,9 +199,9 @@ class Node:
         parts = Parts(s, self._reactor, self._clock, self._entropy, self.store, self._log,
                       self._threads)  # fmt: skip
         self.uplink = make_uplink(parts, self.budget, self._granted_txn)
+        self.refused = make_held(parts, self.uplink)
         if self.uplink is not None:
             self.accounts.sends(self.uplink.wake)
-        self.refused = make_held(parts, self.uplink)
         window = self.windows = Windows(
             self._reactor, self.store, self.issue, self.queue, draw, self._clock, __version__,
             self._url_of, self._desk(), self.spool, self._log,
@@ -227,7 +228,7 @@ class Node:
                 clock=self._clock, entropy=self._entropy, units=s.units, kinds=s.kinds,
                 provinces=s.provinces, log=self._log, aside=self._desk().read,
             ),
-            methods,
+            methods, self.people,
         )  # fmt: skip
         self.web = make_web(self._reactor, self._clock, s, tokens, self._desk(), self._unable,
                             self._log)  # fmt: skip

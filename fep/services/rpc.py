@@ -68,7 +68,7 @@ class Rpc:
         try:
             caller = self._caller(request)
             call = _call(request.body, caller.encoding)
-            result = self._methods.call(caller, call.method, call.params)
+            result = self._run(caller, call)
             ran = True
             result = await result if inspect.isawaitable(result) else result
             status, line = 200, jsonrpc.answer(call.id, result)
@@ -84,6 +84,15 @@ class Rpc:
             return HttpAnswer(204, "", b"")
         plain = caller is not None and caller.encoding != "utf-8"
         return HttpAnswer(status, JSON, jsonrpc.plain(line) if plain else line)
+
+    def _run(self, caller: Caller, call: jsonrpc.Request) -> Any:
+        trace = self._callers.trace
+        if not trace.watching:
+            return self._methods.call(caller, call.method, call.params)
+        return trace.through(
+            caller.appid, "rpc", call.method, call.params,
+            lambda: self._methods.call(caller, call.method, call.params),
+        )  # fmt: skip
 
     def _refused(
         self, refused: Refused, call: jsonrpc.Request | None, ref: str = ""

@@ -26,7 +26,8 @@ from zope.interface import implementer
 from fep.domain.faults import Refused, refuse
 from fep.ports import Clock, Entropy
 from fep.services.callers import Caller
-from fep.services.his_context import Answered
+from fep.services.his_context import Answered, HisContext
+from fep.services.imports import Imports
 from fep.services.people import Upstream
 from fep.store.tx import Tx
 from fep.store.writer import Store
@@ -142,6 +143,14 @@ class Elsewhere:
         if result:
             body["result"] = result[:20]
         await self.store.do("upstream", note_txn, op, ref, body)
+
+
+def make_elsewhere(
+    reactor: Any, his: HisContext, upstream_of: Callable[[str], Upstream | None]
+) -> Elsewhere:
+    """Return who is asked about receipts that are not ours."""
+    return Elsewhere(upstream_of, Posting(reactor), Imports(his.store), his.store, his.clock,
+                     his.entropy, his.log)  # fmt: skip
 
 
 def note_txn(tx: Tx, op: str, ref: str, body: dict[str, object]) -> int:

@@ -12,6 +12,7 @@ from fep.domain.receipt import Receipt
 from fep.ports import Clock
 from fep.services.callers import Caller
 from fep.services.drafting import Draw
+from fep.services.imports import Imports
 from fep.services.issue import Issue
 from fep.services.methods import Method
 from fep.services.queue import Queue
@@ -34,6 +35,7 @@ class Window:
         self._clock = clock
         self._version = version
         self._telling = Telling(store, url_of)
+        self._imports = Imports(store)
 
     def methods(self) -> dict[str, Method]:
         """Return the table of these methods."""
@@ -83,7 +85,10 @@ class Window:
         else:
             raise refuse("REQ_FIELD_MISSING", field="code+number | unit+key")
         if found is None or not caller.sees(found.unit):
-            raise refuse("RCP_UNKNOWN")
+            old = self._imports.told(caller, code=code, number=number, unit=unit, key=key)
+            if old is None:
+                raise refuse("RCP_UNKNOWN")
+            return {"receipt": old}
         return {"receipt": self._telling.one(found)}
 
     def _issued(self, answer: Any) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from fep.domain.money import NotMoney, format_fen, parse_fen
 from fep.domain.receipt import Receipt
 from fep.services import schemas_api as shapes
 from fep.services.callers import Caller
+from fep.services.imports import Imports
 from fep.services.methods import Method
 from fep.services.telling import Telling
 from fep.services.web_token import UrlOf, no_url
@@ -39,6 +40,7 @@ class Finding:
         self._store = store
         self._aside = aside
         self._telling = Telling(store, url_of)
+        self._imports = Imports(store)
 
     def methods(self) -> dict[str, Method]:
         """Return the table of these methods."""
@@ -80,7 +82,10 @@ class Finding:
         cursor = fields.take("cursor", int, 0)
         fields.done()
         found = self._store.read(find.find_q, query, limit, cursor)
-        return {"receipts": self._telling.all(found.receipts), "cursor": found.cursor}
+        told = self._telling.all(found.receipts)
+        if (query.key or query.number) and not (told or cursor):
+            told = self._imports.found(caller, query.key or query.number, query.unit)
+        return {"receipts": told, "cursor": found.cursor}
 
     def feed(self, caller: Caller, params: Any) -> dict[str, Any]:
         """`event.list {since, limit?, unit?}`: ordered, without gaps, resumable for ever."""
