@@ -200,10 +200,22 @@ def bench_his(options: argparse.Namespace) -> None:
         his.show(found)
 
 
+def bench_drain(options: argparse.Namespace) -> None:
+    """Run `bench drain`."""
+    from scripts import bench_drain as drain
+
+    place = Path(tempfile.mkdtemp(prefix="fep-bench-"))
+    try:
+        drain.main(place, options.backlog, as_json=options.json)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    parser.add_argument("what", choices=["issue", "his"])
+    parser.add_argument("what", choices=["issue", "his", "drain"])
+    parser.add_argument("--backlog", type=int, default=20_000, help="receipts to drain")
     parser.add_argument("--loaded", action="store_true", help="with printer and link running too")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
     parser.add_argument("--rounds", type=int, default=6)
@@ -211,6 +223,9 @@ def main() -> None:
     options = parser.parse_args()
     if options.what == "his":
         bench_his(options)
+        return
+    if options.what == "drain":
+        bench_drain(options)
         return
     place = Path(tempfile.mkdtemp(prefix="fep-bench-"))
     try:

@@ -106,7 +106,7 @@ def tell(story: Story, town: Town, receipts: int, seed: int) -> tuple[Figures, l
 
     story.step("停机核对", "stop in order, then compare the independent ledgers")
     town.fleet.stop_all()
-    return _audit(story, town, healed_ms)
+    return audit(story, town, healed_ms)
 
 
 def _open(story: Story, town: Town, receipts: int) -> None:
@@ -138,7 +138,7 @@ def _wait_applied(town: Town, count: int) -> None:
     )
 
 
-def _audit(story: Story, town: Town, healed_ms: int) -> tuple[Figures, list[str]]:
+def audit(story: Story, town: Town, healed_ms: int) -> tuple[Figures, list[str]]:
     told = ledgers.his(town.ledger)
     report = town.report()
     province = ledgers.province(report)
@@ -234,6 +234,7 @@ def main() -> int:
     parser.add_argument("--keep", metavar="DIR", type=Path, help="keep the data in DIR")
     parser.add_argument("--receipts", metavar="N", type=int, default=60)
     parser.add_argument("--seed", metavar="S", type=int, default=1)
+    parser.add_argument("--full", action="store_true", help="with a relay; each part is killed")
     options = parser.parse_args()
     if options.receipts < 1:
         parser.error("--receipts must be at least 1")
@@ -246,8 +247,14 @@ def main() -> int:
     print("fep 前置服务器演示 / demonstration of the front-end processor", flush=True)
     try:
         with Fleet(place / "world" / "logs") as fleet:
-            town = Town(place, fleet)
-            figures, wrong = tell(story, town, options.receipts, options.seed)
+            if options.full:
+                from scripts.demo_full import FarSide, tell_full
+
+                town: Town = FarSide(place, fleet, settle_s=1.0)
+                figures, wrong = tell_full(story, town, options.receipts, options.seed)
+            else:
+                town = Town(place, fleet)
+                figures, wrong = tell(story, town, options.receipts, options.seed)
         _farewell(story, town, bool(options.keep))
     except Failed as failed:
         story.bad(str(failed))
@@ -259,7 +266,8 @@ def main() -> int:
         if not options.keep:
             shutil.rmtree(place, ignore_errors=True)
     half = options.receipts // 2
-    expected = Figures(options.receipts, half, options.receipts, options.receipts, 0, 0, 0)
+    printed = options.receipts - (options.receipts - half) // 4 * options.full
+    expected = Figures(options.receipts, half, options.receipts, printed, 0, 0, 0)
     for line in wrong[:20]:
         story.bad(line)
     print(f"\n{figures.line()}", flush=True)

@@ -62,6 +62,7 @@ def register(state: Path, node_id: str, node_cert: Path, unit: str, unit_cert: P
 @click.option("--count", type=click.IntRange(min=1), required=True)
 @click.option("--first", type=int, default=None, help="default: after the highest granted")
 @click.option("--not-after", default=None, help="ISO date-time with offset")
+@click.option("--kind", default="", help="what the code is for; serve has no other way to know")
 @click.option("--quota-count", type=int, default=None)
 @click.option("--quota-amount-fen", type=int, default=None)
 @click.option("--quota-hours", type=int, default=None)
@@ -73,6 +74,7 @@ def grant(
     count: int,
     first: int | None,
     not_after: str | None,
+    kind: str,
     quota_count: int | None,
     quota_amount_fen: int | None,
     quota_hours: int | None,
@@ -89,16 +91,18 @@ def grant(
             quota=json.dumps(quota), now_ms=wall_ms(RealClock()),
         )
     )  # fmt: skip
+    if kind:
+        book.conn.execute("INSERT OR REPLACE INTO kind_of VALUES(?,?)", (code, kind))
     click.echo(f"{unit} {code} {block[0]}-{block[1]}")
 
 
 @command.command()
 @STATE
 @click.argument("name", metavar="CODE-NUMBER")
-@click.argument("said", type=click.Choice(["booked", "unbooked", "written_off"]))
+@click.argument("said", type=click.Choice(["booked", "unbooked", "written_off", "told", "untold"]))
 @click.option("--evidence", required=True)
 def mark(state: Path, name: str, said: str, evidence: str) -> None:
-    """Say that a receipt is booked or written off; the running platform sends it."""
+    """Say what became of a receipt: booked, written off, the payer told; it is sent."""
     code, _, number = name.partition("-")
     try:
         click.echo(life.mark(_book(state), code, number, said, evidence, wall_ms(RealClock())))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from twisted.internet.defer import Deferred
 
@@ -13,10 +13,12 @@ from fep import __version__, logs
 from fep.domain.faults import Refused
 from fep.env import RealClock, RealEntropy
 from fep.services.relay import Relay
-from fep.services.run import EX_CONFIG, STOP_WITHIN_S
 from fep.services.watch import Watch
 from fep.settings import SettingsError
 from fep.settings_relay import RelaySettings, load_relay
+
+STOP_WITHIN_S: Final = 60.0
+EX_CONFIG: Final = 78
 
 
 def read_settings(path: Path) -> RelaySettings | None:

@@ -178,6 +178,8 @@ class Window:
             raise Rejected("NOT_GRANTED", f"{body['code']} {body['number']}")
         red = bool(asked.fields.get("related_number"))
         amount_fen = -abs(body["amount_fen"]) if red else body["amount_fen"]
+        kind = self._book.row("SELECT kind FROM kind_of WHERE code=?", body["code"])
+        body = {**body, "kind": kind["kind"] if kind is not None else ""}
         added = conn.execute(
             "INSERT OR IGNORE INTO receipt VALUES(?,?,?,?,?,?,?,?,?)",
             (body["code"], body["number"], f"{body['code']}|{body['number']}", owner["node"],

@@ -137,6 +137,16 @@ class FarSide(Town):
             ],
         )  # fmt: skip
 
+    def grant(self, count: int) -> str:
+        """Have the province's books grant numbers; nobody sends them."""
+        return run(
+            [
+                program("fepsim"), "province", "grant", "--state", str(self.province_state),
+                "--unit", self.unit, "--code", self.code, "--count", str(count),
+                "--kind", self.kind,
+            ]
+        ).strip()  # fmt: skip
+
     def import_numbers(self, count: int) -> None:
         """Have the province's books grant numbers, and bring them in by hand."""
         first, last = self.grant(count).split()[-1].split("-")
