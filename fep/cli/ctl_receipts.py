@@ -33,6 +33,8 @@ _COLUMNS = (
 
 _LIFE = "fep.cli.ctl_receipts_life"
 _LAZY = {
+    "import": Lazy("fep.cli.ctl_receipts_import", "command", "导入原系统开具的票据，使其可查",
+                   "take in receipts of the former system, so that they are found"),
     "reverse": Lazy(_LIFE, "reverse", "冲红一张票据", "reverse a receipt as a whole"),
     "life": Lazy(_LIFE, "life", "冲红、纸质票、入账、核销情况",
                  "reversal, paper, booking, write-off"),
@@ -41,6 +43,8 @@ _LAZY = {
                      "deliveries the platform refused"),
     "accept": Lazy(_LIFE, "accept", "认可平台的拒收，结案", "take note of a refusal"),
     "retry": Lazy(_LIFE, "retry", "重新上报被拒收的内容", "send what was refused again"),
+    "export-csv": Lazy("fep.cli.ctl_receipts_csv", "command", "把一段时间的票据导出为 CSV",
+                       "write the receipts of a period as CSV"),
     "render": Lazy("fep.cli.ctl_render", "command", "把票据画成 PDF、图片或小票图片",
                    "draw a receipt as PDF, as pictures, or as its slip"),
 }  # fmt: skip
@@ -126,7 +130,26 @@ def find(text: str, unit: str, limit: int, unmask: str) -> None:
     with reached() as desk:
         told = desk.call("receipts.find", text=text, unit=unit, limit=limit,
                          unmask=desk.grant(unmask, "receipts find"))  # fmt: skip
-    emit(told, lambda: _rows(told["receipts"]))
+        if not told["receipts"]:
+            told["imported"] = desk.call("imports.find", text=text)["receipts"]
+    emit(told, lambda: _found(told))
+
+
+def _found(told: dict[str, Any]) -> None:
+    """Show what was found here, else what the former system issued."""
+    if not told.get("imported"):
+        _rows(told["receipts"])
+        return
+    table(
+        (Column("票据", "receipt", fold=False), Column("流水号", "key"), Column("交款人", "payer"),
+         Column("金额", "amount", right=True), Column("状态", "state")),
+        [(f"{one['code']}-{one['number']}", one["key"], one["payer"],
+          f"{one['amount_fen'] // 100}.{one['amount_fen'] % 100:02d}",
+          say("原系统开具", "former system") if one["state"] == "normal"
+          else say("原系统开具，已冲红", "former system, reversed"))
+         for one in told["imported"]],
+        empty="",
+    )  # fmt: skip
 
 
 @group.command("show", zh="查看一张票据的全部情况", en="show everything about one receipt")
@@ -177,6 +200,10 @@ def _standing(told: dict[str, Any]) -> str:
         words.append(say("已入账", "booked"))
     if life["written_off"]:
         words.append(say("已核销", "written off"))
+    if life["message"] != "unknown":
+        told = life["message"] == "delivered"
+        words.append(say("已通知交款人", "payer told") if told
+                     else say("通知未送达", "message failed"))  # fmt: skip
     return "  ".join(words)
 
 
