@@ -57,6 +57,7 @@ class LinkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     dest: Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,16}$")] = "province"  # also its party id
     directory: str = "link"  # holds out, in, tmp, quarantine
     platform_cert: str = "keys/platform.crt"
+    finance_certs: tuple[str, ...] = ()  # of 监制, where it does not sign with the platform's
     ext: Annotated[str, Meta(pattern=r"^[a-z0-9]{1,8}$")] = "fpb"
     cipher: Literal["cbc", "gcm"] = "cbc"
     poll_s: Seconds = 1.0

@@ -87,6 +87,8 @@ def check_keys(source: Source, fep: FepFile, units: list[tuple[Source, UnitFile]
     if fep.link.enabled:
         files.public(("link", "platform_cert"), fep.link.platform_cert, weak=True,
                      suggestion=f"fepctl init {root} --platform-cert FILE")  # fmt: skip
+        for place, cert in enumerate(fep.link.finance_certs):
+            files.public(("link", "finance_certs", place), cert)
     if any(map(is_tls, (*fep.api.listen, *fep.http.listen))):
         files.secret(("tls", "key"), str(fep.tls.key))
         files.public(("tls", "cert"), str(fep.tls.cert))

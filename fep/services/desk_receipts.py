@@ -26,6 +26,7 @@ from fep.domain.text import mask, mask_name
 from fep.services.desk_context import DeskContext, Method, Params
 from fep.store import queries
 from fep.store.life import lives_q
+from fep.store.link_certs import peer_certs_q, plain_serial
 from fep.store.receipts import Signed, by_number_q, original_q, signature_q
 from fep.store.supervision import doubt_q
 from fep.wire import einvoice
@@ -260,13 +261,29 @@ def _finance_element(conn: Connection, receipt_id: int, settings: Any, province:
     found = queries.supervision_q(conn, receipt_id)
     if found is None or doubt_q(conn, receipt_id):
         return None
-    path = Path(settings.root) / settings.link.platform_cert
-    der = queries.certificate_of_serial_q(conn, found.cert_serial)
-    try:
-        certificate = certs.parse(der if der is not None else path.read_bytes())
-    except (OSError, BadCertificate):
+    certificate = _finance_certificate(conn, found.cert_serial, settings)
+    if certificate is None:
         return None
     return einvoice.signature_element(found.der, found.signed_at, certificate, province)
+
+
+def _finance_certificate(conn: Connection, serial: str, settings: Any) -> certs.Certificate | None:
+    """Return the certificate of finance with this serial: stored, rotated in, or configured."""
+    root, link = Path(settings.root), settings.link
+    files = [root / name for name in (*link.finance_certs, link.platform_cert)]
+    given = [
+        queries.certificate_of_serial_q(conn, serial) or b"",
+        *(cert.der for cert in peer_certs_q(conn, link.dest)),
+        *(path.read_bytes() for path in files if path.is_file()),
+    ]
+    for content in filter(None, given):
+        try:
+            found = certs.parse(content)
+        except BadCertificate:
+            continue
+        if plain_serial(found.serial_hex) == plain_serial(serial):
+            return found
+    return None
 
 
 def _pem(label: str, der: bytes) -> bytes:

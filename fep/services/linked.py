@@ -80,9 +80,16 @@ def make_uplink(parts: Parts, budget: Budget, on_grant: Callable[..., bool]) -> 
         on_answered=budget.answered,
         on_quota=budget.bind,
         log=parts.log,
+        finance_certs=finance_certs(s),
     )
     uplink.absent(parts.store.read(unlinked_q, s.link.dest, to_ms(parts.clock.wall())))
     return uplink
+
+
+def finance_certs(settings: Settings) -> tuple[certs.Certificate, ...]:
+    """Return finance's own certificates. Raises OSError, BadCertificate."""
+    paths = (settings.root / path for path in settings.link.finance_certs)
+    return tuple(certs.parse(path.read_bytes()) for path in paths)
 
 
 def _signature_xml(settings: Settings) -> Callable[[DueRow], str]:

@@ -59,6 +59,7 @@ class Uplink:
         signature_xml: SignatureXml,
         on_answered: Callable[[int, int], None],
         on_quota: Callable[[OfflineBudget], None],
+        finance_certs: tuple[Certificate, ...] = (),
         log: Log,
     ) -> None:
         """Take the parts and read where the link stood; nothing moves yet.
@@ -70,8 +71,8 @@ class Uplink:
         self._ends = Ends(
             reactor=reactor, clock=clock, entropy=entropy, store=store, settings=settings,
             node_id=node_id, node_key=node_key, node_cert=node_cert,
-            peers=Peers(settings.dest, platform_cert), carrier=carrier, work=work, log=log,
-            on_answered=on_answered, on_quota=on_quota,
+            peers=Peers(settings.dest, platform_cert, finance_certs), carrier=carrier,
+            work=work, log=log, on_answered=on_answered, on_quota=on_quota,
         )  # fmt: skip
         self._pulse = Pulse(self._ends)
         cargoes = (Letters(CONTROL), Letters(RECONCILIATION), Receipts(signature_xml))

@@ -1,8 +1,8 @@
 """Is what the platform sends back as finance's signature good? (facts/standards 5.2)
 
-Verified off the reactor over what we sent, with the platform certificate's key, before the
-answers are stored. A bad one changes nothing about the result: it becomes the answer's
-`doubt`, which the store keeps and journals.
+Verified off the reactor over what we sent, with the key of a certificate of [link]
+finance_certs or of the platform itself, before the answers are stored. A bad one changes
+nothing about the result: it becomes the answer's `doubt`, which the store keeps and journals.
 """
 
 from __future__ import annotations
@@ -59,18 +59,11 @@ def doubted(
 
 def _doubt(peers: Peers, row: DueRow, signed: Signed, signature_xml: SignatureXml) -> str:
     _signed_at, serial, der = signed
-    platform = peers.by_serial(serial)
-    if not _same(serial, platform.serial_hex):
+    finance = peers.of_finance(serial)
+    if finance is None:
         return f"certificate {serial} is not the platform's"
     try:
         text = einvoice.finance_original(zlib.decompress(row.body), signature_xml(row).encode())
     except (zlib.error, ValueError, KeyError, CryptoError) as error:
         return f"cannot be verified: {type(error).__name__}"
-    return "" if platform.public_key.verify(text, der) else "the signature does not fit"
-
-
-def _same(serial: str, other: str) -> bool:
-    try:
-        return int(serial, 16) == int(other, 16)
-    except ValueError:
-        return False
+    return "" if finance.public_key.verify(text, der) else "the signature does not fit"

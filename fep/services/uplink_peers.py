@@ -17,9 +17,12 @@ from fep.store.link_certs import ACTIVE, REVOKED, PeerCert, plain_serial
 class Peers:
     """The certificates of one platform."""
 
-    def __init__(self, party: str, configured: Certificate) -> None:
+    def __init__(
+        self, party: str, configured: Certificate, finance: tuple[Certificate, ...] = ()
+    ) -> None:
         self.party = party
         self._configured = configured
+        self._finance = finance  # they sign receipts (监制), never batches
         self._trusted: tuple[Certificate, ...] = (configured,)
 
     def know(self, told: Iterable[PeerCert]) -> None:
@@ -44,8 +47,8 @@ class Peers:
         cert = next(found, None)
         return None if cert is None else cert.public_key
 
-    def by_serial(self, serial: str) -> Certificate:
-        """Return the trusted certificate of a serial, the newest when there is none."""
+    def of_finance(self, serial: str) -> Certificate | None:
+        """Return the certificate of a supervision signature, None when it is nobody's we know."""
         wanted = plain_serial(serial)
-        found = (c for c in self._trusted if plain_serial(c.serial_hex) == wanted)
-        return next(found, self.newest)
+        known = (*self._finance, *self._trusted)
+        return next((c for c in known if plain_serial(c.serial_hex) == wanted), None)

@@ -18,6 +18,7 @@ from fep.domain.event import BillingEvent, Channel, Item, Payer
 from fep.domain.kind import Kind, Mapped, Point, Province, Seal, Unit
 from fep.services.desk import answer
 from fep.services.desk_context import DeskContext, Grants, at_once
+from fep.settings_link import LinkSettings
 from fep.settings_web import WebSettings
 from fep.wire.einvoice import prepare
 from tests.harness.storeroom import CODE, KIND, UNIT, Storeroom
@@ -74,7 +75,7 @@ class DeskSite:
         province = Province("hubei", "湖北省", "CZ-EI-42")
         self.settings = SimpleNamespace(
             root=path, units={UNIT: _UNIT}, kinds={KIND: _KIND}, provinces={"hubei": province},
-            devices=(), link=SimpleNamespace(platform_cert="keys/platform.crt"),
+            devices=(), link=LinkSettings(),
             node=SimpleNamespace(
                 id="node-0001", data=path / "data", witness=path / "witness",
                 key="keys/unit.key", cert="keys/unit.crt", passphrase=""),

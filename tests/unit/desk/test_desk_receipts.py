@@ -12,6 +12,7 @@ from sqlalchemy import insert
 
 from fep.cli.ctl_export import BY_CERTIFICATE, VERIFY, write
 from fep.domain.faults import Refused
+from fep.settings_link import LinkSettings
 from fep.sim import sm
 from fep.store.schema import reversal, supervision
 from tests.unit.desk.desk_site import CODE, NAMES, DeskSite
@@ -177,6 +178,24 @@ def test_a_supervised_document_carries_both_signatures(site: DeskSite) -> None:
     assert document.count(b"<Signature>") == 2
     assert base64.b64encode(der) in document
     assert verified["good"] is True
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_document_names_finances_own_certificate_or_none(site: DeskSite, listed: bool) -> None:
+    keys = site.root / "keys"
+    for name, serial in (("platform", 78), ("finance", 79)):
+        sm.create_identity(keys / f"{name}.key", keys / f"{name}.crt", name, serial)
+    signed = sm.load_private((keys / "finance.key").read_bytes()).sign(b"supervised")
+    site.settings.link = LinkSettings(finance_certs=("keys/finance.crt",) if listed else ())
+
+    def supervise_txn(tx: Any) -> None:
+        values = {"receipt_id": 1, "signed_at": 5, "cert_serial": "4f", "der": signed}
+        tx.conn.execute(insert(supervision).values(**values))
+
+    site.room.done(site.room.store.do("supervise", supervise_txn))
+
+    document = base64.b64decode(site.ask("receipts.export", name=FIRST)["files"]["receipt.xml"])
+    assert document.count(b"<Signature>") == (2 if listed else 1)
 
 
 def test_a_changed_document_does_not_verify(site: DeskSite) -> None:

@@ -279,6 +279,7 @@ class World:
         self.outbound: Callable[[str], int] = lambda name: 1
         self.inbound: Callable[[str], int] = lambda name: 1
         self.settings = LinkSettings(**{"rto_jitter": 0.0, **settings})
+        self.finance_certs: tuple[Any, ...] = ()
         self.quotas: list[OfflineBudget] = []
         self.answered: list[tuple[int, int]] = []
         self.platform = Platform(self)
@@ -299,7 +300,7 @@ class World:
             on_grant=grant_txn, on_quota=self.quotas.append,
             on_answered=lambda count, fen: self.answered.append((count, fen)),
             signature_xml=lambda row: f"<Signature>{row.der.hex()}</Signature>",
-            log=self.log,
+            log=self.log, finance_certs=self.finance_certs,
         )  # fmt: skip
 
     def now_ms(self) -> int:

@@ -15,7 +15,7 @@ from fep.store.life import named_q
 from fep.store.supervision import doubt_q
 from fep.wire import einvoice
 from fep.wire.fpb_ack import Result, Supervision
-from tests.unit.link.link_world import CODE, World, begun, journalled
+from tests.unit.link.link_world import CODE, World, begun, journalled, party
 
 SERIAL = "20"
 
@@ -67,6 +67,33 @@ def test_a_good_signature_makes_a_receipt_supervised(world: World):
     assert [] == journalled(world, "supervision_bad")
     assert all(life_of(world, number).supervised_at > 0 for number in numbers)
     assert 0 == world.uplink.status().supervision_bad
+
+
+def test_finance_may_sign_with_a_certificate_of_its_own(tmp_path: Path):
+    world = World(tmp_path, records_max=10)
+    key, cert = party("finance", 0x4F)
+
+    def by_finance(body: dict[str, Any]) -> Supervision:
+        text = einvoice.finance_original(
+            base64.b64decode(body["original"]), body["signature_xml"].encode()
+        )
+        return Supervision("4F", world.now_ms(), base64.b64encode(key.sign(text)).decode())
+
+    world.finance_certs = (cert,)
+    world.store.close()
+    world.open()
+    world.grant()
+    world.uplink.start()
+    supervise(world, by_finance)
+    (number,) = world.issue(1)
+
+    world.run(10)
+
+    assert 0 == world.uplink.status().supervision_bad
+    assert life_of(world, number).supervised_at > 0
+    peers = world.uplink._ends.peers
+    assert peers.key_of("province", cert.serial_bytes()) is None, "it signs no batch"
+    world.store.close()
 
 
 @pytest.mark.parametrize(
