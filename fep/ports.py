@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Protocol
 
 from fep.domain.platform import Operation, Parcel, Reply
-from fep.domain.printing import PrintResult, Slip
+from fep.domain.printing import Paper, PrintResult
 from fep.domain.reconcile import Line, Total
 
 
@@ -52,10 +52,13 @@ class Rasteriser(Protocol):
 
 
 class Printer(Protocol):
-    """A receipt printer: takes a neutral slip, answers with a proven outcome."""
+    """A printer: takes a neutral document, answers with a proven outcome."""
 
-    def print(self, slip: Slip, fence_id: str) -> Awaitable[PrintResult]:
-        """Print one slip; never raises for a device fault, the outcome says it."""
+    takes: str
+    """The kind of paper it wants: `slip` or `page`."""
+
+    def print(self, paper: Paper, fence_id: str) -> Awaitable[PrintResult]:
+        """Print one document; never raises for a device fault, the outcome says it."""
 
     def status(self) -> Awaitable[tuple[str, ...]]:
         """Return the fault codes that hold now (PRN_*, DEV_*), empty when ready."""
@@ -84,6 +87,9 @@ class Carrier(Protocol):
 
     def put(self, name: str, content: bytes) -> None:
         """Send a file durably; earlier writings of the same batch need not travel any more."""
+
+    def accept(self, content: bytes) -> str:
+        """Store a container that came another way as an arrival; returns its name."""
 
     def recall(self, stems: Collection[str]) -> None:
         """Take back what still waits of batches that are answered."""

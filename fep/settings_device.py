@@ -20,18 +20,20 @@ TAKES = {
     "lpd": ("host", "port", "queue", "connect_timeout_s", "reopen_gap_s"),
     "serial": ("path", "baud", "parity", "flow", "shared"),
     "usblp": ("path", "shared"),
+    "ipp": ("host", "port", "queue", "tls", "connect_timeout_s"),
 }
-_PORTS = {"tcp": 9100, "lpd": 515}
+_PORTS = {"tcp": 9100, "lpd": 515, "ipp": 631}
 
 
 class TransportSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How to reach it; None is the transport's own default. Raises ValueError for a key that
     the type does not know or lacks. `shared`: give the line back between jobs."""
 
-    type: Literal["tcp", "serial", "usblp", "lpd"] = "tcp"
+    type: Literal["tcp", "serial", "usblp", "lpd", "ipp"] = "tcp"
     host: str | None = None
     port: Port | None = None
-    queue: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]{1,31}$")] | None = None
+    queue: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_./-]{1,63}$")] | None = None
+    tls: bool | None = None
     connect_timeout_s: Seconds | None = None
     connect_tries: Annotated[int, msgspec.Meta(ge=1, le=10)] | None = None
     reopen_gap_s: Annotated[float, msgspec.Meta(ge=0, le=10)] | None = None

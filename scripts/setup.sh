@@ -33,6 +33,9 @@ fep_debian_missing() { # level
     [[ $1 == run ]] || command -v pdftotext >/dev/null || echo poppler-utils
     [[ $1 == run ]] || command -v chromium >/dev/null || echo chromium
     [[ $1 == run ]] || command -v socat >/dev/null || echo socat
+    [[ $1 == run ]] || [[ -x /usr/sbin/ippeveprinter || -x /usr/bin/ippeveprinter ]] || echo cups-ipp-utils
+    [[ $1 == run ]] || [[ -x /usr/sbin/avahi-daemon ]] || echo avahi-daemon
+    [[ $1 == run ]] || command -v dbus-daemon >/dev/null || echo dbus
 }
 
 fep_debian() { # level

@@ -17,7 +17,7 @@ from drivers.escpos import codec, status
 from drivers.escpos.profile import Profile
 from drivers.escpos.talk import LineLost, NoReply, Talk
 from fep.domain.faults import Refused
-from fep.domain.printing import Outcome, PrintResult, Slip
+from fep.domain.printing import Outcome, Paper, PrintResult, Slip
 from fep.ports import Clock, Rasteriser
 
 FREE_CUTTER_S = 5.0
@@ -55,6 +55,8 @@ class Identity:
 class EscposPrinter:
     """One printer. Its methods are called one at a time, by one loop."""
 
+    takes = "slip"
+
     def __init__(
         self, reactor: Any, clock: Clock, options: Options, rasteriser: Rasteriser,
         profile: Profile,
@@ -80,10 +82,12 @@ class EscposPrinter:
         self._given_back = False
 
     # from the spool
-    async def print(self, slip: Slip, fence_id: str) -> PrintResult:
+    async def print(self, paper: Paper, fence_id: str) -> PrintResult:
         """Print one slip; the outcome follows facts/devices 1.4 exactly."""
+        if not isinstance(paper, Slip):
+            return PrintResult(Outcome.NOT_PRINTED, "DEV_CONFIG", "this printer takes slips")
         try:
-            body = await self._compose(slip)
+            body = await self._compose(paper)
         except Refused as error:
             return PrintResult(Outcome.NOT_PRINTED, error.code, str(error))
         except codec.ControlInText as error:

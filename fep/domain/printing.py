@@ -88,6 +88,17 @@ class Slip:
     cut: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A document for a page printer: one PDF. `name` is the receipt's, for the printer's list."""
+
+    pdf: bytes
+    name: str
+
+
+Paper = Slip | Page
+
+
 class JobState(StrEnum):
     """Where a print job is. `UNCERTAIN` is left by a person's word only."""
 

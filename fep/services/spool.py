@@ -15,7 +15,7 @@ from fep.domain.faults import refuse
 from fep.domain.printing import PrintResult
 from fep.ports import Clock, Entropy, Rasteriser
 from fep.services.spool_devices import SpoolPrinter, make_printer
-from fep.services.spool_loop import DeviceHealth, DeviceLoop, Log, ViewOf
+from fep.services.spool_loop import DeviceHealth, DeviceLoop, Log, PageOf, ViewOf, no_page
 from fep.settings_device import DeviceSettings
 from fep.store import printing as jobs
 from fep.store.writer import Store
@@ -39,13 +39,14 @@ class Spool:
         log: Log,
         *,
         make: MakePrinter = make_printer,
+        page_of: PageOf = no_page,
     ) -> None:
         self._store = store
         self._log = log
         self._loops = {
             settings.id: DeviceLoop(
                 reactor, clock, entropy, store, settings,
-                make(reactor, clock, settings, rasteriser), view_of, log,
+                make(reactor, clock, settings, rasteriser), view_of, log, page_of,
             )
             for settings in devices
             if settings.enabled

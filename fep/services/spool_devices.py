@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from fep.domain.printing import Outcome, PrintResult, Slip
+from fep.domain.printing import Outcome, Paper, PrintResult
 from fep.plug import load_driver
 from fep.ports import Clock, Rasteriser
 from fep.settings_device import DeviceSettings
@@ -16,8 +16,10 @@ from fep.settings_device import DeviceSettings
 class SpoolPrinter(Protocol):
     """What the spool needs of a driver: the port, and how to start and end with it."""
 
-    def print(self, slip: Slip, fence_id: str) -> Awaitable[PrintResult]:
-        """Print one slip; never raises for a device fault."""
+    takes: str
+
+    def print(self, paper: Paper, fence_id: str) -> Awaitable[PrintResult]:
+        """Print one document; never raises for a device fault."""
 
     def status(self) -> Awaitable[tuple[str, ...]]:
         """Return the fault codes that hold now."""
@@ -32,10 +34,12 @@ class SpoolPrinter(Protocol):
 class Broken:
     """Stands in for a device whose driver or settings do not work."""
 
+    takes = "slip"
+
     def __init__(self, why: str) -> None:
         self.why = why
 
-    async def print(self, slip: Slip, fence_id: str) -> PrintResult:
+    async def print(self, paper: Paper, fence_id: str) -> PrintResult:
         """Refuse."""
         return PrintResult(Outcome.NOT_PRINTED, "DEV_CONFIG", self.why)
 

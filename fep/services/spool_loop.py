@@ -7,18 +7,20 @@ reason backs off alone and lets the next one pass. Never retries what is uncerta
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from sqlalchemy import Connection
 from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.threads import deferToThread
 
 from fep.domain.calendar import CST, to_ms
-from fep.domain.faults import Refused
-from fep.domain.printing import JobState, Outcome, PrintResult, Slip, retry_after_s
+from fep.domain.faults import Refused, refuse
+from fep.domain.printing import JobState, Outcome, Page, Paper, PrintResult, retry_after_s
 from fep.ports import Clock, Entropy
 from fep.render.slip import ReceiptView, slip, trial_slip
+from fep.render.trial_page import trial_page
 from fep.services.spool_devices import SpoolPrinter
 from fep.settings_device import DeviceSettings
 from fep.store import printing as jobs
@@ -31,6 +33,13 @@ MAX_TESTS = 4
 LOST_AFTER = 3
 
 ViewOf = Callable[[Connection, int], ReceiptView]
+PageOf = Callable[[int, int], Awaitable[Page]]
+"""(receipt id, copy) -> the receipt's page. Raises Refused RND_*."""
+
+
+async def no_page(receipt_id: int, _copy: int) -> Page:
+    """Stand in where nothing draws pages. Raises Refused."""
+    raise refuse("RND_FAILED", why=f"no pages are drawn here ({receipt_id})")
 
 
 class Log(Protocol):
@@ -68,6 +77,7 @@ class DeviceLoop:
     def __init__(
         self, reactor: Any, clock: Clock, entropy: Entropy, store: Store,
         settings: DeviceSettings, printer: SpoolPrinter, view_of: ViewOf, log: Log,
+        page_of: PageOf = no_page,
     ) -> None:  # fmt: skip
         self.settings = settings
         self.printer = printer
@@ -76,6 +86,7 @@ class DeviceLoop:
         self._entropy = entropy
         self._store = store
         self._view_of = view_of
+        self._page_of = page_of
         self._log = log
         self._state = "opening"
         self._faults: tuple[str, ...] = ()
@@ -187,7 +198,7 @@ class DeviceLoop:
         return not self._blocking()
 
     async def _print(self, job: jobs.Job) -> None:
-        paper = self._slip(job)
+        paper = await self._paper(job)
         begun_at = self._clock.mono()
         attempt = await self._store.do("print.begin", jobs.begin_txn, job.id, self.settings.id)
         if attempt is None:
@@ -214,14 +225,16 @@ class DeviceLoop:
             ms=round((self._clock.mono() - begun_at) * 1000),
         )  # fmt: skip
         of_job = isinstance(paper, PrintResult) or result.fault.startswith(
-            ("PRN_CHAR", "PRN_TEXT", "PRN_TOO", "PRN_GLYPHS")
+            ("PRN_CHAR", "PRN_TEXT", "PRN_TOO", "PRN_GLYPHS", "RND_")
         )
         self._learn(() if of_job or not result.fault else (result.fault,))
         if after.state is JobState.DUE and not of_job:
             await self._pause(self._pause_s())
 
-    def _slip(self, job: jobs.Job) -> Slip | PrintResult:
+    async def _paper(self, job: jobs.Job) -> Paper | PrintResult:
         try:
+            if self.printer.takes == "page":
+                return await self._page_of(job.receipt_id, job.copy)
             view = self._store.read(self._view_of, job.receipt_id)
             return slip(replace(view, copy=job.copy))
         except Refused as error:
@@ -234,9 +247,11 @@ class DeviceLoop:
         done = self._tests.pop(0)
         mark = jobs.fence_id(self._entropy.below(36**4))
         at = f"{self._clock.wall().astimezone(CST):%Y-%m-%d %H:%M:%S}"
-        page = trial_slip(self.settings.id, at, mark)
         try:
-            result = await self.printer.print(page, mark)
+            paper: Paper = trial_slip(self.settings.id, at, mark)
+            if self.printer.takes == "page":
+                paper = Page(await deferToThread(trial_page, self.settings.id, at), "fep-test")
+            result = await self.printer.print(paper, mark)
         except Exception as error:
             result = PrintResult(Outcome.UNCERTAIN, "DEV_DRIVER_CRASH", repr(error))
         self._learn((result.fault,) if result.fault else ())

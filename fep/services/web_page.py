@@ -66,15 +66,11 @@ class Shop:
 
     def render(self, view: PageView, form: str) -> bytes:
         """Return the file; in a process of its own. Raises Refused RND_*."""
-        templates = self._room(view.layout)
+        templates = layout_room(self._settings, view.layout)
         with page.PageProcess() as process:
             return process.render(
                 msgspec.to_builtins(view), form, templates, ppi=PNG_PPI, timeout_s=RENDER_S
             )[0]
-
-    def _room(self, layout: str) -> Path:
-        own = self._settings.root / TEMPLATES
-        return own if (own / f"{layout}.typ").is_file() else template_dir() / TEMPLATES
 
     def _standing(self, conn: Connection, token: str) -> Standing | None:
         id_ = self._tokens.id_of(token)
@@ -95,6 +91,12 @@ class Shop:
         if other is None:
             return None
         return Related(other.ref, self._tokens.of(other) if _shown(other) else "")
+
+
+def layout_room(settings: Settings, layout: str) -> Path:
+    """Return the directory of a layout: the site's own before the one that ships."""
+    own = settings.root / TEMPLATES
+    return own if (own / f"{layout}.typ").is_file() else template_dir() / TEMPLATES
 
 
 def state_of(found: Standing, view: PageView) -> str:

@@ -69,6 +69,7 @@ class QuietLog:
 class ToldPrinter:
     """Answers results in order, then `PRINTED`; `hold` keeps jobs open."""
 
+    takes = "slip"
     calls: list[str] = field(default_factory=list)
     faults: tuple[str, ...] = ()
     results: list[PrintResult | Exception] = field(default_factory=list)
