@@ -33,7 +33,6 @@ from fep.services.window import Window
 from fep.settings import load
 from fep.sim import sm
 from fep.store import life, numbers, receipts, sheets
-from fep.wire.dialects.medical_codes import Codes
 from tests.unit.services.counter import Counter, HandClock
 
 CONF = Path(__file__).parents[3] / "conf"
@@ -216,6 +215,12 @@ class Clinic:
         assert found is not None
         return found  # type: ignore[no-any-return]  # the storeroom's store is untyped
 
+    def document(self, key: str) -> str:
+        """Return the literal document of a key."""
+        receipt = self.by_key(key)
+        original: bytes = self.room.store.read(receipts.original_q, receipt.id)
+        return original.decode()
+
     def by_key(self, key: str, unit: str = "H001") -> Any:
         """Return the receipt of a key."""
         return self.room.store.read(receipts.by_key_q, unit, key)
@@ -272,6 +277,3 @@ def bill(**changes: Any) -> dict[str, Any]:
         ],
         **changes,
     }  # fmt: skip
-
-
-CODES = Codes()

@@ -1,4 +1,4 @@
-"""A clinic for every test that wants one."""
+"""A clinic for every test that wants one; one for all tests that change nothing in it."""
 
 from __future__ import annotations
 
@@ -14,5 +14,13 @@ from tests.unit.medical.clinic import Clinic
 def clinic(tmp_path: Path) -> Iterator[Clinic]:
     """A clinic with numbers and paper."""
     clinic = Clinic(tmp_path)
+    yield clinic
+    clinic.close()
+
+
+@pytest.fixture(scope="module")
+def quiet_clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
+    """A clinic that refuses everything it is asked in this module."""
+    clinic = Clinic(tmp_path_factory.mktemp("quiet"))
     yield clinic
     clinic.close()
