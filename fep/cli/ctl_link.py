@@ -9,6 +9,7 @@ import click
 from fep.cli.common import emit, facts, heading, lasting, say, when
 from fep.cli.common_reach import reached
 from fep.cli.common_verbs import Verbs, reason
+from fep.cli.ctl_link_batches import VERBS
 from fep.cli.ctl_link_refused import accept, rejected, retry, reverse
 from fep.cli.ctl_status import state_line
 
@@ -33,6 +34,7 @@ def status() -> None:
 def _ask() -> None:
     with reached() as desk:
         told = desk.call("link.status")
+        told["outlook"] = desk.call("link.outlook")
     emit(told, lambda: _show(told))
 
 
@@ -53,6 +55,22 @@ def _show(told: dict[str, Any]) -> None:
             (say("纪元", "epoch"), str(row["epoch"])),
             *_live(row.get("live")),
         ], indent=2)  # fmt: skip
+    _outlook(told["outlook"])
+
+
+def _outlook(told: dict[str, Any]) -> None:
+    """Show how long things last, the sentence a technician is asked for first."""
+    heading(say("展望", "outlook"))
+    empty, numbers, quota = told["empty_in_s"], told["numbers_days"], told["quota_days"]
+    facts([
+        (say("积压清空", "backlog empty"),
+         say("未知", "unknown") if empty is None else lasting(empty * 1000)),
+        (say("号码可用", "numbers last"),
+         say("无用量", "not used lately") if numbers is None
+         else say(f"{numbers} 天", f"{numbers} days")),
+        (say("离线额度可用", "offline quota lasts"),
+         say("不限", "no limit") if quota is None else say(f"{quota} 天", f"{quota} days")),
+    ], indent=2)  # fmt: skip
 
 
 def _live(live: dict[str, Any] | None) -> list[tuple[str, str]]:
@@ -92,5 +110,5 @@ def resume(reason: str) -> None:
     emit(told, lambda: click.echo(say("已恢复上报", "the link is resumed")))
 
 
-for _verb in (rejected, retry, reverse, accept):
+for _verb in (rejected, retry, reverse, accept, *VERBS):
     group.add_command(_verb)

@@ -66,6 +66,7 @@ LINK_WORDS: dict[str, str] = {
     "unknown": "未知", "never-heard": "从未收到平台消息", "silent": "平台无消息",
     "paused": "人工暂停", "carrier": "交换目录不可用", "late": "平台应答迟",
     "damaged": "收到损坏文件", "chain": "平台文件不连续", "head": "摘要不一致",
+    "closed": "网闸不在开放时间", "one-way": "单向，回执须人工带入",
     "peer-chain": "平台称文件不连续", "peer-lost": "平台称缺少已确认的批次",
 }  # fmt: skip
 DEVICE_WORDS: dict[str, str] = {

@@ -29,6 +29,9 @@ CATALOGUE: tuple[Fault, ...] = (
           "请检查目录、权限与磁盘空间", "Check directory, rights and disk space", True),
     Fault("LINK_REFUSED", "平台拒收本机文件：{why}", "The platform refuses our files: {why}",
           "请核对证书与单位登记", "Check certificate and registration", False),
+    Fault("LINK_FILE", "这个文件不能带入：{why}", "This file cannot be brought in: {why}",
+          "请确认是平台给本机的批次文件，且拷贝完整",
+          "See that it is a batch file of the platform for this node, copied whole", False),
     Fault("LINK_UNKNOWN", "没有这个上报目的地：{dest}", "There is no destination {dest}",
           "请用 fepctl link 查看", "See fepctl link", False),
 )  # fmt: skip

@@ -84,6 +84,9 @@ class UplinkDoor(Protocol):
     def resume(self, reason: str, by: str) -> Awaitable[Any]:
         """Send again."""
 
+    def bring(self, content: bytes) -> Awaitable[str]:
+        """Take a file that somebody brought as an arrival; returns its name."""
+
 
 class SignerDoor(Protocol):
     """What the desk asks of a unit's signer."""

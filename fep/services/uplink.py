@@ -182,6 +182,15 @@ class Uplink:
         self._in_bell.ring()
         return self.status()
 
+    async def bring(self, content: bytes) -> str:
+        """Take a file that somebody brought by hand as an arrival; returns its name.
+
+        Raises Unreadable for what is no complete container, Full, OSError.
+        """
+        name = await self._ends.work(self._ends.carrier.accept, content)
+        self._in_bell.ring()
+        return name
+
     def status(self) -> LinkStatus:
         """Return what an operator sees."""
         backlog = self._ends.store.read(backlog_q, self._ends.dest)

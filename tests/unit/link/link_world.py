@@ -121,6 +121,11 @@ class MemoryFerry:
         for name in [name for name in self.out if name.rpartition("-")[0] in stems]:
             del self.out[name]
 
+    def accept(self, content: bytes) -> str:
+        name = f"hand-{len(self.arrivals)}"
+        self.arrivals[name] = content
+        return name
+
     def open(self) -> None:
         return None
 

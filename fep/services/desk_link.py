@@ -1,0 +1,183 @@
+"""Desk methods over the link: outlook, history, batches, files by hand, the way of a receipt.
+
+Files by hand: `link.export` gives the open batches as they are, `link.import` takes what
+somebody brought as an arrival, which proves itself like every other. Both are journalled.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, Final
+
+from fep.crypto import sm3
+from fep.domain.faults import refuse
+from fep.services import desk_guard
+from fep.services.desk_context import DeskContext, Method, Params, stated
+from fep.services.desk_fence import forecasts_q
+from fep.services.ferry import Full
+from fep.store import queries_link
+from fep.store.queries_stock import stock_q
+from fep.store.tx import Tx
+from fep.wire.fpb import Kind, Unreadable, read_header
+from fep.wire.fpb_name import BatchName, node8
+from fep.wire.fpb_text import TEXT_MAX_BYTES, undress
+
+LISTED_MAX: Final = 500
+EXPORT_FILES: Final = 2  # at most 4 MiB each, in one answer of at most 16 MiB
+HOURS_A_DAY: Final = 24
+
+
+class BatchesParams(Params):
+    """Which batches."""
+
+    closed: bool = False
+    limit: int = 100
+
+
+class HistoryParams(Params):
+    """How much history."""
+
+    limit: int = 50
+
+
+class ExportParams(Params):
+    """Open batches after an id; the reason is asked for with the first page."""
+
+    reason: str
+    after: int = 0
+
+
+class ImportParams(Params):
+    """A file somebody brought, base64; `ack` takes answers only."""
+
+    content: str
+    reason: str
+    ack: bool = False
+
+
+class WayParams(Params):
+    """A receipt."""
+
+    code: str
+    number: str
+
+
+async def outlook(ctx: DeskContext, _asked: Params) -> dict[str, Any]:
+    """Return how long the backlog, the numbers and the offline quota will last."""
+    stocks = await ctx.read(stock_q)
+    told = await ctx.read(forecasts_q, stocks, ctx.now_ms())
+    days = [row["days"] for row in told if row["days"] is not None]
+    empty_s = None
+    if ctx.uplink is not None:
+        status = ctx.uplink.status()
+        if not status.backlog:
+            empty_s = 0
+        elif status.applied_per_s > 0:
+            empty_s = round(status.backlog / status.applied_per_s)
+    return {
+        "empty_in_s": empty_s,
+        "numbers_days": min(days, default=None),
+        "quota_days": _quota_days(desk_guard.budget(ctx)),
+    }
+
+
+def _quota_days(budget: Mapping[str, Any]) -> float | None:
+    """Return days of the hours limit that are left, None without one."""
+    if not budget or budget["hours_max"] is None:
+        return None
+    left = float(budget["hours_max"]) - float(budget["hours"])
+    return round(max(0.0, left) / HOURS_A_DAY, 1)
+
+
+async def history(ctx: DeskContext, asked: HistoryParams) -> dict[str, Any]:
+    """Return the newest changes of the link."""
+    limit = max(1, min(asked.limit, LISTED_MAX))
+    return {"history": await ctx.read(queries_link.history_q, limit)}
+
+
+async def batches(ctx: DeskContext, asked: BatchesParams) -> dict[str, Any]:
+    """Return the batches that wait for an answer, or the newest of all."""
+    limit = max(1, min(asked.limit, LISTED_MAX))
+    rows = await ctx.read(queries_link.batches_q, closed=asked.closed, limit=limit)
+    return {"batches": [asdict(row) for row in rows]}
+
+
+async def export(ctx: DeskContext, asked: ExportParams) -> dict[str, Any]:
+    """Return open batches as files, to be carried by hand."""
+    store = ctx.writer("link export")
+    link = ctx.settings.link
+    reason = stated(asked.reason)
+    rows = await ctx.read(queries_link.content_q, link.dest, asked.after, EXPORT_FILES)
+    files = []
+    for row, content in rows:
+        name = BatchName(
+            node8(ctx.settings.node.id), row.epoch, row.channel, row.seq, max(1, row.tries),
+            link.ext,
+        )  # fmt: skip
+        files.append({"id": row.id, "name": name.text(), "sm3": sm3.digest(content).hex(),
+                      "content": base64.b64encode(content).decode()})  # fmt: skip
+    if files:
+        names = [file["name"] for file in files]
+        body = {"by": ctx.peer, "names": names, "reason": reason}
+        await store.do("link.exported", _note_txn, "link.exported", link.dest, body)
+    return {"files": files, "more": len(rows) == EXPORT_FILES}
+
+
+async def bring(ctx: DeskContext, asked: ImportParams) -> dict[str, Any]:
+    """Take a file that somebody brought as an arrival. Raises Refused LINK_FILE."""
+    store = ctx.writer("link import")
+    reason = stated(asked.reason)
+    if ctx.uplink is None:
+        raise refuse("LINK_UNKNOWN", dest=ctx.settings.link.dest)
+    content = _decoded(asked.content)
+    try:
+        header = read_header(content)
+    except Unreadable as error:
+        raise refuse("LINK_FILE", why=str(error)) from error
+    if header.receiver != ctx.settings.node.id:
+        raise refuse("LINK_FILE", why=f"it is for {header.receiver}")
+    if asked.ack and header.kind is not Kind.ACK:
+        raise refuse("LINK_FILE", why=f"it is {header.kind.name}, not ACK")
+    try:
+        name = await ctx.uplink.bring(content)
+    except (Full, OSError) as error:
+        raise refuse("LINK_FILE", why=str(error)) from error
+    body = {"by": ctx.peer, "kind": header.kind.name, "name": name, "reason": reason,
+            "sm3": sm3.digest(content).hex()}  # fmt: skip
+    await store.do("link.imported", _note_txn, "link.imported", ctx.settings.link.dest, body)
+    return {"name": name, "kind": header.kind.name, "channel": header.channel, "seq": header.seq}
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise refuse("LINK_FILE", why="not base64") from error
+    if len(raw) > TEXT_MAX_BYTES:
+        raise refuse("LINK_FILE", why="too big")
+    return undress(raw)
+
+
+async def way(ctx: DeskContext, asked: WayParams) -> dict[str, Any]:
+    """Return where a receipt is on its way to the platform. Raises Refused RCP_UNKNOWN."""
+    found = await ctx.read(queries_link.way_q, asked.code, asked.number)
+    if found is None:
+        raise refuse("RCP_UNKNOWN", ref=f"{asked.code}-{asked.number}")
+    return asdict(found)
+
+
+def _note_txn(tx: Tx, op: str, ref: str, body: dict[str, object]) -> None:
+    tx.journal(op, ref, body)
+
+
+METHODS: dict[str, Method] = {
+    "link.outlook": Method("admin", None, outlook),
+    "link.history": Method("admin", HistoryParams, history),
+    "link.batches": Method("admin", BatchesParams, batches),
+    "link.export": Method("admin", ExportParams, export, changes=True),
+    "link.import": Method("admin", ImportParams, bring, changes=True),
+    "link.way": Method("admin", WayParams, way),
+}
