@@ -18,7 +18,8 @@ from fep.render.qr import MODULE_PX, QUIET, Matrix
 
 PNG_MAX_BYTES = 370
 CONTENT_MAX = 300  # nothing longer was ever small enough
-MODULES_MAX = 41  # nor anything wider
+MODULES_MAX = 37  # nor anything wider
+ROOM = (("M", 84), ("L", 106))  # bytes that MODULES_MAX modules hold at a level
 _DARK = bytes([1] + [0] * 255)  # a grey value -> 1 for black
 _DIGIT = b"f0" + bytes(254)  # a module -> its four pixels, 1 is white
 
@@ -38,7 +39,10 @@ def matrix(content: str, level: str = "M") -> Matrix:
 def small_png(contents: Iterable[str]) -> bytes:
     """Return the picture of the first content that is small enough, nothing when none is."""
     for content in contents:
-        for level in ("M", "L"):
+        size = len(content.encode())
+        for level, room in ROOM:
+            if size > room:
+                continue
             try:
                 rows = matrix(content, level)
             except ValueError:
