@@ -31,7 +31,7 @@ class Broken(Exception):
     """An answer that a client of the field would not take."""
 
 
-class DialectLine(asyncio.Protocol):
+class DialectLine:
     """One window: a call at a time, on a kept connection or on a new one for each call."""
 
     def __init__(self, where: str, appid: str, key: bytes, saying: Saying, *,
@@ -41,10 +41,9 @@ class DialectLine(asyncio.Protocol):
         self._appid, self._key, self._saying = appid, key.decode(), saying
         self._keep, self._style = keep, style
         self._calls = 0
-        self._transport: asyncio.Transport | None = None
-        self._waiting: asyncio.Future[bytes] | None = None
+        self._wire: _Wire | None = None
+        self._busy = False
         self._since = 0.0
-        self._rest = bytearray()
         self.lost = False
 
     # from the load
@@ -88,13 +87,13 @@ class DialectLine(asyncio.Protocol):
 
     def oldest_s(self) -> float:
         """Return how long the call under way has waited."""
-        return self._loop.time() - self._since if self._waiting is not None else 0.0
+        return self._loop.time() - self._since if self._busy else 0.0
 
     def abort(self) -> None:
         """End the connection now."""
         self.lost = True
-        if self._transport is not None:
-            self._transport.abort()
+        if self._wire is not None:
+            self._wire.end()
 
     # the conversation
     def _request(self, method: str, outer: Mapping[str, str]) -> bytes:
@@ -115,25 +114,18 @@ class DialectLine(asyncio.Protocol):
         ).encode() + payload
 
     async def _exchange(self, request: bytes) -> bytes:
-        assert self._waiting is None, "one call at a time"
-        self._since = self._loop.time()
-        self._waiting = self._loop.create_future()
+        assert not self._busy, "one call at a time"
+        self._since, self._busy = self._loop.time(), True
         try:
-            if self._transport is None or self._transport.is_closing():
-                self._rest.clear()
-                await self._connect()
-            assert self._transport is not None
-            self._transport.write(request)
-            return await self._waiting
+            if self._wire is None or self._wire.ended:
+                _, self._wire = await self._loop.create_connection(_Wire, self._host, self._port)
+            return await self._wire.exchange(request)
         except OSError as error:
             raise Lost(str(error)) from error
         finally:
-            self._waiting = None
-            if not self._keep and self._transport is not None:
-                self._transport.close()
-
-    async def _connect(self) -> None:
-        await self._loop.create_connection(lambda: self, self._host, self._port)
+            self._busy = False
+            if not self._keep and self._wire is not None:
+                self._wire.end()
 
     def _opened(self, body: bytes) -> tuple[str, Any]:
         try:
@@ -147,6 +139,36 @@ class DialectLine(asyncio.Protocol):
         except (ValueError, KeyError, TypeError, binascii.Error) as error:
             raise Broken("ENVELOPE") from error
 
+
+class _Wire(asyncio.Protocol):
+    """One HTTP connection; a call at a time."""
+
+    def __init__(self) -> None:
+        self._waiting: asyncio.Future[bytes] | None = None
+        self._transport: asyncio.Transport | None = None
+        self._rest = bytearray()
+        self.ended = False
+
+    # from the line
+    def exchange(self, request: bytes) -> asyncio.Future[bytes]:
+        """Send a request; the future is its answer's body, or Lost."""
+        self._waiting = asyncio.get_running_loop().create_future()
+        if self._transport is None or self.ended:
+            self._waiting.set_exception(Lost("not connected"))
+        else:
+            self._transport.write(request)
+        return self._waiting
+
+    def end(self) -> None:
+        """Close; an answer that has not come will not come."""
+        self.ended = True
+        if self._transport is None:
+            return
+        if self._waiting is None or self._waiting.done():
+            self._transport.close()
+        else:
+            self._transport.abort()
+
     # from asyncio
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
@@ -159,11 +181,11 @@ class DialectLine(asyncio.Protocol):
         head, blank, rest = bytes(self._rest).partition(b"\r\n\r\n")
         if not blank:
             if len(head) > HEAD_MAX:
-                self.abort()
+                self.end()
             return
         status, length = _head(head)
         if length > BODY_MAX or self._waiting is None or self._waiting.done():
-            self.abort()
+            self.end()
         elif len(rest) >= length:
             self._rest = bytearray(rest[length:])
             if status == 200:
@@ -172,8 +194,8 @@ class DialectLine(asyncio.Protocol):
                 self._waiting.set_exception(Lost(f"HTTP {status}"))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Fail whoever waits; the next call connects again."""
-        self._transport = None
+        """Fail whoever waits."""
+        self.ended = True
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_exception(Lost(str(exc or "closed")))
 

@@ -75,7 +75,8 @@ def put_txn(tx: Tx, import_id: int, rows: Sequence[OldReceipt]) -> dict[str, Any
         tx.conn.execute(insert(old_receipt), [
             {"import_id": import_id, **_plain(one)} for one in fresh
         ])  # fmt: skip
-    return {"new": len(fresh), "conflicts": conflicts}
+    amount = sum(one.amount_fen for one in fresh)
+    return {"new": len(fresh), "amount_fen": amount, "conflicts": conflicts}
 
 
 def _plain(one: OldReceipt) -> dict[str, Any]:
