@@ -14,9 +14,10 @@ from pathlib import Path
 
 from fep.domain.life import LIFE_REFUSALS, LIFE_TABLE
 from fep.domain.life_delivery import DELIVERY_TABLE
-from fep.domain.life_marks import BOOKING_TABLE, WRITE_OFF_TABLE
+from fep.domain.life_marks import BOOKING_TABLE, MESSAGE_TABLE, WRITE_OFF_TABLE
 from fep.domain.life_sheet import SHEET_REFUSALS, SHEET_TABLE
 from fep.domain.printing import JOB_TABLE
+from fep.domain.reconcile import GAP_TABLE
 
 ROOT = Path(__file__).resolve().parents[1]
 Table = Mapping[tuple[StrEnum, StrEnum], StrEnum]
@@ -28,7 +29,8 @@ WORDS = {
     "sent": "已发", "applied": "已入库", "rejected": "被拒", "conflict": "冲突", "closed": "已结案",
     "resent": "已重报", "unknown": "不明", "no": "未入账", "yes": "已入账", "open": "未核销",
     "done": "已核销", "streaming": "正在打", "printed": "已打印", "accepted": "已送出",
-    "uncertain": "不确定", "cancelled": "已取消",
+    "uncertain": "不确定", "cancelled": "已取消", "failed": "未送达", "delivered": "已送达",
+    "differs": "有差异", "repairing": "已处理，待复核", "noted": "已登记", "gone": "已一致",
     # steps
     "seal": "签名入库", "burn": "期限已到", "reverse": "冲红", "exchange": "换开", "print": "打印",
     "red_sealed": "红字票据已签名", "red_burned": "红字票据未签成", "replace": "重新换开",
@@ -36,6 +38,8 @@ WORDS = {
     "accept": "人工认可", "retry": "人工重报", "booked": "入账", "unbooked": "取消入账",
     "written_off": "核销", "begin": "开始", "restart": "重启", "not_printed": "没有打印",
     "say_printed": "人工说已打印", "reprint": "人工要补打", "cancel": "人工取消",
+    "told": "送达", "untold": "送不到", "found": "对账发现", "agrees": "对账一致",
+    "repair": "人工处理", "note": "人工登记",
 }  # fmt: skip
 
 
@@ -56,6 +60,8 @@ DIAGRAMS = (
     Diagram("上报", "A delivery", "life_delivery.py", DELIVERY_TABLE, {}),
     Diagram("入账", "Booking by the payer", "life_marks.py", BOOKING_TABLE, {}),
     Diagram("核销", "Write-off by finance", "life_marks.py", WRITE_OFF_TABLE, {}),
+    Diagram("消息", "A message to the payer", "life_marks.py", MESSAGE_TABLE, {}),
+    Diagram("对账差异", "A difference of the books", "reconcile.py", GAP_TABLE, {}),
     Diagram("打印任务", "A print job", "printing.py", JOB_TABLE, {}),
 )
 HEADS = {

@@ -13,6 +13,7 @@ from fep.cli.common_verbs import Verb, option, reason
 STATES = {"frozen": "待签名", "sealed": "有效", "reversing": "正在冲红", "reversed": "已冲红",
           "burned": "已空号核销"}  # fmt: skip
 _BOOKING = {"unknown": "不明", "no": "未入账", "yes": "已入账"}
+_MESSAGE = {"unknown": "-", "failed": "未送达", "delivered": "已送达"}
 _DELIVERY = {"": "-", "due": "待报", "sent": "已发", "applied": "已入库", "rejected": "被拒",
              "conflict": "冲突", "closed": "已结案", "resent": "已重报"}  # fmt: skip
 OPS = {"ISSUE": "票据", "RED": "红字票据", "PAPER": "换开", "VOID_PAPER": "作废纸质票",
@@ -76,6 +77,7 @@ def _life(told: dict[str, Any]) -> None:
         (say("纸质票", "sheet"), life["sheet"] or "-"),
         (say("入账", "booking"), say(_BOOKING[life["booking"]], life["booking"])),
         (say("核销", "written off"), _yes(life["written_off"])),
+        (say("短信/邮件", "message"), say(_MESSAGE[life["message"]], life["message"])),
         (say("财政监制", "supervised"), _yes(life["supervised"])),
         (say("上报", "delivery"), say(_DELIVERY[life["delivery"]], life["delivery"] or "-")),
     ])  # fmt: skip

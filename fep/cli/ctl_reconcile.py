@@ -18,7 +18,7 @@ from fep.domain.money import format_fen
 POLL_S = 0.5
 GAPS = {"only_here": "只有本机有", "only_there": "只有平台有", "amount": "金额不同",
         "state": "状态不同"}  # fmt: skip
-_STATES = {"open": "待处理", "repairing": "已处理，待复核", "noted": "已登记", "gone": "已一致"}
+_STATES = {"differs": "待处理", "repairing": "已处理，待复核", "noted": "已登记", "gone": "已一致"}
 REPAIRS = {"resend": "重新上报", "resend_red": "重新上报红字票据", "mark": "按平台登记状态",
            "report": "报告财政部门（本机不改）", "decide": "由人决定（本机不改）",
            "ask_again": "再次对账"}  # fmt: skip
@@ -128,7 +128,7 @@ def _report(told: dict[str, Any], run: dict[str, Any]) -> Report:
     if run["state"] == "done" and not told["differences"]:
         notes.append(f"{paint('OK', 'green')}  " + say("两边一致", "both books agree"))
     for row in told["differences"]:
-        if row["state"] == "open":
+        if row["state"] == "differs":
             notes.append(f"fepctl reconcile repair {row['id']} --reason TEXT")
     title = say("与财政平台对账", "Reconciliation with the platform")
     return Report(title, run["day"], [Block(told["dest"], facts, parts)],

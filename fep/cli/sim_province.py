@@ -13,6 +13,7 @@ from fep.cli.sim_loop import Loop
 from fep.env import RealClock, RealEntropy
 from fep.sim import province_desk as desk
 from fep.sim import province_life as life
+from fep.sim import province_orders as orders
 from fep.sim import province_recon as recon
 from fep.sim import sm
 from fep.sim.ports import wall_ms
@@ -106,6 +107,22 @@ def mark(state: Path, name: str, said: str, evidence: str) -> None:
     code, _, number = name.partition("-")
     try:
         click.echo(life.mark(_book(state), code, number, said, evidence, wall_ms(RealClock())))
+    except Rejected as refusal:
+        raise click.ClickException(str(refusal)) from refusal
+
+
+@command.command()
+@STATE
+@click.option("--code", default="", help="of the block; with --first")
+@click.option("--first", default="", help="its first number")
+@click.option("--unit", default="", help="instead: the certificate of a unit")
+@click.option("--reason", required=True)
+def revoke(state: Path, code: str, first: str, unit: str, reason: str) -> None:
+    """Take back a block, or revoke a unit's certificate; the running platform sends it."""
+    book = _book(state)
+    try:
+        click.echo(orders.revoke_unit(book, unit, reason) if unit
+                   else orders.revoke_numbers(book, code, first, reason))  # fmt: skip
     except Rejected as refusal:
         raise click.ClickException(str(refusal)) from refusal
 

@@ -39,4 +39,7 @@ CATALOGUE: tuple[Fault, ...] = (
     Fault("REC_BUSY", "正在对账 {day}", "{day} is being compared",
           "请等它结束：fepctl reconcile show", "Wait for it: fepctl reconcile show",
           retryable=True),
+    Fault("SIG_REVOKED", "单位 {unit} 的签名证书已被财政部门吊销",
+          "The certificate of unit {unit} was revoked by the finance bureau",
+          "请申请新证书，换上后重启", "Have a new certificate issued, install it, restart"),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Marks that come back from outside: booked by the payer, written off by finance.
+"""Marks that come back from outside: booked by the payer, written off by finance, told by message.
 
 A mark has a time and evidence; it never changes the receipt itself. No I/O.
 """
@@ -11,11 +11,13 @@ from types import MappingProxyType
 
 
 class Mark(StrEnum):
-    """What is said of a receipt: 入账, 取消入账, 核销."""
+    """What is said of a receipt: 入账, 取消入账, 核销, 短信或邮件已送达, 未送达."""
 
     BOOKED = "booked"
     UNBOOKED = "unbooked"
     WRITTEN_OFF = "written_off"
+    TOLD = "told"
+    UNTOLD = "untold"
 
 
 class Booking(StrEnum):
@@ -49,6 +51,31 @@ WRITE_OFF_TABLE: Mapping[tuple[WriteOff, Mark], WriteOff] = MappingProxyType(
         (WriteOff.DONE, Mark.WRITTEN_OFF): WriteOff.DONE,
     }
 )
+
+
+class Message(StrEnum):
+    """Whether the payer was told of the receipt. Told once is told."""
+
+    UNKNOWN = "unknown"
+    FAILED = "failed"
+    DELIVERED = "delivered"
+
+
+MESSAGE_TABLE: Mapping[tuple[Message, Mark], Message] = MappingProxyType(
+    {
+        (Message.UNKNOWN, Mark.TOLD): Message.DELIVERED,
+        (Message.UNKNOWN, Mark.UNTOLD): Message.FAILED,
+        (Message.FAILED, Mark.TOLD): Message.DELIVERED,
+        (Message.FAILED, Mark.UNTOLD): Message.FAILED,
+        (Message.DELIVERED, Mark.TOLD): Message.DELIVERED,
+        (Message.DELIVERED, Mark.UNTOLD): Message.DELIVERED,
+    }
+)
+
+
+def message_after(state: Message, mark: Mark) -> Message:
+    """Return whether the payer was told after a mark; other marks say nothing of it."""
+    return MESSAGE_TABLE.get((state, mark), state)
 
 
 def booking_after(state: Booking, mark: Mark) -> Booking:

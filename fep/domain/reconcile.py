@@ -221,7 +221,7 @@ _REPAIRS: Mapping[Gap, Repair] = MappingProxyType(
 class GapState(StrEnum):
     """Where a difference stands."""
 
-    OPEN = "open"
+    OPEN = "differs"
     REPAIRING = "repairing"  # something was done; the next comparison tells whether it helped
     NOTED = "noted"  # a person has reported or decided it; it still differs
     GONE = "gone"  # both books agree again

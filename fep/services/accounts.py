@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from fep.domain.faults import Refused, refuse
 from fep.services.days import Days
 from fep.services.desk_context import STORE_FILE, at_once, in_thread, on_reader
 from fep.services.guard import Guard
 from fep.services.reconcile import Reconcile
 from fep.services.reconcile_link import LinkBook
 from fep.settings import Settings
+from fep.store.revocation import plain, revoked_q
 from fep.store.writer import Store
 
 
@@ -34,6 +36,8 @@ class Accounts:
         self.days = Days(
             reactor, store, read, units, guard.seal, log, now_ms=now_ms, held=self._held
         )
+        self._store = store
+        self._revoked: frozenset[tuple[str, str]] = store.read(revoked_q)
         self._scheduled = settings.reconcile.enabled
         self._wake: Callable[[], None] = _nothing
         dest = settings.link.dest
@@ -51,8 +55,18 @@ class Accounts:
 
     # from node
     def start(self) -> None:
-        """Close what became due while the node was down."""
+        """Close what became due while the node was down; look what the platform revokes."""
+        self._guard.ticker.add(self._look)
         self.days.begin()
+
+    def revoked(self, unit: str, serial: str) -> Refused | None:
+        """Return why a unit may not sign with a certificate, None when it may."""
+        known = (unit, plain(serial)) in self._revoked
+        return refuse("SIG_REVOKED", unit=unit) if known else None
+
+    def _look(self) -> None:
+        if not self._store.dead:
+            self._revoked = self._store.read(revoked_q)
 
     def sends(self, wake: Callable[[], None]) -> None:
         """Take the call that tells the link of something to send."""

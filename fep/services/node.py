@@ -281,7 +281,9 @@ class Node:
 
     def _unsignable(self, unit: str) -> Refused | None:
         signer = self.signers.get(unit)
-        return signer_fault(signer) if signer is not None else None
+        if signer is None:
+            return None
+        return signer_fault(signer) or self.accounts.revoked(unit, signer.cert_serial)
 
     def _unable(self) -> list[str]:
         signers = [partial(signer_fault, signer) for signer in self.signers.values()]

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from fep.sim import fpb, sm
+from fep.sim import fpb, province_orders, sm
 from fep.sim.dropbox import Outbox
 from fep.sim.ports import Clock, wall_ms
 from fep.sim.province_book import Book
@@ -40,6 +40,7 @@ class Control:
         clock: Clock,
         token: Callable[[int], bytes],
     ) -> None:
+        province_orders.prepare(book)
         self._book = book
         self._me = me
         self._outbox = outbox
@@ -52,6 +53,7 @@ class Control:
         for row in self._book.rows(
             "SELECT node FROM block WHERE rec_seq IS NULL"
             " UNION SELECT node FROM mark WHERE rec_seq IS NULL"
+            " UNION SELECT node FROM control_order WHERE rec_seq IS NULL"
         ):
             self._make(row["node"])
         for row in self._book.rows("SELECT * FROM batch_out WHERE freed=0 ORDER BY node, seq"):
@@ -68,7 +70,7 @@ class Control:
         with self._book.transaction() as conn:
             for result in record.get("results", []):
                 said = f"{result['result']} {result['code']}".strip()
-                for table in ("block", "mark"):
+                for table in ("block", "mark", "control_order"):
                     conn.execute(
                         f"UPDATE {table} SET result=? WHERE node=? AND rec_seq=?",
                         (said, node, result["rec_seq"]),
@@ -129,6 +131,11 @@ class Control:
             )]  # fmt: skip
             waiting += [_mark(row) for row in self._book.rows(
                 "SELECT * FROM mark WHERE node=? AND rec_seq IS NULL ORDER BY mark_id LIMIT ?",
+                node, GRANTS_A_BATCH,
+            )]  # fmt: skip
+            waiting += [_order(row) for row in self._book.rows(
+                "SELECT * FROM control_order WHERE node=? AND rec_seq IS NULL"
+                " ORDER BY order_id LIMIT ?",
                 node, GRANTS_A_BATCH,
             )]  # fmt: skip
             conn.execute(
@@ -193,6 +200,11 @@ def _mark(row: sqlite3.Row) -> _Entry:
     body = {name: row[name] for name in ("code", "number", "mark", "at", "evidence", "mark_id")}
     name = f"{row['code']}|{row['number']}|MARK|{row['mark_id']}"
     return _Entry("MARK", body, name, row["mark_id"], "UPDATE mark SET rec_seq=? WHERE mark_id=?")
+
+
+def _order(row: sqlite3.Row) -> _Entry:
+    numbered = "UPDATE control_order SET rec_seq=? WHERE order_id=?"
+    return _Entry(row["op"], json.loads(row["body"]), row["idem"], row["order_id"], numbered)
 
 
 def _record(entry: _Entry, rec_seq: int, prev: str, now_ms: int) -> dict[str, Any]:

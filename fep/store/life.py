@@ -13,8 +13,17 @@ from sqlalchemy import Column, Connection, and_, insert, select, update
 
 from fep.domain.life import Life
 from fep.domain.life_delivery import RECEIPT_OPS
-from fep.domain.life_marks import Booking, Mark, WriteOff, booking_after, write_off_after
+from fep.domain.life_marks import (
+    Booking,
+    Mark,
+    Message,
+    WriteOff,
+    booking_after,
+    message_after,
+    write_off_after,
+)
 from fep.domain.receipt import Receipt, ReceiptState
+from fep.store.messages import answered_txn
 from fep.store.receipts import by_id_q, by_number_q
 from fep.store.schema import mark, reversal, sheet, upload
 from fep.store.schema import receipt as receipt_table
@@ -23,6 +32,7 @@ from fep.store.tx import Tx
 
 BOOKING = "booking"
 WRITE_OFF = "write_off"
+MESSAGE = "message"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +50,7 @@ class Reversed:
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """A mark as stored: `name` is booking or write_off."""
+    """A mark as stored: `name` is booking, write_off or message."""
 
     name: str
     value: str
@@ -72,12 +82,18 @@ class Standing:
         """Return whether finance has written the number off."""
         return WriteOff(_value(self.marks, WRITE_OFF, WriteOff.OPEN.value))
 
+    @property
+    def message(self) -> Message:
+        """Return whether the payer was told of the receipt."""
+        return Message(_value(self.marks, MESSAGE, Message.UNKNOWN.value))
+
     def told(self) -> dict[str, object]:
         """Return what a caller is told."""
         found: dict[str, object] = {
             "state": self.life.value,
             "booking": self.booking.value,
             "written_off": self.write_off is WriteOff.DONE,
+            "message": self.message.value,
             "supervised": self.supervised_at > 0,
             "delivery": self.delivery,
             "sheet": self.sheet or None,
@@ -231,6 +247,10 @@ def mark_txn(tx: Tx, code: str, number: str, said: Mark, at: int, evidence: str)
     if said is Mark.WRITTEN_OFF:
         name, was = WRITE_OFF, _value(marks, WRITE_OFF, WriteOff.OPEN.value)
         value: str = write_off_after(WriteOff(was), said).value
+    elif said in (Mark.TOLD, Mark.UNTOLD):
+        name, was = MESSAGE, _value(marks, MESSAGE, Message.UNKNOWN.value)
+        value = message_after(Message(was), said).value
+        answered_txn(tx, receipt.id, value)
     else:
         name, was = BOOKING, _value(marks, BOOKING, Booking.UNKNOWN.value)
         value = booking_after(Booking(was), said).value

