@@ -17,6 +17,7 @@ from pathlib import Path
 from fep.domain.kind_check import KindProblem, kind_problems, province_problems
 from fep.settings_callers import check_caller, everyone
 from fep.settings_device import DeviceSettings
+from fep.settings_his import check_his
 from fep.settings_http import check_http
 from fep.settings_places import Endpoint, parse_endpoint
 from fep.settings_secrets import check_keys
@@ -135,6 +136,9 @@ def _callers(found: Found) -> None:
                 _known(source, (*trail, "units", n), code, codes, ("单位", "unit"), complete=whole)
         _points(found, caller, (source, trail), whole)
         check_caller(source, trail, caller)
+        if whole:
+            units = [u for _source, u in found.units if {"*", u.code} & set(caller.units)]
+            check_his(source, trail, caller.his, units)
         if not caller.rights:
             source.wrong((*trail, "rights"), "没有任何权限", "has no right at all", weak=True)
     if not (found.fep.callers or found.callers or "callers" in found.broken):
