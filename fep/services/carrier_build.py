@@ -20,6 +20,10 @@ def make_carrier(tools: Tools, settings: CarrierSettings, root: Path, site: Path
     carrier: Ferry
     if settings.kind == "tcp":
         carrier = TcpCarrier(root, tools, settings, limits)
+    elif settings.kind == "https":
+        from fep.services.carrier_https import HttpsCarrier
+
+        carrier = HttpsCarrier(root, tools, settings, limits, site)
     elif limits.any():
         carrier = Lift(root, tools, settings, limits)
     else:

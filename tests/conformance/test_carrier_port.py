@@ -10,6 +10,10 @@ from typing import Any
 
 import pytest
 import pytest_twisted
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from twisted.internet.defer import execute
 from twisted.internet.task import deferLater
 
@@ -75,7 +79,7 @@ class Pair:
         """Open the side that waits for calls, on the port it had."""
         self.far = self.make("far", **self.far_settings())
         self.far.open()
-        if self.kind in ("tcp", "https"):
+        if self.kind in WIRES:
             self.port = self.far.address().port
 
     def make(self, side: str, **settings: Any) -> Ferry:
@@ -87,18 +91,31 @@ class Pair:
     def far_settings(self) -> dict[str, Any]:
         if self.kind == "tcp":
             return {"kind": "tcp", "listen": f"tcp:{self.port}:interface=127.0.0.1"}
+        if self.kind == "https":
+            return {"kind": "https", "listen": f"127.0.0.1:{self.port}", **self.tls("far", "near")}
         return {}
 
     def near_settings(self) -> dict[str, Any]:
         if self.kind == "tcp":
             return {"kind": "tcp", "connect": f"tcp:127.0.0.1:{self.port}", **self.more}
+        if self.kind == "https":
+            base = f"https://localhost:{self.port}"
+            return {"kind": "https", "connect": base, **self.tls("near", "far"), **self.more}
         if self.kind == "limited":
             return {"files_per_minute": 6000, **self.more}
         return {"form": self.kind if self.kind in ("txt", "xml") else "binary", **self.more}
 
+    def tls(self, own: str, peer: str) -> dict[str, str]:
+        """Return the files of one side; made once a place."""
+        for name in (own, peer, "stranger"):
+            tls_identity(self.place, name)
+        return {
+            "tls_cert": f"{own}.crt", "tls_key": f"{own}.pem", "tls_peer": f"{peer}.crt"
+        }  # fmt: skip
+
     def gate(self) -> None:
         """Do what a gate does for directories; a wire needs nobody."""
-        if self.kind in ("tcp", "https"):
+        if self.kind in WIRES:
             return
         for source, target in (("near", "far"), ("far", "near")):
             for path in sorted((self.place / source / "out").glob("f1-*")):
@@ -122,7 +139,30 @@ class Pair:
                 await side.close()
 
 
-KINDS = ["ferry", "txt", "xml", "limited", "tcp"]
+KINDS = ["ferry", "txt", "xml", "limited", "tcp", "https"]
+WIRES = ("tcp", "https")
+
+
+def tls_identity(place: Path, name: str) -> None:
+    """Make a certificate for localhost and its key, unless they are there."""
+    if (place / f"{name}.crt").exists():
+        return
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    cert = (
+        x509.CertificateBuilder().subject_name(subject).issuer_name(subject)
+        .public_key(key.public_key()).serial_number(x509.random_serial_number())
+        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2060, 1, 1, tzinfo=UTC))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )  # fmt: skip
+    (place / f"{name}.crt").write_bytes(cert.public_bytes(serialization.Encoding.PEM))
+    (place / f"{name}.pem").write_bytes(key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    ))  # fmt: skip
 
 
 async def run(pair: Pair, story: Callable[[Pair], Any]) -> None:
@@ -222,7 +262,7 @@ async def test_what_waits_survives_a_restart_of_the_sender(pair: Pair):
 
 @pytest_twisted.ensureDeferred
 async def test_an_absent_far_side_is_said_and_made_up_for(pair: Pair):
-    if pair.kind != "tcp":
+    if pair.kind not in WIRES:
         pytest.skip("a directory is never absent")
 
     async def story(pair: Pair) -> None:
@@ -231,9 +271,7 @@ async def test_an_absent_far_side_is_said_and_made_up_for(pair: Pair):
         await pair.until(lambda: pair.near.fault != "")
 
         pair.open_far()
-        await pair.until(lambda: len(pair.far.names()) == 1)
-
-        assert "" == pair.near.fault
+        await pair.until(lambda: len(pair.far.names()) == 1 and pair.near.fault == "")
 
     await run(pair, story)
 
@@ -255,7 +293,8 @@ async def test_answered_batches_are_taken_back(pair: Pair):
 # what only some have
 @pytest_twisted.ensureDeferred
 async def test_a_closed_gate_moves_nothing_until_its_hours(tmp_path: Path):
-    for kind in ("limited", "tcp"):
+    for kind in ("limited", *WIRES):
+        (tmp_path / kind).mkdir()
         pair = Pair(tmp_path / kind, kind, {"hours": ("06:00-22:00",)})
         pair.clock.at = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)  # 23:00 in +08:00
 
@@ -329,3 +368,29 @@ def test_another_content_never_replaces_an_arrival_that_waits(tmp_path: Path):
 
     assert names[0] == names[2] != names[1]
     assert {one, other} == held(ferry)
+
+
+class Impostor(Pair):
+    """One side shows a certificate that the other was not told of."""
+
+    side = "near"
+
+    def tls(self, own: str, peer: str) -> dict[str, str]:
+        told = super().tls(own, peer)
+        wrong = {"tls_cert": "stranger.crt", "tls_key": "stranger.pem"}
+        return {**told, **(wrong if own == self.side else {})}
+
+
+@pytest.mark.parametrize("side", ["near", "far"])
+@pytest_twisted.ensureDeferred
+async def test_https_is_spoken_with_the_configured_certificate_only(tmp_path: Path, side: str):
+    async def story(pair: Pair) -> None:
+        pair.near.put(*batch(1))
+        await pair.until(lambda: pair.near.fault != "")
+
+        assert [] == pair.far.names()
+        assert 1 == len(pair.near.departures())
+
+    pair = Impostor(tmp_path, "https")
+    pair.side = side
+    await run(pair, story)

@@ -41,7 +41,7 @@ from tests.simulation.net import Hub, Reactor
 NODE, PLATFORM, UNIT, CODE = "node-0001", "province", "u1", "42060126"
 BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
 HOUR = 3600.0
-STEP_S = 60.0
+STEP_S = 120.0
 HEAL_WITHIN_S = 2 * HOUR
 DAY_S = 24 * HOUR
 OWN_NUMBERS = 1_000_000
