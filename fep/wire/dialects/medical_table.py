@@ -31,6 +31,11 @@ class Field:
     rows_max: int = 200
     default: int = 0
 
+    @property
+    def optional(self) -> bool:
+        """Say whether the field may be left out, and is an empty text then."""
+        return not self.need and self.shape not in ("list", "count")
+
     def read(self, value: Any, path: str) -> Any:
         """Return the value of this field. Raises Refused REQ_FIELD_*."""
         if self.shape == "list":
@@ -83,12 +88,14 @@ def read(table: tuple[Field, ...], value: Any, path: str = "") -> dict[str, Any]
     if not isinstance(value, dict):
         raise refuse("REQ_FIELD_TYPE", field=path or "data", why="object")
     named = {str(name).strip(): entry for name, entry in value.items()}
-    return {
-        field.name: field.read(
-            named.get(field.name), f"{path}.{field.name}" if path else field.name
-        )
-        for field in table
-    }
+    found: dict[str, Any] = {}
+    for field in table:
+        given = named.get(field.name)
+        if (given is None or given == "") and field.optional:  # most fields, most of the time
+            found[field.name] = ""
+        else:
+            found[field.name] = field.read(given, f"{path}.{field.name}" if path else field.name)
+    return found
 
 
 def texts(names: str, limit: int = 50) -> tuple[Field, ...]:

@@ -26,6 +26,8 @@ def text(value: Any, name: str, limit: int) -> str:
 
     Raises Refused REQ_FIELD_TYPE, REQ_FIELD_LENGTH, REQ_FIELD_TEXT.
     """
+    if type(value) is str and len(value) <= limit and value.isprintable():
+        return value.strip()
     if value is None:
         return ""
     if isinstance(value, bool):
