@@ -46,10 +46,13 @@ def _routes(his: HisContext, rpc: Rpc) -> list[Route]:
     from fep.services.front import Route
     from fep.services.front_documents import Documents
     from fep.services.medical import PREFIX, Medical
+    from fep.services.standard import PREFIX as STANDARD
+    from fep.services.standard import Standard
 
     documents = Documents(rpc.table)
     return [
         Route(PREFIX, Medical(his).door, cors=True),
+        Route(STANDARD, Standard(his).door, cors=True),
         Route("/rpc", rpc, ("POST",)),
         Route("/openapi.json", documents.openapi, ("GET", "HEAD")),
         Route("/openrpc.json", documents.openrpc, ("GET", "HEAD")),
