@@ -20,7 +20,7 @@ from typing import Any
 TABLES = (
     "event", "receipt", "original", "signature", "certificate", "supervision", "print_job",
     "print_attempt", "upload", "link_batch", "number_block", "burn", "journal", "reversal",
-    "mark", "sheet_block", "sheet", "sheet_act",
+    "mark", "sheet_block", "sheet", "sheet_act", "receipt_fact", "day_close",
 )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.harness.check_chain import check_chain
+from tests.harness.check_days import check_business_days, check_parts
 from tests.harness.check_delivery import check_delivered
 from tests.harness.check_events import check_kept, check_once
 from tests.harness.check_life import (
@@ -40,6 +41,8 @@ CHECKERS: tuple[Callable[[World], Iterator[Violation]], ...] = (
     check_sheets,
     check_money,
     check_reverse_journalled,
+    check_parts,
+    check_business_days,
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import subprocess
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -108,3 +109,59 @@ def test_five_planted_differences_are_named_and_repaired(town: Town, tmp_path: P
 
 def _fen(town: Town, name: str) -> int:
     return town.count(f"SELECT amount_fen FROM receipt WHERE code || '-' || number = '{name}'")
+
+
+@pytest.mark.timeout(120)
+def test_what_the_platform_sends_back_reaches_receipts_numbers_and_signers(
+    town: Town, tmp_path: Path
+):
+    name, state = _names(town)[0], str(town.province_state)
+    for said in ("told", "booked", "written_off"):
+        run([program("fepsim"), "province", "mark", "--state", state, name, said,
+             "--evidence", "回执"])  # fmt: skip
+    run([program("fepsim"), "province", "revoke", "--state", state, "--code", town.code,
+         "--first", "0000000001", "--reason", "收回"])  # fmt: skip
+    wait_until(
+        lambda: town.count("SELECT count(*) FROM number_block WHERE state = 'returned'") == 1,
+        "the block is taken back", timeout_s=30,
+    )  # fmt: skip
+    life = _told(town, "receipts", "life", name)["life"]
+    assert ("delivered", "yes", True, True) == tuple(
+        life[part] for part in ("message", "booking", "written_off", "supervised"))  # fmt: skip
+    assert "NUM_NONE" in _refused(town)
+
+    town.grant(50)
+    wait_until(town.has_numbers, "numbers again", timeout_s=30)
+    run([program("fepsim"), "province", "revoke", "--state", state, "--unit", town.unit,
+         "--reason", "密钥遗失"])  # fmt: skip
+    wait_until(lambda: "SIG_REVOKED" in _refused(town), "nothing is signed", timeout_s=30)
+
+    cashier, today = _cashier(town), _today(town)
+    times = ("--from", f"{today} 00:00", "--to", f"{today} 23:59:59")
+    shift = _told(town, "day", "shift", cashier, *times)
+    pdf = tmp_path / "shift.pdf"
+    town.fepctl("day", "shift", cashier, *times, "--pdf", str(pdf))
+    assert shift["units"][0]["total"]["blue"] > 0
+    assert pdf.read_bytes().startswith(b"%PDF")
+    assert {"running": False, "closed": []} == {
+        part: _told(town, "day", "close", "--reason", "试结")[part]
+        for part in ("running", "closed")
+    }  # fmt: skip
+
+
+def _refused(town: Town) -> str:
+    """Let the HIS try one event of its own; return all it was told."""
+    attempts = len(list(town.world.glob("try-*")))
+    (town.world / f"try-{attempts}").touch()
+    done = subprocess.run(
+        town.his("--count", "1", "--start", str(1000 + attempts), "--give-up", "1"),
+        capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    return done.stdout + done.stderr
+
+
+def _cashier(town: Town) -> str:
+    with sqlite3.connect(f"file:{town.store}?mode=ro", uri=True) as store:
+        body = store.execute("SELECT body FROM event WHERE state = 'issued' LIMIT 1").fetchone()[0]
+    return str(json.loads(zlib.decompress(body))["cashier"])

@@ -12,7 +12,7 @@ from tests.unit.days.office import Office
 
 @pytest.fixture
 def office(tmp_path: Path) -> Iterator[Office]:
-    """An office with a thousand numbers."""
+    """An office with a thousand numbers; what it leaves behind must sum up."""
     office = Office(tmp_path / "site")
     yield office
-    office.room.close()
+    assert office.tampered == bool(office.violations())

@@ -24,7 +24,9 @@ from fep.store import issuing, receipts
 from fep.store.certificates import certificate_txn
 from fep.store.packed import frame
 from fep.store.reversal import Reversing
+from tests.harness.check_days import check_business_days, check_parts
 from tests.harness.storeroom import CODE, DAY_MS, KIND, UNIT, Storeroom
+from tests.harness.world import look
 
 DAY = 86_400_000
 MIDNIGHT = DAY_MS - 8 * 3_600_000  # the storeroom opens at eight
@@ -77,6 +79,7 @@ class Office:
         found = self.seal.certificate
         self.do("certificate", certificate_txn, found.der, found.serial_hex, found.subject)
         self.why_held = ""
+        self.tampered = False
         self.log = Lines()
         self.open()
 
@@ -168,6 +171,12 @@ class Office:
         if hasattr(results[0], "raiseException"):
             results[0].raiseException()
         return results[0]
+
+    def violations(self) -> list[str]:
+        """Close, and return what the checkers of money and days find."""
+        self.room.close()
+        world = look(self.site, None, None, None)
+        return [str(one) for check in (check_parts, check_business_days) for one in check(world)]
 
     def ask(self, method: str, **params: Any) -> Any:
         """Run a desk method; raises what it refuses."""

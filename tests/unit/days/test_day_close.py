@@ -158,6 +158,7 @@ def test_month_and_year_are_the_sums_of_their_closed_days(office: Office):
 
 
 def test_a_changed_body_a_foreign_signature_or_a_cut_out_day_is_noticed(office: Office):
+    office.tampered = True
     for _day in range(3):
         office.issue(f"K{_day}")
         office.pass_days()
@@ -225,3 +226,24 @@ def test_a_shift_counts_one_cashier_in_a_time_closed_or_not(office: Office):
 def test_what_is_no_period_is_refused(office: Office, period: str):
     with pytest.raises(Refused, match="DAY_NAME"):
         office.show(period)
+
+
+def test_the_checkers_notice_a_receipt_left_out_and_one_counted_too_early(office: Office):
+    office.tampered = True
+    office.issue("K1")
+    office.pass_days()
+    office.close_due()
+    office.issue("K2")
+    office.pass_days()
+    office.close_due()
+
+    with sqlite3.connect(office.path) as store:
+        store.execute("UPDATE receipt_fact SET day = '2026-11-21'")
+    store.close()
+    found = office.violations()
+    with sqlite3.connect(office.path) as store:
+        store.execute("DELETE FROM receipt_fact WHERE receipt_id = 1")
+    store.close()
+
+    assert any("is counted on 2026-11-21" in line for line in found)
+    assert any("is counted on no day" in line for line in office.violations())
