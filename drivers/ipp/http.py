@@ -14,6 +14,11 @@ from twisted.web.http_headers import Headers
 
 from drivers.ipp import codec
 
+# Twisted leaves these untyped.
+_pool: Any = HTTPConnectionPool
+_agent: Any = Agent
+_producer: Any = FileBodyProducer
+
 ANSWER_MAX = 4 * 1024 * 1024
 
 
@@ -58,12 +63,12 @@ class Post:
         self._reactor = reactor
         self._url = url.encode()
         # A fresh connection a request: printers close idle ones without a word.
-        pool: Any = HTTPConnectionPool(reactor, persistent=False)  # type: ignore[no-untyped-call]
-        self._agent: Any = Agent(reactor, connectTimeout=connect_timeout_s, pool=pool)  # type: ignore[no-untyped-call]
+        pool: Any = _pool(reactor, persistent=False)
+        self._agent: Any = _agent(reactor, connectTimeout=connect_timeout_s, pool=pool)
 
     async def __call__(self, request: bytes, within_s: float) -> codec.Answer:
         """Return the printer's answer. Raises NotSent, NoAnswer."""
-        producer: Any = FileBodyProducer(io.BytesIO(request))  # type: ignore[no-untyped-call]
+        producer: Any = _producer(io.BytesIO(request))
         headers = Headers({"Content-Type": ["application/ipp"]})
         asked: Deferred[Any] = self._agent.request(b"POST", self._url, headers, producer)
         alarm = self._reactor.callLater(within_s, asked.cancel)

@@ -23,6 +23,8 @@ from drivers.transports.line import Occupied, Unreachable
 _PARITY = {"none": serial.PARITY_NONE, "even": serial.PARITY_EVEN, "odd": serial.PARITY_ODD}
 FLOWS = ("none", "xonxoff", "rtscts", "dsrdtr")
 
+_failure: Any = Failure  # Twisted leaves it untyped
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -52,7 +54,7 @@ class Port(SerialPort):
             except OSError:  # a pulled cable has no buffer
                 pass
             self.dataBuffer, self._tempDataBuffer, self._tempDataLen = b"", [], 0
-            self.connectionLost(Failure(ConnectionAborted()))  # type: ignore[no-untyped-call]
+            self.connectionLost(_failure(ConnectionAborted()))
 
 
 class Serial:
@@ -77,7 +79,7 @@ class Serial:
         options = self._options
         wire = line.Wire(on_data, on_lost)
         try:
-            port = Port(  # type: ignore[no-untyped-call]
+            port = Port(  # type: ignore[no-untyped-call]  # untyped
                 wire, options.path, self._reactor, baudrate=options.baud,
                 parity=_PARITY[options.parity], xonxoff=options.flow == "xonxoff",
                 rtscts=options.flow == "rtscts",

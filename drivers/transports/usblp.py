@@ -25,6 +25,8 @@ READ_BYTES = 4096
 # A printer that answers with nothing must not make the reactor spin.
 QUIET_S = 0.1
 
+_failure: Any = Failure  # Twisted leaves it untyped
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -46,8 +48,8 @@ class Port(FileDescriptor):
         self._fd = fd
         self._wire = wire
         self.connected = True
-        wire.makeConnection(self)  # type: ignore[no-untyped-call]
-        self.startReading()  # type: ignore[no-untyped-call]
+        wire.makeConnection(self)  # type: ignore[no-untyped-call]  # untyped
+        self.startReading()  # type: ignore[no-untyped-call]  # untyped
 
     def fileno(self) -> int:
         """Return the descriptor, -1 once it is closed."""
@@ -66,13 +68,13 @@ class Port(FileDescriptor):
         elif _unplugged(self._fd):
             return CONNECTION_LOST
         else:
-            self.stopReading()  # type: ignore[no-untyped-call]
+            self.stopReading()  # type: ignore[no-untyped-call]  # untyped
             self.reactor.callLater(QUIET_S, self._listen_again)
         return None
 
     def _listen_again(self) -> None:
         if self.connected:
-            self.startReading()  # type: ignore[no-untyped-call]
+            self.startReading()  # type: ignore[no-untyped-call]  # untyped
 
     def writeSomeData(self, data: bytes) -> Any:
         """Write what the port takes now."""
@@ -85,7 +87,7 @@ class Port(FileDescriptor):
 
     def connectionLost(self, reason: Failure) -> None:
         """Close and tell."""
-        super().connectionLost(reason)  # type: ignore[no-untyped-call]
+        super().connectionLost(reason)  # type: ignore[no-untyped-call]  # untyped
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
@@ -94,9 +96,9 @@ class Port(FileDescriptor):
     def abortConnection(self) -> None:
         """Drop what has not left yet."""
         if self.connected:
-            self.stopReading()  # type: ignore[no-untyped-call]
-            self.stopWriting()  # type: ignore[no-untyped-call]
-            self.connectionLost(Failure(ConnectionDone()))  # type: ignore[no-untyped-call]
+            self.stopReading()  # type: ignore[no-untyped-call]  # untyped
+            self.stopWriting()  # type: ignore[no-untyped-call]  # untyped
+            self.connectionLost(_failure(ConnectionDone()))
 
 
 def _unplugged(fd: int) -> bool:

@@ -202,7 +202,9 @@ class Connection(TwistedProtocol):
         self._throttle()
 
     def _throttle(self) -> None:
-        pause = bool(self._waiting) or self._write_paused
+        # Before a key is proved reading goes on: TLS cannot send the greeting unless it also
+        # hears the handshake, and what a stranger may send is little.
+        pause = bool(self._waiting) or (self._write_paused and self._caller is not None)
         if pause is not self._read_paused:
             self._read_paused = pause
             if pause:
@@ -230,7 +232,7 @@ class Connection(TwistedProtocol):
         try:
             called = self._door.call(caller, request)
         except Exception:
-            self._refuse(request, Failure())  # type: ignore[no-untyped-call]
+            self._refuse(request, Failure())  # type: ignore[no-untyped-call]  # untyped
             return
         # Issuing answers a Deferred, people's questions a value or a coroutine.
         done = called if isinstance(called, Deferred) else maybeDeferred(lambda: called)

@@ -53,6 +53,7 @@ from fep.services.spool import Spool
 from fep.services.spool_page import PagePress
 from fep.services.uplink import Uplink
 from fep.services.web_build import addresses, make_web, tokens_of, unable_to_issue, web_faults
+from fep.services.web_token import Tokens
 from fep.services.window_build import Windows
 from fep.settings import Settings, read_secret
 from fep.store.certificates import certificate_txn
@@ -202,6 +203,11 @@ class Node:
         self.refused = make_held(parts, self.uplink)
         if self.uplink is not None:
             self.accounts.sends(self.uplink.wake)
+        self._build_doors(draw, tokens)
+
+    def _build_doors(self, draw: Draw, tokens: Tokens | None) -> None:
+        """Build what others come in by: socket, HTTP, pages."""
+        s = self.settings
         window = self.windows = Windows(
             self._reactor, self.store, self.issue, self.queue, draw, self._clock, __version__,
             self._url_of, self._desk(), self.spool, self._log,
