@@ -54,7 +54,8 @@ class Port(SerialPort):
             except OSError:  # a pulled cable has no buffer
                 pass
             self.dataBuffer, self._tempDataBuffer, self._tempDataLen = b"", [], 0
-            self.connectionLost(_failure(ConnectionAborted()))
+            lost: Any = self.connectionLost
+            lost(_failure(ConnectionAborted()))
 
 
 class Serial:
