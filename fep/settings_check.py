@@ -91,7 +91,7 @@ def _doors(found: Found) -> None:
             source.wrong(trail, f"监听地址写法不对：{error}", f"not an endpoint: {error}",
                          "tcp:7500:interface=127.0.0.1")  # fmt: skip
             continue
-        open_to_lan = open_to_lan or not endpoint.loopback
+        open_to_lan = open_to_lan or not (endpoint.loopback or endpoint.kind == "ssl")
         _twice(source, trail, endpoint, taken)
     if open_to_lan:
         _open_door(found)
