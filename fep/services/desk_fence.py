@@ -168,7 +168,7 @@ def forecasts_q(conn: Connection, stocks: list[Stock], now_ms: int) -> list[dict
 
 async def forecasts(ctx: DeskContext, _asked: Params) -> dict[str, Any]:
     """Return how many days the numbers last."""
-    stocks = await ctx.read(stock_q)
+    stocks = await ctx.read(stock_q, ctx.now_ms())
     return {"forecast": await ctx.read(forecasts_q, stocks, ctx.now_ms())}
 
 

@@ -28,7 +28,7 @@ TEMPLATES = "templates"
 
 async def list_kinds(ctx: DeskContext, _asked: Params) -> dict[str, Any]:
     """Return every kind of every unit with its codes, its stock, and the problems found."""
-    return told(ctx.settings, await ctx.read(stock.stock_q), ctx.now_ms())
+    return told(ctx.settings, await ctx.read(stock.stock_q, ctx.now_ms()), ctx.now_ms())
 
 
 def told(settings: Any, stocks: Sequence[stock.Stock], now_ms: int) -> dict[str, Any]:

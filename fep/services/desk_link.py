@@ -67,7 +67,7 @@ class WayParams(Params):
 
 async def outlook(ctx: DeskContext, _asked: Params) -> dict[str, Any]:
     """Return how long the backlog, the numbers and the offline quota will last."""
-    stocks = await ctx.read(stock_q)
+    stocks = await ctx.read(stock_q, ctx.now_ms())
     told = await ctx.read(forecasts_q, stocks, ctx.now_ms())
     days = [row["days"] for row in told if row["days"] is not None]
     empty_s = None

@@ -57,7 +57,7 @@ class Seen:
 
 def look_q(conn: Connection, units: tuple[str, ...], dests: tuple[str, ...], now_ms: int) -> Seen:
     """Read everything that status and doctor show."""
-    stocks = stock.stock_q(conn)
+    stocks = stock.stock_q(conn, now_ms)
     head = queries_journal.head_q(conn)
     known = units or tuple(dict.fromkeys(row.unit for row in stocks))
     refused = stock.refused_q(conn, 1)

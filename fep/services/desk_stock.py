@@ -68,7 +68,7 @@ class ResolveParams(Params):
 # numbers
 async def list_numbers(ctx: DeskContext, _asked: Params) -> dict[str, Any]:
     """Return the stock per code and the blocks."""
-    stocks = await ctx.read(stock.stock_q)
+    stocks = await ctx.read(stock.stock_q, ctx.now_ms())
     blocks = await ctx.read(stock.blocks_q)
     asked = await ctx.read(requests.open_q)
     late = unprepared(kind_stock(ctx.settings, stocks, ctx.now_ms()), ctx.now_ms())

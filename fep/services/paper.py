@@ -70,10 +70,11 @@ class Paper:
         return self._store.do("paper.exchange", exchange_txn).addCallback(_exchanged)
 
     def reexchange(self, caller: Caller, params: Any) -> Deferred[dict[str, Any]]:
-        """`paper.reexchange {unit, code, number, point, sheet?, reason}`."""
+        """`paper.reexchange {unit, code, number, point, sheet?, replaces?, reason}`."""
         fields = Fields(params)
         unit, point = self._place(caller, fields)
         code, number = _named(fields)
+        replaces = fields.text("replaces", 40)
         wanted, who = fields.text("sheet", 40), _who(caller, fields)
         reason = fields.text("reason", REASON_MAX, required=True)
         fields.done()
@@ -81,7 +82,7 @@ class Paper:
 
         def reexchange_txn(tx: Any) -> sheets.Exchanged:
             standing = _standing(tx, unit, code, number)
-            return sheets.reexchange_txn(tx, place, standing, wanted, reason)
+            return sheets.reexchange_txn(tx, place, standing, wanted, reason, replaces)
 
         return self._store.do("paper.reexchange", reexchange_txn).addCallback(_exchanged)
 

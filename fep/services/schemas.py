@@ -51,7 +51,10 @@ class ExchangeAsked(Asked):
 
 
 class ReexchangeAsked(Asked):
-    """重新换开: voids the sheet it has and takes the next."""
+    """重新换开: voids the sheet it has and takes the next.
+
+    With `replaces`, the sheet to be voided, a call may be repeated.
+    """
 
     unit: r.Unit
     point: r.Point
@@ -59,6 +62,7 @@ class ReexchangeAsked(Asked):
     number: r.Number
     reason: r.Reason
     sheet: Annotated[str, Meta(max_length=40)] = ""
+    replaces: Annotated[str, Meta(max_length=40)] = ""
     operator: r.Text50 = ""
 
 

@@ -55,6 +55,6 @@ class Windows:
 
 
 async def _forecasts(desk: DeskContext) -> list[dict[str, Any]]:
-    stocks = await desk.read(stock_q)
+    stocks = await desk.read(stock_q, desk.now_ms())
     found: list[dict[str, Any]] = await desk.read(forecasts_q, stocks, desk.now_ms())
     return found

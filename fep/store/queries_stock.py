@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, case, func, select
+from sqlalchemy import Connection, Row, and_, case, func, or_, select
 
 from fep.domain.numbers import BlockState
 from fep.store.schema import (
@@ -71,8 +71,8 @@ class Stock:
     burned: int
 
 
-def stock_q(conn: Connection) -> list[Stock]:
-    """Return the stock per unit and code."""
+def stock_q(conn: Connection, now_ms: int) -> list[Stock]:
+    """Return the stock per unit and code; what is past its last moment is not left."""
     column = number_block.c
     given_up: dict[str, int] = dict(
         conn.execute(select(burn.c.code, func.count()).group_by(burn.c.code)).all()
@@ -83,7 +83,13 @@ def stock_q(conn: Connection) -> list[Stock]:
             column.code,
             func.sum(
                 case(
-                    (column.state == BlockState.ACTIVE.value, column.last - column.next + 1),
+                    (
+                        and_(
+                            column.state == BlockState.ACTIVE.value,
+                            or_(column.not_after == 0, column.not_after >= now_ms),
+                        ),
+                        column.last - column.next + 1,
+                    ),
                     else_=0,
                 )
             ),

@@ -186,9 +186,19 @@ def exchange_txn(
     return Exchanged(taken)
 
 
-def reexchange_txn(tx: Tx, place: Place, standing: Standing, wanted: str, reason: str) -> Exchanged:
-    """Void the sheet of a receipt and give it the next one. Raises Refused LIFE_*, PAPER_*."""
+def reexchange_txn(
+    tx: Tx, place: Place, standing: Standing, wanted: str, reason: str, replaces: str = ""
+) -> Exchanged:
+    """Void the sheet of a receipt and give it the next one. Raises Refused LIFE_*, PAPER_*.
+
+    `replaces` names the sheet to be voided: a call that is repeated voids no second one.
+    """
     receipt, old = standing.receipt, standing.sheet
+    if old and replaces not in ("", old):
+        gone = sheet_q(tx.conn, replaces)
+        if gone is None or (gone.receipt_id, gone.state) != (receipt.id, SheetState.VOID):
+            raise refuse("PAPER_EXCHANGED", receipt=receipt.ref, sheet=old)
+        return Exchanged(old, replaced=replaces, repeated=True)
     if not old:
         raise refuse("PAPER_NOT_EXCHANGED", receipt=receipt.ref)
     if old == wanted:

@@ -69,7 +69,7 @@ class YearTurn(City):
     def next_year(self) -> list[str]:
         """Return which kinds in use have no numbers for next year, as `kinds check` warns."""
         assert self.node is not None
-        stocks = self.node.store.read(queries_stock.stock_q)
+        stocks = self.node.store.read(queries_stock.stock_q, self.node.now_ms())
         told = desk_kinds.told(self.node.settings, stocks, self.node.now_ms())
         return [row["zh"] for row in told["problems"] if NEW in row["zh"]]
 

@@ -12,6 +12,7 @@ from fep.domain.stock import Totals, added, forecast, phase
 from fep.store import audit as slices
 from fep.store import issuing, numbers, stock
 from fep.store.audit import AuditWalk
+from fep.store.queries_stock import stock_q
 from tests.harness.storeroom import CODE, UNIT
 from tests.unit.fence.guarded import Room
 
@@ -250,3 +251,15 @@ def test_a_block_is_over_for_a_receipt_that_is_dated_after_its_end(room: Room):
 
     assert (late.number, late.issued_at) == ("0000000301", after.issued_at)
     assert "0000000302" == after.number
+
+
+def test_numbers_past_their_last_moment_are_not_in_hand(room: Room):
+    block = numbers.Grant(
+        UNIT, CODE, "0000000201", "0000000210", "platform", "G", not_after=room.wall_ms
+    )
+    room.done(room.store.do("grant", numbers.grant_txn, block))
+
+    (now,) = room.store.read(stock_q, room.wall_ms)
+    (later,) = room.store.read(stock_q, room.wall_ms + 1)
+
+    assert (110, 100) == (now.left, later.left)

@@ -219,6 +219,11 @@ def test_paper_at_the_window(desk: Desk):
     assert "042126-0001" == desk.call("paper.exchange", **at, **name)["sheet"]
     done = desk.call("paper.reexchange", **at, **name, reason="打坏", operator="李")
     assert ("042126-0002", "042126-0001") == (done["sheet"], done["replaced"])
+    again = desk.call("paper.reexchange", **at, **name, reason="打坏", replaces="042126-0001")
+    assert ("042126-0002", "042126-0001", True) == tuple(again.values())
+    assert "PAPER_EXCHANGED" == desk.call(
+        "paper.reexchange", **at, **name, reason="打坏", replaces="042126-0005"
+    )
     assert "LIFE_PAPER" == desk.call("receipt.reverse", **_wish(blue))
     voided = desk.call("paper.void", **at, first="042126-0002", last="042126-0003", reason="收回")
     assert ["042126-0002", "042126-0003"] == voided["voided"]
