@@ -32,6 +32,9 @@ fep_debian_missing() { # level
     [[ $1 == run ]] || command -v strace >/dev/null || echo strace
     [[ $1 == run ]] || command -v pdftotext >/dev/null || echo poppler-utils
     [[ $1 == run ]] || command -v chromium >/dev/null || echo chromium
+    # The samples of the integrator's manual are run as they stand.
+    [[ $1 == run ]] || command -v node >/dev/null || echo nodejs
+    [[ $1 == run ]] || command -v javac >/dev/null || echo default-jdk-headless
     [[ $1 == run ]] || command -v socat >/dev/null || echo socat
     [[ $1 == run ]] || [[ -x /usr/sbin/ippeveprinter || -x /usr/bin/ippeveprinter ]] || echo cups-ipp-utils
     [[ $1 == run ]] || [[ -x /usr/sbin/avahi-daemon ]] || echo avahi-daemon
