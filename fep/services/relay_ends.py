@@ -19,6 +19,19 @@ from fep.wire.fpb_name import BatchName, node8
 TRANSPORT: Final = 0
 RECEIPTS: Final = 1
 CONTROL: Final = 2
+RECORDS: Final = (1, 3)  # channels whose batches hold records for us
+EPOCHS: Final = 1 << 16
+
+
+def stream_of(channel: int, epoch: int) -> int:
+    """Return the number by which we keep a channel's epoch; that of receipts is the epoch."""
+    return (channel - RECEIPTS) * EPOCHS + epoch
+
+
+def channel_of(stream: int) -> tuple[int, int]:
+    """Return channel and epoch of a stream."""
+    channel, epoch = divmod(stream, EPOCHS)
+    return channel + RECEIPTS, epoch
 
 
 @dataclass(frozen=True, slots=True)

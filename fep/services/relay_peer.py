@@ -16,7 +16,15 @@ from twisted.internet.defer import Deferred
 from fep.domain.link_gap import GapWatch, missing, ranges
 from fep.services.relay_control import ControlOut
 from fep.services.relay_courier import Courier
-from fep.services.relay_ends import CONTROL, RECEIPTS, TRANSPORT, NodeEnds
+from fep.services.relay_ends import (
+    CONTROL,
+    EPOCHS,
+    RECORDS,
+    TRANSPORT,
+    NodeEnds,
+    channel_of,
+    stream_of,
+)
 from fep.services.relay_reading import Opened, open_file
 from fep.services.relay_streams import Streams
 from fep.services.uplink_ends import Bell
@@ -234,9 +242,10 @@ class Peer:
         self._us.log.warning("relay.set_aside", name=name, why=reason.value)
         await self._aside(name, reason.value)
         hint = parse_name(name)
-        if hint is not None and hint.channel == RECEIPTS:
+        if hint is not None and hint.channel in RECORDS:
             holes = () if reason is Reason.RECEIVER else ((hint.seq, hint.seq),)
-            await self._nack(hint.epoch, reason, holes, (name,))
+            stream = stream_of(hint.channel, hint.epoch)
+            await self._nack(stream, reason, holes, (name,))
 
     async def _aside(self, name: str, why: str) -> None:
         self.quarantined += 1
@@ -263,7 +272,7 @@ class Peer:
     async def _beat(self) -> None:
         """Tell a node that was heard that we live."""
         if self.heard_at:
-            await self._ack(max(self.streams.tallies, default=1), "APPLIED", ())
+            await self._ack(self._newest() or 1, "APPLIED", ())
 
     async def _ack(self, epoch: int, level: str, part: list[Told] | tuple[()]) -> None:
         tally = self.streams.tally(epoch)
@@ -271,7 +280,7 @@ class Peer:
         held = self._us.store.read(held_q, self.ends.node, epoch)
         opened = ((1, stream.batch_seq),) if stream.batch_seq else ()
         ack = Ack(
-            applied_upto=tally.upto, channel=RECEIPTS, epoch=epoch,
+            applied_upto=tally.upto, channel=channel_of(epoch)[0], epoch=channel_of(epoch)[1],
             head=self.streams.head(epoch).hex(),
             level="APPLIED" if level == "APPLIED" else "RECEIVED", time_ms=self._us.now_ms(),
             received=(*opened, *ranges(held)),
@@ -283,9 +292,14 @@ class Peer:
 
     async def _nack(self, epoch: int, reason: Reason, holes: tuple[tuple[int, int], ...],
                     names: tuple[str, ...] = ()) -> None:  # fmt: skip
-        nack = Nack(channel=RECEIPTS, epoch=epoch, reason=reason.value,
+        channel, number = channel_of(epoch)
+        nack = Nack(channel=channel, epoch=number, reason=reason.value,
                     time_ms=self._us.now_ms(), missing=holes, names=names)  # fmt: skip
         await self._send(Kind.NACK, nack.encode())
+
+    def _newest(self) -> int:
+        """Return the newest epoch of receipts, 0 before the first."""
+        return max((one for one in self.streams.tallies if one < EPOCHS), default=0)
 
     async def _send(self, kind: Kind, plain: bytes) -> None:
         self._transport_seq += 1
@@ -293,7 +307,7 @@ class Peer:
         await self._us.store.do(
             "relay.transport", transport_txn, self.ends.node, seq, self.heard_at
         )
-        epoch = max(self.streams.tallies, default=0)
+        epoch = self._newest()
         header = replace(
             self.ends.header(kind, 1, TRANSPORT, seq),
             cum_ack=self.streams.tally(epoch).upto if epoch else 0,

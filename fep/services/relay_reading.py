@@ -16,7 +16,7 @@ from typing import Any, Final
 from fep.crypto import sm3
 from fep.domain.platform import DELIVERIES, Operation, Parcel
 from fep.services.ferry import TooBig
-from fep.services.relay_ends import RECEIPTS, TRANSPORT, NodeEnds
+from fep.services.relay_ends import RECORDS, TRANSPORT, NodeEnds, stream_of
 from fep.store.relay import Arrived, NewCall, Stream
 from fep.wire.fpb import Header, Kind, Reason, Unreadable, unpack
 from fep.wire.fpb_ack import Ack, Nack, read_ack, read_nack
@@ -54,10 +54,10 @@ def open_file(ends: NodeEnds, name: str) -> Opened | None:
         return Opened(header, plain, ack=read_ack(plain))
     if header.channel == TRANSPORT and header.kind is Kind.NACK:
         return Opened(header, plain, nack=read_nack(plain))
-    if header.channel == RECEIPTS and header.kind is Kind.DATA:
+    if header.channel in RECORDS and header.kind is Kind.DATA:
         arrived = Arrived(
-            ends.node, header.epoch, header.seq, sm3.digest(content), header.prev_batch_sm3,
-            header.first_rec, header.n_rec, zlib.compress(plain, LEVEL),
+            ends.node, stream_of(header.channel, header.epoch), header.seq, sm3.digest(content),
+            header.prev_batch_sm3, header.first_rec, header.n_rec, zlib.compress(plain, LEVEL),
         )  # fmt: skip
         return Opened(header, plain, arrived=arrived)
     return Opened(header, plain)

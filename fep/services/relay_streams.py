@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from fep.domain.platform import CallState, Parcel, Reply, Verdict
 from fep.services.relay_courier import Courier, Errand
 from fep.services.relay_ends import NodeEnds
-from fep.services.relay_reading import Shapeless, lane_of, parcel_of, read_again, read_batch
+from fep.services.relay_reading import OPS, Shapeless, lane_of, parcel_of, read_again, read_batch
 from fep.store.relay import (
     Arrived,
     OpenCall,
@@ -182,7 +182,8 @@ class Streams:
         try:
             return parcel_of(record)
         except Shapeless as error:
-            return Reply(Verdict.REJECT, "form", f"body: {error}")
+            why = "unsupported" if record.op not in OPS else "form"
+            return Reply(Verdict.REJECT, why, f"{record.op[:20]}: {error}")
 
     # from the couriers
     def answered(self, epoch: int, rec_seq: int, reply: Reply) -> None:
