@@ -241,6 +241,7 @@ def _agent(reactor: Any, tls: _Tls) -> tuple[Any, Any]:
         """Our certificate for them, theirs and nobody else's for us."""
 
         def creatorForNetloc(self, hostname: bytes, _port: int) -> Any:
+            """Return the TLS options for a host."""
             return optionsForClientTLS(
                 hostname.decode("ascii"), trustRoot=trust, clientCertificate=own
             )
@@ -289,6 +290,7 @@ def _site(carrier: HttpsCarrier) -> Any:
         isLeaf = True
 
         def render(self, request: Any) -> Any:
+            """Answer one request."""
             path = request.path.decode("ascii", "replace")
             route = (request.method, path)
             if not carrier.allowed(request.getClientAddress().host):

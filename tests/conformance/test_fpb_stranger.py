@@ -97,13 +97,12 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 def test_a_stranger_opens_what_the_daemon_and_the_platform_say_to_each_other(world: World):
+    platform: Any = world.platform
     crossed: list[bytes] = []
-    receive = world.platform.receive
-    world.platform.receive = lambda content: (crossed.append(content), receive(content))[1]  # type: ignore[method-assign,assignment]
     answers: list[bytes] = []
-    deliver = world.platform.deliver
-    world.platform.deliver = lambda content, *more: (  # type: ignore[method-assign,assignment]
-        answers.append(content), deliver(content, *more))[1]  # fmt: skip
+    receive, deliver = platform.receive, platform.deliver
+    platform.receive = lambda content: (crossed.append(content), receive(content))[1]
+    platform.deliver = lambda content, *more: (answers.append(content), deliver(content, *more))[1]
     world.uplink.start()
     world.issue(23)
     world.platform.grant(200_001, 200_100)

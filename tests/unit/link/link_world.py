@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from fep.wire.fpb import NO_HASH, Header, Kind, Seat, pack, read_header, unpack
 from fep.wire.fpb_ack import Ack, Nack, Result, Supervision, read_ack, read_nack
 from fep.wire.fpb_name import BatchName, node8
 from fep.wire.fpb_record import JournalHead, idem, read_records, record_line
+from tests.unit.link.link_ferry import MemoryFerry
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 CODE = "42060126"
@@ -86,55 +87,6 @@ class Lines:
 
     def named(self, event: str) -> list[dict[str, Any]]:
         return [details for name, details in self.lines if name == event]
-
-
-@dataclass
-class MemoryFerry:
-    """Two directories in memory; `fault` makes every call fail."""
-
-    out: dict[str, bytes] = field(default_factory=dict)
-    arrivals: dict[str, bytes] = field(default_factory=dict)
-    quarantine: dict[str, bytes] = field(default_factory=dict)
-    puts: list[str] = field(default_factory=list)
-    fault: str = ""
-
-    def names(self) -> list[str]:
-        self._check()
-        return sorted(self.arrivals)
-
-    def read(self, name: str) -> bytes | None:
-        self._check()
-        return self.arrivals.get(name)
-
-    def taken(self, name: str) -> None:
-        self.arrivals.pop(name, None)
-
-    def aside(self, name: str, why: str) -> None:
-        self.quarantine[f"{name}.{why}"] = self.arrivals.pop(name)
-
-    def put(self, name: str, content: bytes) -> None:
-        self._check()
-        self.puts.append(name)
-        self.out[name] = content
-
-    def recall(self, stems: Collection[str]) -> None:
-        for name in [name for name in self.out if name.rpartition("-")[0] in stems]:
-            del self.out[name]
-
-    def accept(self, content: bytes) -> str:
-        name = f"hand-{len(self.arrivals)}"
-        self.arrivals[name] = content
-        return name
-
-    def open(self) -> None:
-        return None
-
-    async def close(self) -> None:
-        return None
-
-    def _check(self) -> None:
-        if self.fault:
-            raise OSError(self.fault)
 
 
 class Platform:
