@@ -12,6 +12,7 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -145,18 +146,18 @@ class Clinic:
 
     def asked(self, waiting: list[Deferred[HttpAnswer]]) -> list[HttpAnswer]:
         """Let everything happen that is due; return the answers. Raises what a door raised."""
-        found: list[Any] = []
-        for each in waiting:
-            each.addBoth(found.append)
+        found: dict[int, Any] = {}
+        for place, each in enumerate(waiting):
+            each.addBoth(partial(found.__setitem__, place))
         for _ in range(500):
             if len(found) == len(waiting):
                 break
             self.room.clock.advance(0)
         assert len(waiting) == len(found), "the door did not answer"
-        for one in found:
+        for one in found.values():
             if isinstance(one, Failure):
                 one.raiseException()
-        return found
+        return [found[place] for place in range(len(waiting))]
 
     def post(self, method: str, body: bytes, peer: str = "10.0.0.7", **headers: str) -> HttpRequest:
         """Return a request with a body."""
