@@ -15,7 +15,7 @@ CATALOGUE: tuple[Fault, ...] = (
           "Caller {appid} is written in fep.toml, which no command changes",
           "请改 fep.toml 的 [[callers]]，再运行 fepctl callers reload",
           "Edit [[callers]] of fep.toml, then run fepctl callers reload"),
-    Fault("CALLER_FILES", "业务系统配置有误：{why_zh}", "The callers are wrong: {why_en}",
+    Fault("CALLER_FILES", "业务系统配置有误：{why}", "The callers are wrong: {why}",
           "改正后再试；原配置仍在使用", "Put it right; what was in force stays in force"),
     Fault("CALLER_WRITE", "写不了 {path}：{why}", "{path} cannot be written: {why}",
           "请以 root 或服务用户运行", "Run it as root or as the service user"),

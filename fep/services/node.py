@@ -257,7 +257,7 @@ class Node:
             numbers_came=self._numbers_came, fence=self.guard.fence,
             clockwatch=self.guard.clockwatch, seal=self.guard.seal, budget=self.budget,
             accounts=self.accounts, people=self.people,
-            doors=lambda: (*web_faults(self.settings, self.web),
+            doors=lambda: (*self.people.faults, *web_faults(self.settings, self.web),
                            *(self.front.faults if self.front is not None else ())),
         )  # fmt: skip
 

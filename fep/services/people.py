@@ -82,7 +82,8 @@ class People:
         except SettingsError as error:
             first = error.problems[0]
             at = f"{Path(first.file).name}:{first.line} {first.key} "
-            raise refuse("CALLER_FILES", why_zh=at + first.zh, why_en=at + first.en) from error
+            why = f"{at}{first.zh} ({first.en})"
+            raise refuse("CALLER_FILES", why=why) from error
         before, after = self._known, _read(written, key_case(self._settings))
         told = Changed(
             added=tuple(sorted(after.keys() - before.keys())),

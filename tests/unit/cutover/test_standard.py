@@ -92,8 +92,8 @@ def test_an_issued_bill_is_told_shown_reversed_and_never_reversed_twice(office: 
 def test_the_next_sheet_is_shown_and_stays(office: Office, ask: Ask):
     none = ask("getPaperBillNo", {"placeCode": office.town.point, "pBillBatchCode": "4281"})
     office.ctl("numbers", "import", "--sheet", "--unit", office.town.unit,
-               "--point", office.town.point, "--code", "4281", "--first", "00000001", "--last", "00000100", "--approval", "a",
-               "--reason", "r")  # fmt: skip
+               "--point", office.town.point, "--code", "4281", "--first", "00000001",
+               "--last", "00000100", "--approval", "a", "--reason", "r")  # fmt: skip
     asked = {"placeCode": office.town.point, "pBillBatchCode": "4281"}
 
     assert "无可用票据" in none[1]
