@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 import re
 import shutil
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from fep.sim import sm
 from tests.harness.counter_town import CounterTown, counter_town
 from tests.harness.processes import Fleet, free_ports
 from tests.harness.town import set_keys
@@ -77,6 +79,45 @@ def test_a_sample_issues_the_first_receipt_and_the_same_one_again(
 
     assert re.fullmatch(r"\d{8} \d{10} [0-9A-Za-z]{6}", said[0])
     assert said[0] == said[1]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_ten_lines_of_the_manual_issue_a_receipt(
+    town: CounterTown, tmp_path: Path, language: str
+):
+    page = (SAMPLES.parent / language / "integrate.md").read_text("utf-8")
+    code = page.split("```python\n")[1].split("```")[0]
+    shutil.copy(town.place / "keys" / "caller-his.key", tmp_path)
+    assert len([line for line in code.splitlines() if line.strip()]) <= 10
+    assert {"H001", "001", "outpatient"} == {town.unit, town.point, town.kind}
+
+    ended = subprocess.run(
+        [sys.executable, "-c", code.replace("7500", str(town.port))], check=True, text=True,
+        capture_output=True, cwd=tmp_path, timeout=60,
+    )  # fmt: skip
+
+    assert re.fullmatch(r"\d{8} \d{10} [0-9A-Za-z]{6}", ended.stdout.strip())
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_vectors_of_the_manual_are_right(language: str):
+    """Worked out by the SM3 of the simulators and by hashlib, not by the daemon's code."""
+    page = (SAMPLES.parent / language / "integrate.md").read_text("utf-8")
+    key, login = b"5a" * 32, b"fep1|his|0123456789abcdef0123456789abcdef"
+    frame = re.findall(r"`(\{\"jsonrpc.*?\})`", page)[0].encode()
+
+    right = [proof(key, text) for text in (login, login + b"|" + frame)
+             for proof in (_sm3, _sha256)]  # fmt: skip
+
+    assert right == re.findall(r"`([0-9a-f]{64})`", page)
+
+
+def _sm3(key: bytes, text: bytes) -> str:
+    return sm.hmac_sm3(key, text).hex()
+
+
+def _sha256(key: bytes, text: bytes) -> str:
+    return hmac.new(key, text, "sha256").hexdigest()
 
 
 @pytest.mark.parametrize("language", ["python", "node", "java"])
