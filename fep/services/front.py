@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
+from twisted.internet.task import deferLater
 
 from fep.domain.faults import Refused, refuse
 from fep.services.front_read import (
@@ -35,6 +36,7 @@ from fep.services.http_values import HttpAnswer, HttpDoor, HttpRequest
 from fep.settings_http import HttpSettings, TlsSettings
 
 JSON = "application/json;charset=UTF-8"
+FLUSH_S, POLL_S = 2.0, 0.02
 _ALWAYS = (
     ("Server", "fep"),
     ("Cache-Control", "no-store"),
@@ -116,9 +118,18 @@ class Front:
         for port in ports:
             await port.stopListening()
 
-    def cut(self) -> None:
-        """Close what is still connected."""
+    async def close(self) -> None:
+        """Let answers under way leave, then close every connection; bounded by 2 * FLUSH_S."""
+        await self._within(lambda: not self._calls)
+        self.site.let_go()
+        await self._within(lambda: not self.site.connections)
         self.site.cut()
+
+    async def _within(self, done: Callable[[], bool]) -> None:
+        for _ in range(int(FLUSH_S / POLL_S)):
+            if done():
+                return
+            await deferLater(self._reactor, POLL_S)
 
     def _not_open(self, fault: Refused) -> None:
         self.faults.append(fault)

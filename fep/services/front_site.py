@@ -215,6 +215,11 @@ class FrontSite(Factory):
         return more <= 0 or self._held <= self.bounds.held_bytes
 
     # from front
+    def let_go(self) -> None:
+        """Close what is open once what was answered has left."""
+        for channel in list(self._open):
+            channel.transport.loseConnection()
+
     def cut(self) -> None:
         """Abort what is still open."""
         for channel in list(self._open):

@@ -353,7 +353,7 @@ class Node:
         await self.store.drained()
         await self.intake.close_connections()
         if self.front is not None:
-            self.front.cut()
+            await self.front.close()
         await self.spool.stop()
         if self.uplink is not None:
             await self.refused.stop()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
+from fep.services.front import FLUSH_S, POLL_S
 from fep.services.front_site import ANSWER_S, HEADER_BYTES_MAX, HEADERS_MAX
 from fep.services.http_values import HttpAnswer
 from tests.unit.front.hall import SETTINGS, FrontHall, code, parsed
@@ -164,6 +165,30 @@ def test_while_the_node_stops_nothing_new_is_taken() -> None:
 
     assert code(hall.ask("POST", "/rpc")) == (503, "STOPPING")
     assert hall.seen == []
+
+
+def test_a_stop_lets_an_answer_under_way_leave_and_waits_for_nobody_for_ever() -> None:
+    waiting: Deferred[None] = Deferred()
+
+    async def slow(_request: Any) -> HttpAnswer:
+        await waiting
+        return HttpAnswer(200, "text/plain", b"done")
+
+    hall = FrontHall(rpc=slow)
+    asked, silent = hall.connect(), hall.connect()
+    asked.send(_sized(0))
+    closed = Deferred.fromCoroutine(hall.front.close())
+
+    hall.clock.pump([POLL_S] * 3)
+    assert not asked.closed
+    waiting.callback(None)
+    hall.clock.pump([POLL_S] * 3)
+    assert asked.value().endswith(b"done")
+    assert asked.disconnecting
+    hall.clock.pump([POLL_S] * int(FLUSH_S / POLL_S))
+
+    assert closed.called
+    assert silent.disconnected
 
 
 @pytest.mark.parametrize("coding", ["gzip", "GZIP", "x-gzip", "deflate"])

@@ -89,7 +89,7 @@ def _front(listen: tuple[str, ...], tls: TlsSettings, seen: list[HttpRequest]) -
 
 async def _closed(front: Front) -> None:
     await front.close_doors()
-    front.cut()
+    await front.close()
 
 
 def _context(files: TlsSettings) -> ssl.SSLContext:
