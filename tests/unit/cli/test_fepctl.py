@@ -21,7 +21,7 @@ LISTED = {
     "receipts": [{
         "code": "42060126", "number": "0000000001", "issued_at": "2026-11-21T09:30:00+08:00",
         "amount": "12.34", "payer": "欧**", "state": "sealed", "upload": "due",
-        "prints": "printed", "key": "OP1",
+        "prints": "printed", "key": "OP1", "life": "reversed", "sheet": None,
     }],
     "next": 0,
 }  # fmt: skip
@@ -111,6 +111,7 @@ def test_a_table_shows_the_masked_row(town: Town, capsys: pytest.CaptureFixture[
     assert "42060126-0000000001" in out
     assert "2026-11-21 09:30:00" in out
     assert "欧**" in out
+    assert "reversed" in out
 
 
 def test_unmask_asks_for_a_grant_first(town: Town) -> None:
