@@ -163,6 +163,10 @@ def _points(found: Found, caller: CallerSettings, at: tuple[Source, Trail], whol
 def _kinds(found: Found) -> None:
     for source, kind in found.kinds:
         _note(source, kind_problems(kind.kind(source.path.stem)))
+        if kind.numbering == "platform" and not found.fep.link.direct:
+            source.wrong(("numbering",), "实时赋码须由本机直接报送：请配置 [link] direct",
+                         "the platform can number receipts only over [link] direct",
+                         "block")  # fmt: skip
 
 
 def _note(source: Source, problems: Iterable[KindProblem]) -> None:

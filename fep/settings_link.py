@@ -75,6 +75,7 @@ class LinkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     late_after_s: Seconds = 900.0
     gap_s: Seconds = 60.0
     part_timeout_s: Seconds = 900.0
+    direct: str = ""  # file of the province the daemon calls itself, in place of batches
     verify_supervision: bool = True
     stale_hours: tuple[str, ...] = ()  # "HH:MM-HH:MM": when a refused date is taken after all
     one_way: bool = False  # nothing comes back but what an operator imports

@@ -132,9 +132,11 @@ class RelaySettings:
         return resolved(reference, self.root)
 
 
-def load_relay(path: Path, environ: Mapping[str, str] = os.environ) -> RelaySettings:
+def load_relay(path: Path, environ: Mapping[str, str] = os.environ, *,
+               direct: bool = False) -> RelaySettings:  # fmt: skip
     """Return the settings of relay.toml, or of the directory that holds it.
 
+    `direct`: a front-end reads it for itself, and [[nodes]] are not needed.
     Raises SettingsError with every problem there is.
     """
     problems: list[Problem] = []
@@ -142,7 +144,7 @@ def load_relay(path: Path, environ: Mapping[str, str] = os.environ) -> RelaySett
     source = read_toml(path, problems)
     found = read(RelayFile, source.values, source) if source is not None else None
     if source is not None and found is not None:
-        _check(found, source)
+        _check(found, source, direct=direct)
     if problems or found is None:
         raise SettingsError(problems)
     log_file = found.log.file if found.log.file == "-" else str(path.parent / found.log.file)
@@ -150,7 +152,7 @@ def load_relay(path: Path, environ: Mapping[str, str] = os.environ) -> RelaySett
     return RelaySettings(path.parent, environ, found)
 
 
-def _check(found: RelayFile, source: Source) -> None:
+def _check(found: RelayFile, source: Source, *, direct: bool) -> None:
     """Tell what names something that is not there, or names it twice."""
     rooms = {
         "nodes": [node.id for node in found.nodes],
@@ -158,7 +160,7 @@ def _check(found: RelayFile, source: Source) -> None:
         "units": [unit.code for unit in found.units],
     }
     for room, names in rooms.items():
-        if not names:
+        if not names and not (direct and room == "nodes"):
             source.wrong((room,), "至少要有一段", "needs at least one section")
         for place, name in enumerate(names):
             if name in names[:place]:

@@ -100,6 +100,7 @@ def _load() -> None:
         faults_kind,
         faults_life,
         faults_link,
+        faults_platform,
         faults_print,
         faults_render,
         faults_site,
@@ -110,6 +111,7 @@ def _load() -> None:
     CATALOGUE.add(faults_callers.CATALOGUE)
     CATALOGUE.add(faults_api.CATALOGUE)
     CATALOGUE.add(faults_link.CATALOGUE)
+    CATALOGUE.add(faults_platform.CATALOGUE)
     CATALOGUE.add(faults_print.CATALOGUE)
     CATALOGUE.add(faults_desk.CATALOGUE)
     CATALOGUE.add(faults_site.CATALOGUE)

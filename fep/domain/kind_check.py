@@ -80,12 +80,6 @@ def kind_problems(kind: Kind) -> Iterator[KindProblem]:
             ("specimen_template",), f"模板编码超过 {SPECIMEN_MAX} 个字符",
             f"more than {SPECIMEN_MAX} characters", "{code}01",
         )  # fmt: skip
-    if kind.numbering != "block":
-        yield KindProblem(
-            ("numbering",), "实时赋码尚不能用：上报通道还不能逐张取号",
-            "the platform cannot number receipts one by one yet: the link has no call for it",
-            "block",
-        )  # fmt: skip
     if kind.slip_template not in SLIP_TEMPLATES:
         yield KindProblem(
             ("slip_template",), f"没有小票版式 {kind.slip_template}",

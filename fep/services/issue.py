@@ -9,6 +9,7 @@ Never: retries of an unknown outcome, waiting for the link.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Protocol, cast
 
 from twisted.internet.defer import Deferred
@@ -25,6 +26,7 @@ from fep.store import issuing, receipts
 from fep.store.writer import Store
 
 RECOVERED_AT_ONCE = 500
+Freeze = Callable[[issuing.Draft], Deferred[issuing.Frozen]]
 
 
 class Budget(Protocol):
@@ -72,6 +74,7 @@ class Issue:
         self._recovering = self._recovered_to = 0
         self._recover_more = False
         self.fenced = ""
+        self.frozen_by: Freeze = partial(store.group, "freeze", issuing.freeze_txn)
         self.held: Refused | None = None  # why nothing new is issued until a person confirms
         self.on_sealed: list[Callable[[Receipt], None]] = []
         self.issued = 0
@@ -219,7 +222,7 @@ class Issue:
         waiter.addBoth(answered)
 
     def _freeze(self, entry: Inflight, draft: issuing.Draft) -> None:
-        work = self._store.group("freeze", issuing.freeze_txn, draft)
+        work = self.frozen_by(draft)
         work.addCallback(lambda frozen: self._frozen(entry, frozen))
         work.addErrback(lambda failure: self._failed(entry, failure))
 

@@ -31,6 +31,7 @@ from fep.services.accounts import Accounts
 from fep.services.budget import RunningBudget, unanswered_q
 from fep.services.desk import methods as desk_methods
 from fep.services.desk_context import DeskContext
+from fep.services.direct_build import number_by_platform
 from fep.services.doors import bounds_of, doors_of
 from fep.services.doubles import Doubles
 from fep.services.doubt import make_held
@@ -201,6 +202,7 @@ class Node:
                       self._threads)  # fmt: skip
         self.uplink = make_uplink(parts, self.budget, self._granted_txn)
         self.refused = make_held(parts, self.uplink)
+        number_by_platform(parts, self.uplink, self.issue, self._granted_txn)
         if self.uplink is not None:
             self.accounts.sends(self.uplink.wake)
         self._build_doors(draw, tokens)

@@ -23,20 +23,19 @@ from fep.env import write_durably
 from fep.ports import Clock, Entropy, Platform
 from fep.services.carrier_belt import Tools
 from fep.services.carrier_build import make_carrier
+from fep.services.relay_build import make_platform
 from fep.services.relay_courier import Courier, Errand
 from fep.services.relay_ends import NodeEnds, RelayEnds
-from fep.services.relay_lines import FrameFraming, Framing, HttpFraming, Lines
 from fep.services.relay_numbers import Reserve
 from fep.services.relay_peer import Peer
-from fep.services.relay_platform import DIALECTS, DialectPlatform, Nobody
+from fep.services.relay_platform import DialectPlatform, Nobody
 from fep.services.relay_streams import StoreLedger, Streams
 from fep.services.uplink_ends import Work
 from fep.settings import read_secret
-from fep.settings_relay import DestinationPart, RelaySettings
+from fep.settings_relay import RelaySettings
 from fep.store.lock import DataLock, Locked
 from fep.store.relay import open_calls_q
 from fep.store.relay_opening import open_relay_store
-from fep.wire.dialects.province import Place, Terms
 
 STATUS_FILE: Final = "status.json"
 STATUS_S: Final = 5.0
@@ -134,7 +133,9 @@ class Relay:
         file, ledger = self.settings.file, StoreLedger(self.store)
         self.platforms[""] = Nobody()
         for destination in file.destinations:
-            self.platforms[destination.name] = self._platform(destination)
+            self.platforms[destination.name] = make_platform(
+                self._reactor, self._clock, self._entropy, self.settings, destination
+            )
         limits = {one.name: (one.in_flight, one.settle_s) for one in file.destinations}
         for name, platform in self.platforms.items():
             in_flight, settle_s = limits.get(name, (1, 1.0))
@@ -153,26 +154,6 @@ class Relay:
             peer = next(one for one in self.peers if one.ends.node == reserve.node)
             platform = self.platforms[units[reserve.unit]]
             self.reserves.append(Reserve(us, reserve, platform, peer.wake))
-
-    def _platform(self, part: DestinationPart) -> Platform:
-        key = read_secret(part.app_key, self.settings.root) if part.app_key else ""
-        places = {
-            unit.code: Place(unit.agency_code, unit.region_code, unit.place_code)
-            for unit in self.settings.file.units
-            if unit.destination == part.name
-        }
-        terms = Terms(
-            part.app_id, key, places, part.codes, part.version, part.sign_algorithm,
-            part.sign_format, part.upper_mac,
-        )  # fmt: skip
-        framing: Framing = FrameFraming()
-        if part.dialect == "finance_rest":
-            framing = HttpFraming(part.host or _host(part.endpoint), part.path)
-        lines = Lines(
-            self._reactor, part.endpoint, framing, lines_max=part.in_flight,
-            answer_s=part.answer_s, idle_s=part.idle_s,
-        )  # fmt: skip
-        return DialectPlatform(DIALECTS[part.dialect](terms), lines, self._clock, self._entropy)
 
     # while it runs
     def status(self) -> dict[str, Any]:
@@ -225,9 +206,3 @@ def _done(errand: Errand, reply: Reply) -> None:
     streams, epoch, rec_seq = errand.note
     assert isinstance(streams, Streams)
     streams.answered(epoch, rec_seq, reply)
-
-
-def _host(endpoint: str) -> str:
-    """Return host:port of a client endpoint string, for the Host header."""
-    parts = [part for part in endpoint.split(":")[1:] if "=" not in part]
-    return ":".join(parts[:2]) or "localhost"

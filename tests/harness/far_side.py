@@ -147,6 +147,21 @@ class FarSide(Town):
             ]
         ).strip()  # fmt: skip
 
+    def go_direct(self) -> None:
+        """Have the daemon call the province itself, and let it number outpatient receipts."""
+        text = (self.relay / "relay.toml").read_text("utf-8")
+        head, _, tail = text.partition("[[nodes]]")
+        del head
+        sections = tail[tail.index("[[destinations]]") :]
+        (self.place / "direct.toml").write_text(sections, "utf-8")
+        shutil.copy(self.relay / "keys" / "app.key", self.place / "keys" / "app.key")
+        set_keys(self.config, "link", {"direct": '"direct.toml"'})
+        kind = self.place / "kinds" / f"{self.kind}.toml"
+        kind.write_text(
+            kind.read_text("utf-8").replace('numbering = "block"', 'numbering = "platform"'),
+            "utf-8",
+        )
+
     def import_numbers(self, count: int) -> None:
         """Have the province's books grant numbers, and bring them in by hand."""
         first, last = self.grant(count).split()[-1].split("-")

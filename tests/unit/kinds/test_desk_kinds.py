@@ -140,7 +140,6 @@ def test_the_shipped_kinds_are_sound(place: Place, capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(
     ("old", "new", "at"),
     [
-        ('numbering = "block"', 'numbering = "platform"', "numbering"),
         ("{area2}0602{yy}", "{area2}0601{yy}", "code_template"),
         ("{area2}0602{yy}", "{area2}060{yy}", "code_template"),
         ('page_template = "medical"', 'page_template = "poster"', "page_template"),

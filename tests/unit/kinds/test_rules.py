@@ -71,7 +71,6 @@ def test_the_eight_codes_of_a_year_are_the_official_classes():
         ({"code_template": "{area2}0501{yy}"}, "code_template", True),
         ({"code_template": "{area2}060126"}, "code_template", True),
         ({"specimen_template": "{code}{code}01234"}, "specimen_template", False),
-        ({"numbering": "platform"}, "numbering", False),
         ({"slip_template": "poster"}, "slip_template", False),
         ({"required": ("ext.",)}, "required", False),
         ({"required": ("related.code",)}, "required", False),
