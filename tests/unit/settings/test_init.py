@@ -281,5 +281,6 @@ def test_templates_are_there_for_an_installation_too(tmp_path: Path):
     shipped = setup["options.data_files"]
     for room in ("units", "kinds", "provinces", "devices"):
         assert f"conf/{room}/*" == shipped[f"share/fep/conf/{room}"].strip()
-    assert "conf/fep.toml" == shipped["share/fep/conf"].strip()
-    assert tomllib.loads((template_dir() / "fep.toml").read_text("utf-8"))
+    files = sorted(path.name for path in template_dir().glob("*.toml"))
+    assert ", ".join(f"conf/{name}" for name in files) == shipped["share/fep/conf"].strip()
+    assert all(tomllib.loads((template_dir() / name).read_text("utf-8")) for name in files)
