@@ -22,7 +22,7 @@ from fep.store.packed import unpack
 from fep.store.receipts import as_receipt, receipts
 from fep.store.schema import event, receipt, reversal
 
-SLICE_ROWS = 1000
+SLICE_ROWS = 500
 SCAN_ROWS = 20_000
 COLUMNS = (
     "票据代码", "票据号码", "校验码", "开票时间", "票据种类", "开票单位", "开票点", "金额",

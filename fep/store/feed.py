@@ -22,8 +22,8 @@ from fep.domain.receipt import Receipt
 from fep.store.receipts import as_receipt, receipts
 from fep.store.schema import event, journal, receipt, reversal
 
-SCAN_ROWS = 600
-PAGE_MAX = 200
+SCAN_ROWS = 300
+PAGE_MAX = 100
 _OPS = frozenset(
     ("receipt.sealed", "receipt.burned", "event.refused", "paper.exchanged", "paper.voided")
 )

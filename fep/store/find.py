@@ -18,7 +18,7 @@ from fep.store.receipts import as_receipt, receipts
 from fep.store.schema import event, number_block, receipt, reversal
 
 SCAN_ROWS = 20_000
-SCAN_BODIES = 200
+SCAN_BODIES = 100
 
 
 class _Channel(msgspec.Struct):
