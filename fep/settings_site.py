@@ -159,6 +159,7 @@ class ProvinceFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     red_sign: Literal["negative", "positive"] = "negative"
     red_code: Annotated[str, Meta(pattern=rf"^same$|{CODE_PLACES}")] = "same"
     page_size: Literal["a5", "a4"] = "a5"
+    reverse_imported: bool = False
 
     def province(self, id_: str) -> Province:
         """Return the domain value; an empty URL or template leaves the domain's default."""
@@ -168,6 +169,6 @@ class ProvinceFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
             check_code=self.check_code, signature_algorithm=self.signature_algorithm,
             signature_codec=self.signature_codec, signature_reference=self.signature_reference,
             verify_hint=self.verify_hint, red_sign=self.red_sign, red_code=self.red_code,
-            page_size=self.page_size,
+            page_size=self.page_size, reverse_imported=self.reverse_imported,
             **{name: text for name, text in given.items() if text},
         )  # fmt: skip

@@ -56,4 +56,8 @@ CATALOGUE: tuple[Fault, ...] = (
           "Receipt {receipt} was issued by the former system and cannot be changed here",
           "请在原系统办理，或为该业务系统配置 upstream",
           "Do it in the former system, or configure upstream for this caller"),
+    Fault("OLD_CONTENT", "票据 {receipt} 导入时没有项目明细，不能开红字票据",
+          "Receipt {receipt} was imported without its items: no red receipt can be made",
+          "请在原系统冲红，或导入带 items 列的文件",
+          "Reverse it in the former system, or import a file with a column items"),
 )  # fmt: skip

@@ -120,6 +120,7 @@ class Province:
     red_sign: str = "negative"  # negative | positive: amounts in the document of a red receipt
     red_code: str = "same"  # same (that of its kind), or a code template of its own
     page_size: str = "a5"  # a5 (landscape) | a4 (upright, the face at its top)
+    reverse_imported: bool = False  # may a red receipt of ours reverse one of a former system
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,9 +43,9 @@ class Draw:
         details_max: int,
     ) -> None:
         self._entropy = entropy
-        self._units = units
+        self.units = self._units = units
         self._kinds = kinds
-        self._provinces = provinces
+        self.provinces = self._provinces = provinces
         self._details_max = details_max
         self.offline: Callable[[], bool] = lambda: False
         self._points = {

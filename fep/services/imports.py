@@ -16,11 +16,13 @@ from fep.domain.faults import refuse
 from fep.domain.money import format_fen
 from fep.domain.receipt import einvoice_id
 from fep.services.callers import Caller
-from fep.services.his_context import Answered
-from fep.store import imports
+from fep.services.his_context import Answered, HisContext
+from fep.store import imports, receipts
 from fep.store.imports import OldReceipt
 from fep.store.writer import Store
+from fep.wire.dialects import medical_methods as tables
 from fep.wire.dialects.medical_envelope import OK
+from fep.wire.dialects.medical_table import read
 
 _CHANGES = ("writeOffEBill", "writeOffEBillToPaper", "turnPaper", "reTurnPaper", "getBillDetail",
             "sendBillNotice", "noticeEBill", "receiveArreasFeedBack")  # fmt: skip
@@ -29,8 +31,10 @@ _CHANGES = ("writeOffEBill", "writeOffEBillToPaper", "turnPaper", "reTurnPaper",
 class Imports:
     """The receipts that were taken in."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, his: HisContext | None = None) -> None:
+        """Take the store; with `his` a dialect may also reverse, where the province allows."""
         self._store = store
+        self._his = his
         self._answers: Mapping[str, Callable[[OldReceipt], dict[str, Any]]] = {
             "getEBillByBusNo": _by_bus_no,
             "getEBillStatesByBillInfo": _states,
@@ -72,9 +76,33 @@ class Imports:
             return Answered(OK, answer(found))
         if method.startswith("writeOff") and found.state == "reversed":
             raise refuse("LIFE_REVERSED", receipt=found.ref, red=_red(found))
+        if method == "writeOffEBill" and self._his is not None:
+            return Answered(OK, await self._write_off(self._his, caller, given, found))
         if method in _CHANGES:
             raise refuse("OLD_RECEIPT", receipt=found.ref)
         return None
+
+    async def _write_off(
+        self, his: HisContext, caller: Caller, given: Mapping[str, Any], one: OldReceipt
+    ) -> dict[str, Any]:
+        """Reverse an imported receipt. Raises what `receipt.reverse` raises."""
+        # The words of the dialect draw QR codes: only loaded where it is spoken.
+        from fep.services.medical_words import Words
+
+        call = read(tables.WRITE_OFF, given)
+        words, unit = Words(his), his.units.get(one.unit)
+        if unit is None:
+            raise refuse("OLD_RECEIPT", receipt=one.ref)
+        done = await his.reversals.reverse(caller, {
+            "unit": one.unit, "key": f"red-{one.ref}", "code": one.code, "number": one.number,
+            "reason": call["reason"], "operator": call["operator"],
+            "point": words.point(caller, call["placeCode"], unit),
+            "occurred_at": call["busDateTime"],
+        })  # fmt: skip
+        told = done["receipt"]
+        red = self._store.read(receipts.by_number_q, str(told["code"]), str(told["number"]))
+        assert red is not None, told
+        return words.scarlet(caller, red, call["busDateTime"], one.key)
 
     def _named(self, caller: Caller, method: str, given: Mapping[str, Any]) -> OldReceipt | None:
         if method == "getEBillByBusNo":

@@ -27,9 +27,11 @@ from fep.services.callers import Caller
 from fep.services.drafting import Draw
 from fep.services.issue import Issue
 from fep.services.methods import Method
+from fep.services.reversal_old import ReversingOld, content_of, reversible
 from fep.services.telling import Telling
 from fep.services.web_token import UrlOf, no_url
 from fep.store import life, receipts
+from fep.store.imports import OldReceipt
 from fep.store.issuing import Rider
 from fep.store.reversal import Reversing
 from fep.store.writer import Store
@@ -70,7 +72,9 @@ class Reversals:
         """
         ask = self._asked(params)
         blue = self._store.read(receipts.by_number_q, ask.code, ask.number)
-        if blue is None or blue.unit != ask.unit or not caller.sees(blue.unit):
+        if blue is None:
+            return self._reverse_old(caller, ask, beside)
+        if blue.unit != ask.unit or not caller.sees(blue.unit):
             raise refuse("RCP_UNKNOWN")
         ask = replace(ask, point=ask.point or blue.point)
         caller.scope(ask.unit, ask.point)
@@ -80,6 +84,20 @@ class Reversals:
         event = self._store.read(event_q, blue)
         draft = self._draw.red(event, ask, as_params(ask), caller.appid, beside(rider))
         return self._issue.issue(draft).addCallback(self._reversed, blue)
+
+    def _reverse_old(
+        self, caller: Caller, ask: Ask, beside: Callable[[Rider], Rider]
+    ) -> Deferred[dict[str, Any]]:
+        """Reverse a receipt of a former system (fep.services.reversal_old)."""
+        old = reversible(self._store, caller, ask, self._draw.units, self._draw.provinces)
+        content = content_of(old)
+        event = issue_params.parse(content, details_max=DETAILS_MAX)
+        ask = replace(ask, point=ask.point or event.point)
+        caller.scope(ask.unit, ask.point)
+        rider = ReversingOld(ask, caller.who or caller.appid)
+        params = {**as_params(ask), "operator": ask.operator, "old": content}
+        draft = self._draw.red(event, ask, params, caller.appid, beside(rider))
+        return self._issue.issue(draft).addCallback(self._reversed, old)
 
     def _asked(self, params: Any) -> Ask:
         fields = Fields(params)
@@ -112,7 +130,7 @@ class Reversals:
             raise refuse("RCP_UNKNOWN")
         return {"receipt": self._telling.one(found.receipt), "life": found.told()}
 
-    def _reversed(self, answer: tuple[Receipt, bool], blue: Receipt) -> dict[str, Any]:
+    def _reversed(self, answer: tuple[Receipt, bool], blue: Receipt | OldReceipt) -> dict[str, Any]:
         red, repeated = answer
         return {
             "receipt": self._telling.answered(red, repeated),
@@ -144,7 +162,7 @@ def any_event_q(
     """Return the event of any receipt; that of a red one as its document writes it."""
     made = life.reversal_by_q(conn, receipt.id)
     if made is None:
-        return event_q(conn, receipt)
+        return _of_old_q(conn, receipt, bound) if receipt.amount_fen < 0 else event_q(conn, receipt)
     blue = receipts.by_id_q(conn, made.blue_id)
     row = receipts.event_by_id_q(conn, receipt.event_id)
     if blue is None or row is None:
@@ -152,3 +170,16 @@ def any_event_q(
     ask = Ask(**msgspec.json.decode(row.params)["reverse"])
     kind, province = bound(receipt)
     return red_event(event_q(conn, blue), ask, kind, negative=province.red_sign == "negative")
+
+
+def _of_old_q(
+    conn: Connection, red: Receipt, bound: Callable[[Receipt], tuple[Kind, Province]]
+) -> BillingEvent:
+    """Return the event of a red receipt whose blue one a former system issued."""
+    row = receipts.event_by_id_q(conn, red.event_id)
+    if row is None:
+        raise KeyError(red.ref)
+    params = msgspec.json.decode(row.params)
+    kind, province = bound(red)
+    blue = issue_params.parse(params["old"], details_max=DETAILS_MAX)
+    return red_event(blue, Ask(**params["reverse"]), kind, negative=province.red_sign == "negative")

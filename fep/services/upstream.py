@@ -149,8 +149,9 @@ def make_elsewhere(
     reactor: Any, his: HisContext, upstream_of: Callable[[str], Upstream | None]
 ) -> Elsewhere:
     """Return who is asked about receipts that are not ours."""
-    return Elsewhere(upstream_of, Posting(reactor), Imports(his.store), his.store, his.clock,
-                     his.entropy, his.log)  # fmt: skip
+    imported = Imports(his.store, his)
+    return Elsewhere(upstream_of, Posting(reactor), imported, his.store, his.clock, his.entropy,
+                     his.log)  # fmt: skip
 
 
 def note_txn(tx: Tx, op: str, ref: str, body: dict[str, object]) -> int:

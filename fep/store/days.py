@@ -69,6 +69,7 @@ class _Asked(msgspec.Struct):
     operator: str = ""
     channels: list[_Channel] = []
     items: list[_Item] = []
+    old: _Asked | None = None  # the imported receipt that a red one of ours reverses
 
 
 _decode = msgspec.json.Decoder(_Asked).decode
@@ -215,6 +216,8 @@ def _counted(row: tuple[Any, ...]) -> Counted:
         blue = _read(blue_body)
         entry = replace(entry, blue=f"{blue_code}-{blue_number}", blue_on=blue_on)
         entry = replace(_parts(entry, blue), cashier=asked.operator or blue.cashier).turned()
+    elif asked.old is not None:
+        entry = replace(_parts(entry, asked.old), cashier=asked.operator).turned()
     else:
         entry = replace(_parts(entry, asked), cashier=asked.cashier)
     return Counted(id_, entry, state == "frozen")

@@ -7,7 +7,7 @@ are what its reader said; a receipt that is here already, ours or imported, is n
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import msgspec
@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Select, and_, delete, func, insert, select, u
 
 from fep.domain.faults import refuse
 from fep.store.schema import receipt
-from fep.store.schema_imports import old_import, old_receipt
+from fep.store.schema_imports import old_import, old_receipt, old_reversal
 from fep.store.tx import Tx
 
 STAGED, LIVE = "staged", "live"
@@ -139,7 +139,10 @@ def sorted_q(
                 receipt.c.code == one.code, receipt.c.number == one.number
             )
         ).first()  # fmt: skip
-        here = by_number_q(conn, one.code, one.number)
+        row = conn.execute(
+            _live().where(old_receipt.c.code == one.code, old_receipt.c.number == one.number)
+        ).first()
+        here = _old(row) if row is not None else None
         if ours is not None:
             conflicts.append({"receipt": one.ref, "why": "ours"})
         elif here is None:
@@ -160,7 +163,7 @@ def by_number_q(conn: Connection, code: str, number: str) -> OldReceipt | None:
     row = conn.execute(
         _live().where(old_receipt.c.code == code, old_receipt.c.number == number)
     ).first()
-    return _old(row) if row is not None else None
+    return _reversed_q(conn, _old(row)) if row is not None else None
 
 
 def by_key_q(conn: Connection, unit: str, key: str) -> OldReceipt | None:
@@ -169,7 +172,7 @@ def by_key_q(conn: Connection, unit: str, key: str) -> OldReceipt | None:
         _live().where(old_receipt.c.unit == unit, old_receipt.c.key == key)
         .order_by(old_receipt.c.issued_at.desc())
     ).first()  # fmt: skip
-    return _old(row) if row is not None and key else None
+    return _reversed_q(conn, _old(row)) if row is not None and key else None
 
 
 def find_q(conn: Connection, text: str, limit: int) -> list[OldReceipt]:
@@ -183,7 +186,7 @@ def find_q(conn: Connection, text: str, limit: int) -> list[OldReceipt]:
     for condition in tries:
         rows = conn.execute(_live().where(condition).limit(min(limit, FOUND_MAX))).all()
         if rows:
-            return [_old(row) for row in rows]
+            return [_reversed_q(conn, _old(row)) for row in rows]
     return []
 
 
@@ -207,6 +210,31 @@ def _distinct(conn: Connection, column: Any) -> list[str]:
             break
         found.append(value)
     return found
+
+
+def _reversed_q(conn: Connection, one: OldReceipt) -> OldReceipt:
+    """Return an imported receipt as it is now: a red receipt of ours may have reversed it."""
+    red = conn.execute(
+        select(receipt.c.code, receipt.c.number, receipt.c.check_code)
+        .join(old_reversal, old_reversal.c.red_id == receipt.c.id)
+        .where(
+            old_reversal.c.code == one.code, old_reversal.c.number == one.number,
+            old_reversal.c.state == LIVE,
+        )
+    ).first()  # fmt: skip
+    if red is None:
+        return one
+    told = {**dict(one.more), "red_code": red.code, "red_number": red.number,
+            "red_check_code": red.check_code}  # fmt: skip
+    return replace(one, state="reversed", more=tuple(told.items()))
+
+
+def blue_of_q(conn: Connection, red_id: int) -> tuple[str, str] | None:
+    """Return code and number of the imported receipt that a red receipt of ours reverses."""
+    row = conn.execute(
+        select(old_reversal.c.code, old_reversal.c.number).where(old_reversal.c.red_id == red_id)
+    ).first()
+    return (row.code, row.number) if row is not None else None
 
 
 def _old(row: Any) -> OldReceipt:

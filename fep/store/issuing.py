@@ -314,7 +314,8 @@ def refuse_txn(tx: Tx, receipt: Receipt, reason: str) -> None:
         (reason, receipt.event_id),
     )
     # The blue receipt of a red one that was never issued is live again.
-    tx.cursor.execute("UPDATE reversal SET state = 'burned' WHERE red_id = ?", (receipt.id,))
+    for table in ("reversal", "old_reversal"):
+        tx.cursor.execute(f"UPDATE {table} SET state = 'burned' WHERE red_id = ?", (receipt.id,))
     seq = tx.journal("receipt.burned", receipt.ref, {
         "event": receipt.event_id, "key": receipt.key, "reason": reason,
     })  # fmt: skip

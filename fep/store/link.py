@@ -33,12 +33,14 @@ _ROW = (
     " coalesce(r.check_code, ''), coalesce(r.issued_at, a.at), coalesce(e.key, ''),"
     " coalesce(o.body, x''), coalesce(s.signed_at, 0), coalesce(s.der, x''),"
     " coalesce(c.serial, ''), coalesce(c.der, x''), u.act_id, u.revision, coalesce(a.body, ''),"
-    " coalesce(b.code, ''), coalesce(b.number, ''), coalesce(v.reason, ''), u.rec_seq"
+    " coalesce(b.code, w.code, ''), coalesce(b.number, w.number, ''),"
+    " coalesce(v.reason, w.reason, ''), u.rec_seq"
     " FROM upload u LEFT JOIN sheet_act a ON a.id = u.act_id"
     " LEFT JOIN receipt r ON r.id = u.receipt_id LEFT JOIN event e ON e.id = r.event_id"
     " LEFT JOIN original o ON o.receipt_id = r.id AND u.act_id = 0"
     " LEFT JOIN signature s ON s.receipt_id = r.id LEFT JOIN certificate c ON c.id = s.cert_id"
     " LEFT JOIN reversal v ON v.red_id = r.id LEFT JOIN receipt b ON b.id = v.blue_id"
+    " LEFT JOIN old_reversal w ON w.red_id = r.id"
 )
 # What makes an index partial is said in full, or the planner does not see that it serves.
 _DUE = (

@@ -35,16 +35,18 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "url": ("url", "网址", "pictureUrl"),
     "net_url": ("net_url", "外网网址", "pictureNetUrl"),
     "sheet": ("sheet", "纸质票"),
+    "items": ("items", "项目"),  # code:name:amount;code:name:amount
+    "channels": ("channels", "支付渠道"),  # code:amount;code:amount
 }
 NEEDED = ("code", "number", "amount", "issued_at")
 MORE = ("kind", "point", "cashier", "red_code", "red_number", "red_check_code", "url", "net_url",
-        "sheet")  # fmt: skip
+        "sheet", "items", "channels")  # fmt: skip
 STATES = {
     "": "normal", "正常": "normal", "normal": "normal", "1": "normal",
     "已冲红": "reversed", "冲红": "reversed", "reversed": "reversed", "3": "reversed",
 }  # fmt: skip
 LENGTHS = {"code": 50, "number": 20, "check_code": 20, "key": 50, "payer": 100, "unit": 40}
-MORE_MAX = 200
+MORE_MAX, LONG_MAX = 200, 20_000
 ROWS_MAX = 5_000_000
 _TIMES = ("%Y%m%d%H%M%S", "%Y-%m-%d %H:%M:%S", "%Y/%m/%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S",
           "%Y-%m-%d %H:%M", "%Y%m%d", "%Y-%m-%d", "%Y/%m/%d")  # fmt: skip
@@ -129,7 +131,8 @@ def _row(line: int, values: dict[str, str]) -> Row | Wrong:
     for name, limit in LENGTHS.items():
         if len(values.get(name, "")) > limit:
             return Wrong(line, name, f"超过 {limit} 个字符", f"more than {limit} characters")
-    if any(len(values.get(name, "")) > MORE_MAX for name in MORE):
+    long = ("items", "channels")
+    if any(len(values.get(n, "")) > (LONG_MAX if n in long else MORE_MAX) for n in MORE):
         return Wrong(line, "", f"有一列超过 {MORE_MAX} 个字符",
                      f"a column has more than {MORE_MAX} characters")  # fmt: skip
     for name in ("code", "number"):
@@ -147,7 +150,38 @@ def _row(line: int, values: dict[str, str]) -> Row | Wrong:
     if at is None:
         return Wrong(line, "issued_at", "不是时间，应如 20260131093000 或 2026-01-31 09:30:00",
                      "not a time, as 20260131093000 or 2026-01-31 09:30:00")  # fmt: skip
+    for name, parts in (("items", items_of), ("channels", channels_of)):
+        found = parts(values.get(name, ""))
+        if values.get(name) and sum(parse_fen(part[-1]) for part in found) != amount:
+            return Wrong(line, name, "写法应如 060101:诊察费:12.30;060107:西药费:8.00，合计同金额",
+                         "write code:name:amount;…, which must sum to the amount")  # fmt: skip
     return Row(line, values, amount, at, state)
+
+
+def items_of(text: str) -> list[tuple[str, str, str]]:
+    """Return (code, name, amount) of "code:name:amount;…", nothing when one is wrong."""
+    found = [tuple(part.strip() for part in one.split(":")) for one in _parts(text)]
+    good = all(len(one) == 3 and one[0] and one[1] and _money(one[2]) for one in found)
+    return [(one[0], one[1], one[2]) for one in found] if good else []
+
+
+def channels_of(text: str) -> list[tuple[str, str]]:
+    """Return (code, amount) of "code:amount;…", nothing when one is wrong."""
+    found = [tuple(part.strip() for part in one.split(":")) for one in _parts(text)]
+    good = all(len(one) == 2 and one[0] and _money(one[1]) for one in found)
+    return [(one[0], one[1]) for one in found] if good else []
+
+
+def _parts(text: str) -> list[str]:
+    return [one for one in text.replace("：", ":").replace("；", ";").split(";") if one.strip()]
+
+
+def _money(text: str) -> bool:
+    try:
+        parse_fen(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _at(text: str) -> int | None:

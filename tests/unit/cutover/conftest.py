@@ -20,6 +20,9 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
         town.found()
         (http,) = free_ports(1)
         set_keys(town.config, "http", {"listen": f'["tcp:{http}:interface=127.0.0.1"]'})
+        for province in (town.place / "provinces").glob("*.toml"):
+            kept = province.read_text("utf-8").replace("reverse_imported = false", "")
+            province.write_text(f"reverse_imported = true\n{kept}", "utf-8")
         town.start_daemon()
         town.fepctl(
             "numbers", "import", "--unit", town.unit, "--code", town.code,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,16 @@ from fep.wire.old_receipts import Row, Wrong, rows_of, text_of
 from tests.harness.town import program
 from tests.unit.cutover.office import Office
 
-HEAD = "票据代码,票据号码,校验码,业务流水号,交款人,金额,开票时间,状态,票据种类,红票代码,红票号码\n"
+HEAD = (
+    "票据代码,票据号码,校验码,业务流水号,交款人,金额,开票时间,状态,票据种类,红票代码,红票号码,"
+    "开票点,收费员,项目\n"
+)
 LINES = (
-    "42060121,0000000101,af3c4e,OLD-1,张三丰,12.30,20260131093000000,正常,门诊,,\n"
+    "42060121,0000000101,af3c4e,OLD-1,张三丰,12.30,20260131093000000,正常,门诊,,,,,\n"
     "42060121,0000000102,b87b2c,OLD-2,李四,400.00,2026-02-01 10:00:00,已冲红,门诊,"
-    "42060121,0000000900\n"
+    "42060121,0000000900,,,\n"
+    "42060121,0000000104,c3c23a,OLD-4,赵六,20.30,20260202093000000,正常,outpatient,,,"
+    "001,王芳,060101:诊察费:12.30;060107:西药费:8.00\n"
 )
 
 
@@ -67,15 +73,15 @@ def test_a_file_may_be_gbk_or_utf_8_with_a_mark():
 
 @pytest.fixture(scope="module")
 def taken(office: Office, tmp_path_factory: pytest.TempPathFactory) -> Office:
-    """The office with a file of two old receipts in it."""
+    """The office with a file of three old receipts in it."""
     file = tmp_path_factory.mktemp("csv") / "old.csv"
     file.write_text(HEAD + LINES, "gbk")
     looked = office.ctl("receipts", "import", str(file))
     told = office.ctl("receipts", "import", str(file), "--apply", "--reason", "割接")
     again = office.ctl("receipts", "import", str(file), "--apply", "--reason", "割接")
-    assert (2, 0, 2, 0) == (looked["new"], looked["imported"], told["imported"], again["new"])
+    assert (3, 0, 3, 0) == (looked["new"], looked["imported"], told["imported"], again["new"])
     (entry,) = office.journal("receipts.imported")
-    assert (2, 41230) == (entry["body"]["count"], entry["body"]["amount_fen"])
+    assert (3, 43260) == (entry["body"]["count"], entry["body"]["amount_fen"])
     return office
 
 
@@ -112,7 +118,7 @@ def test_an_old_receipt_answers_the_dialect(taken: Office):
     assert by_bus_no["billQRCode"]
 
 
-def test_an_old_receipt_is_not_changed_here_and_says_where(taken: Office):
+def test_an_old_receipt_without_its_items_is_not_reversed_and_says_why(taken: Office):
     paper = {"reason": "r", "operator": "o", "busDateTime": "20260301093000000",
              "placeCode": taken.town.point}  # fmt: skip
     live, why = ask(taken, "writeOffEBill", billBatchCode="42060121", billNo="0000000101", **paper)
@@ -120,9 +126,31 @@ def test_an_old_receipt_is_not_changed_here_and_says_where(taken: Office):
                       **paper)  # fmt: skip
 
     assert live != "S0000"
-    assert "OLD_RECEIPT" in why
+    assert "OLD_CONTENT" in why
     assert red != "S0000"
     assert "已冲销，不能冲销开票" in phrase
+
+
+def test_where_the_province_allows_it_a_red_receipt_of_ours_reverses_an_old_one(taken: Office):
+    fields = {"billBatchCode": "42060121", "billNo": "0000000104", "reason": "退费",
+              "operator": "王芳", "busDateTime": "20261121093000000",
+              "placeCode": taken.town.point}  # fmt: skip
+    result, told = ask(taken, "writeOffEBill", **fields)
+    again, phrase = ask(taken, "writeOffEBill", **fields)
+    _, states = ask(taken, "getEBillStatesByBillInfo", **fields)
+    name = f"{told['eScarletBillBatchCode']}-{told['eScarletBillNo']}"
+    shown = taken.ctl("receipts", "show", name)
+    slip = taken.town.place / "red.png"
+    taken.ctl("receipts", "render", name, "--format", "slip", "--out", str(slip))
+
+    assert "S0000" == result, told
+    assert "S0000" != again
+    assert "已冲销，不能冲销开票" in phrase
+    assert ("1", told["eScarletBillNo"]) == (states["isScarlet"], states["scarletBillNo"])
+    assert "-20.30" in json.dumps(shown)
+    assert slip.read_bytes().startswith(b"\x89PNG")
+    (entry,) = taken.journal("receipt.reversing_old")
+    assert ("42060121-0000000104", name) == (entry["ref"], entry["body"]["red"])
 
 
 def test_the_technician_finds_it_with_the_payer_masked(taken: Office):
@@ -133,7 +161,7 @@ def test_the_technician_finds_it_with_the_payer_masked(taken: Office):
 
 def test_a_file_with_one_wrong_line_changes_nothing(taken: Office, tmp_path: Path):
     file = tmp_path / "bad.csv"
-    good = "42060121,0000000103,c,OLD-3,王五,1.00,20260201,正常,,,\n"
+    good = "42060121,0000000103,c,OLD-3,王五,1.00,20260201,正常,,,,,,\n"
     changed = LINES.splitlines(True)[0].replace("12.30", "99.00")
     file.write_text(HEAD + good + changed, "utf-8")
     command = [program("fepctl"), "-c", str(taken.town.config), "receipts", "import", str(file),

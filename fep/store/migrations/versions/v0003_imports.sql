@@ -23,3 +23,14 @@ CREATE TABLE old_receipt (
 );
 CREATE INDEX ix_old_receipt_key ON old_receipt (unit, "key");
 CREATE INDEX ix_old_receipt_name ON old_receipt (code, number);
+CREATE TABLE old_reversal (
+	red_id INTEGER NOT NULL, 
+	code VARCHAR(50) NOT NULL, 
+	number VARCHAR(20) NOT NULL, 
+	state VARCHAR(8) NOT NULL, 
+	reason VARCHAR(200) NOT NULL, 
+	operator VARCHAR(50) NOT NULL, 
+	at INTEGER NOT NULL, 
+	PRIMARY KEY (red_id)
+);
+CREATE UNIQUE INDEX uq_old_reversal ON old_reversal (code, number) WHERE state = 'live';
