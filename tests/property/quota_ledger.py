@@ -20,6 +20,7 @@ from fep.domain.clock import Bounds, Reading
 from fep.domain.link_budget import OfflineBudget
 from fep.services.budget import RunningBudget
 from fep.services.uplink_pulse import Pulse
+from fep.settings_link import LinkSettings
 from fep.store.link import Head, Kept, LinkStart
 from fep.wire.fpb import Header, Kind
 from tests.property.stepping import Stepping
@@ -198,7 +199,9 @@ class Ledger(Stepping):
         self.written = Written(kept, pulse.transport_in, mark, self.true_s, self.signs)
 
     def _pulse(self) -> Pulse:
-        ends: Any = SimpleNamespace(clock=self, now_ms=self.wall_ms, log=self)
+        ends: Any = SimpleNamespace(
+            clock=self, now_ms=self.wall_ms, log=self, settings=LinkSettings()
+        )
         return Pulse(ends)
 
     def _budget(self) -> RunningBudget:
