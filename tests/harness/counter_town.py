@@ -1,12 +1,15 @@
 """A town whose doors are open for business: numbers and sheets by a person's word, callers of
-every kind of proof, the socket and the HTTP door. No province, no gate, no printer.
+every kind of proof, the socket with and without TLS, the HTTP door.
+
+No province, no gate, no printer.
 """
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
-from tests.harness.processes import Child, Fleet, free_ports
+from tests.harness.processes import Child, Fleet, free_ports, run
 from tests.harness.town import Town, set_keys
 
 SHEETS = "042126"
@@ -19,16 +22,40 @@ class CounterTown(Town):
     """See module."""
 
     http_port: int = 0
+    tls_port: int = 0
 
     def key(self, appid: str) -> bytes:
         """Return a caller's key as its vendor was given it."""
         return (self.place / "keys" / f"caller-{appid}.key").read_bytes().strip()
 
+    @property
+    def certificate(self) -> Path:
+        """The certificate of the TLS door; it is its own authority."""
+        return self.place / "keys" / "tls.crt"
+
+    def _certify(self) -> None:
+        key = self.place / "keys" / "tls.key"
+        run(
+            [
+                "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=fep",
+                "-addext", "subjectAltName=IP:127.0.0.1",
+                "-keyout", str(key), "-out", str(self.certificate),
+            ]
+        )  # fmt: skip
+        key.chmod(0o600)
+
     def furnish(self, numbers: int = 5000) -> Child:
         """Found the site with its callers, start the daemon, bring numbers and sheets."""
         self.found()
-        (self.http_port,) = free_ports(1)
-        set_keys(self.config, "http", {"listen": f'["tcp:{self.http_port}:interface=127.0.0.1"]'})
+        self.http_port, self.tls_port = free_ports(2)
+        self._certify()
+        listen = [
+            f"tcp:{self.port}:interface=127.0.0.1",
+            f"ssl:{self.tls_port}:interface=127.0.0.1",
+        ]
+        set_keys(self.config, "api", {"listen": json.dumps(listen)})
+        set_keys(self.config, "http", {"listen": f'["tcp:{self.http_port}:{near}"]'})
         for index, (appid, auth, encoding) in enumerate(CALLERS):
             key = self.place / "keys" / f"caller-{appid}.key"
             key.write_bytes(f"{index + 11:02x}".encode() * 32)

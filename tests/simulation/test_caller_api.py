@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -117,6 +118,28 @@ def test_results_of_a_batch_come_in_pages(town: CounterTown, client: Client):
         first = page["next"]
 
     assert [f"B5-{n:03d}" for n in range(200)] == found
+
+
+def test_a_batch_that_was_taken_survives_a_kill_and_is_issued_once(town: CounterTown):
+    events = [event(town, f"B6-{n:03d}") for n in range(200)]
+    with enter(town) as client:
+        client.batch("B6", events)
+    town.fleet.children[0].kill()
+    town.fleet.forget(town.fleet.children[0])
+    left = town.count("SELECT count(*) FROM event WHERE state = 'queued'")
+
+    town.start_daemon()
+    with enter(town) as client:
+        again = client.batch("B6", events)
+        settled(client, "B6")
+        results = list(client.batch_results("B6"))
+
+    assert left > 0
+    assert again.repeated
+    assert ["issued"] * 200 == [one.state for one in results]
+    assert 200 == len({one.receipt.name for one in results if one.receipt})
+    live = "SELECT count(*) FROM receipt r JOIN event e ON e.id = r.event_id WHERE e.key LIKE"
+    assert 200 == town.count(f"{live} 'B6-%' AND r.state = 'sealed'")
 
 
 # searches
@@ -315,6 +338,29 @@ def _hmac_sha256(key: bytes, text: bytes) -> str:
 
 
 # the client itself
+def test_the_client_speaks_tls_and_trusts_only_what_it_was_told_to(town: CounterTown):
+    trusting = ssl.create_default_context(cafile=str(town.certificate))
+
+    with Client.tcp("127.0.0.1", town.tls_port, appid="his", key=town.key("his"),
+                    tls=trusting) as client:  # fmt: skip
+        with client.subscribe("receipt.sealed") as listening:
+            told = client.issue(event(town, "TLS-1"))
+            heard = listening.next(10.0)
+        with pytest.raises(Unreachable):
+            Client.tcp("127.0.0.1", town.tls_port, appid="his", key=town.key("his"),
+                       tls=ssl.create_default_context())  # fmt: skip
+
+    assert heard is not None
+    assert told.number == heard.params["receipt"]["number"]
+
+
+def test_the_control_socket_needs_no_key(town: CounterTown):
+    with Client.unix(town.place / "data" / "control.sock") as client:
+        told = client.issue(event(town, "U-1"))
+
+    assert "U-1" == told.key
+
+
 def test_the_client_renews_a_lost_line_and_the_key_makes_it_safe(town: CounterTown):
     cutter = Cutter(town.port, cut_after={2, 3})
     with Client.tcp("127.0.0.1", cutter.port, appid="his", key=town.key("his")) as client:
