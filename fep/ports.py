@@ -126,5 +126,8 @@ class PlatformBook(Protocol):
     def lines(self, day: str, code: str, kind: str) -> Awaitable[Sequence[Line]]:
         """Return the receipts of a code and kind. Fails with `Refused` REC_*."""
 
+    def check(self, lines: Sequence[Line]) -> Awaitable[Sequence[Line]]:
+        """Return those of some receipts that it holds. Fails with `Refused` REC_*."""
+
     def stop(self) -> None:
         """Wait for no answer any more."""

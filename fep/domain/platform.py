@@ -29,6 +29,7 @@ class Operation(StrEnum):
     BY_PAY_CODE = "BY_PAY_CODE"  # the receipt of a pay code
     ITEMS = "ITEMS"  # the items a unit may charge
     FILE = "FILE"  # the receipt as a file
+    CHECK = "CHECK"  # many receipts by code and number
     DAY_TOTALS = "DAY_TOTALS"
     TIME = "TIME"
 

@@ -37,6 +37,8 @@ class Line:
     booked: bool = False
     delivery: str = "applied"
     unsure: bool = False
+    unit: str = ""
+    check_code: str = ""
 
     @property
     def state(self) -> str:

@@ -24,6 +24,7 @@ from fep.store.reconcile import Kept
 from fep.store.writer import Store
 
 PAUSE_S: Final = 0.002
+APPLIED: Final = "applied"
 DAYS_AGAIN: Final = 7  # days with open differences that a scheduled run looks at again
 Read = Callable[..., Awaitable[Any]]
 
@@ -95,15 +96,15 @@ class Reconcile:
         try:
             here = await self._lines(day)
             ours = totals(here, _sm3_hex)
-            theirs = list(await book.totals(day))
-            found = Compared(())
-            keys = differing(ours, theirs)
-            if keys:
-                there: list[Line] = []
-                for code, kind in keys:
-                    there += await book.lines(day, code, kind)
-                wanted = set(keys)
-                found = compare([row for row in here if (row.code, row.kind) in wanted], there)
+            try:
+                theirs = list(await book.totals(day))
+            except Refused as refused:
+                if refused.code != "REC_UNABLE":
+                    raise
+                there = await self._one_by_one(book, day, here)
+                theirs, found = totals(there, _sm3_hex), compare(here, there)
+            else:
+                found = await self._drilled(book, day, here, differing(ours, theirs))
             await self._store.do(
                 "reconcile.end", reconcile.end_txn, run_id, self.dest, day, ours, theirs, found
             )
@@ -116,6 +117,23 @@ class Reconcile:
             self._log.error("reconcile.differs", day=day, dest=self.dest,
                             count=len(found.differences))  # fmt: skip
         return found
+
+    async def _drilled(self, book: PlatformBook, day: str, here: list[Line],
+                       keys: list[tuple[str, str]]) -> Compared:  # fmt: skip
+        """List only the codes and kinds whose totals differ."""
+        there: list[Line] = []
+        for code, kind in keys:
+            there += await book.lines(day, code, kind)
+        wanted = set(keys)
+        return compare([row for row in here if (row.code, row.kind) in wanted], there)
+
+    async def _one_by_one(self, book: PlatformBook, day: str, here: list[Line]) -> list[Line]:
+        """Ask for each receipt, where the platform tells no totals; and for numbers that
+        nobody should hold: what only the platform has cannot be listed."""
+        probes: list[Line] = []
+        for unit in self._units:
+            probes += await self._read(reconcile.probes_q, unit, day)
+        return list(await book.check([row for row in here if row.delivery == APPLIED] + probes))
 
     async def _failed(self, run_id: int, why: str) -> None:
         if not self._store.dead and not self._stopped:

@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 
 from fep.domain.faults import refuse
 from fep.domain.reconcile import Line, Total, with_state
+from fep.domain.reconcile_check import CHUNK, Findings, findings_of, rows_of, there
 from fep.store.link import RECONCILIATION
 from fep.store.link_letters import letter_q, letter_txn
 from fep.store.reconcile_answers import OP, answer_q, read_txn
@@ -51,6 +52,46 @@ class LinkBook:
         parts = await self._ask({"what": "lines", "day": day, "code": code, "kind": kind})
         return [_line(code, kind, row) for part in parts for row in _rows(part, "lines")]
 
+    async def check(self, lines: Sequence[Line]) -> Sequence[Line]:
+        """Return those of some receipts that the platform holds. Raises Refused REC_*.
+
+        For a province whose dialect knows single receipts only; each question is answered in
+        its acknowledgement.
+        """
+        asked = []
+        for unit in sorted({line.unit for line in lines}):
+            rows = [line for line in lines if line.unit == unit]
+            for start in range(0, len(rows), CHUNK):
+                chunk = rows[start : start + CHUNK]
+                question: dict[str, object] = {
+                    "what": "check", "unit": unit, "receipts": rows_of(chunk),
+                }  # fmt: skip
+                asked.append((chunk, (await self._post(question))[1]))
+        self._wake()
+        found: list[Line] = []
+        for chunk, identity in asked:
+            told = await self._detail(identity)
+            if told.doubt:
+                raise refuse("REC_UNABLE", why=f"{len(told.doubt)} receipts in doubt")
+            found += there(chunk, told)
+        return found
+
+    async def _detail(self, identity: str) -> Findings:
+        """Return the answer that stands in the acknowledgement of a question."""
+        waited_s = 0.0
+        while waited_s <= self._patience_s and not self._stopped:
+            fate = self._store.read(letter_q, self._dest, RECONCILIATION, identity)
+            if fate is not None and fate.state == "applied":
+                try:
+                    return findings_of(fate.detail)
+                except ValueError as error:
+                    raise refuse("REC_UNABLE", why=f"check: {error}"[:200]) from error
+            if fate is not None and fate.state in ("rejected", "conflict"):
+                raise refuse("REC_UNABLE", why=f"{fate.result} {fate.detail}"[:200])
+            await self._pause()
+            waited_s += self._look_s
+        raise refuse("REC_SILENT", minutes=int(self._patience_s // 60))
+
     def stop(self) -> None:
         """Wait for nothing more."""
         self._stopped = True
@@ -60,14 +101,19 @@ class LinkBook:
             timer.cancel()
             done.callback(None)
 
-    async def _ask(self, question: dict[str, object]) -> list[dict[str, Any]]:
+    async def _post(self, question: dict[str, object]) -> tuple[str, str]:
+        """Write a question; returns its name and its identity."""
         self._asked += 1
         ask = f"{self._now_ms()}.{self._asked}"
         identity = idem("", ask, OP, "0")
-        body = {"ask": ask, "at": self._now_ms(), **question}
+        body = {"ask": ask, "at": self._now_ms(), "number": ask, **question}
         await self._store.do(
             "reconcile.ask", letter_txn, self._dest, RECONCILIATION, OP, identity, body
         )
+        return ask, identity
+
+    async def _ask(self, question: dict[str, object]) -> list[dict[str, Any]]:
+        ask, identity = await self._post(question)
         self._wake()
         waited_s = 0.0
         while waited_s <= self._patience_s and not self._stopped:

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from fep.domain.calendar import to_ms
 from fep.domain.platform import Operation, Parcel, Reply, Verdict, compared, unsupported
 from fep.ports import Clock, Entropy
+from fep.services.relay_check import check
 from fep.services.relay_lines import Heard, NotSent, Unanswered
 from fep.wire.dialects.cnnontax import CnNonTax
 from fep.wire.dialects.finance_rest import FinanceRest
@@ -47,13 +48,17 @@ class DialectPlatform:
         self.answers = 0
 
     async def deliver(self, parcel: Parcel) -> Reply:
-        """Tell the platform of a record."""
+        """Tell the platform of a record, or ask for the receipts of a comparison."""
+        if parcel.op is Operation.CHECK:
+            return await check(self, parcel)
         if parcel.op not in self.capabilities:
             return unsupported(parcel.op, self.name)
         return await self._call(parcel.op, self._dialect.deliver(parcel, self._stamp()))
 
     async def find(self, parcel: Parcel) -> Reply:
         """Ask by code and number; returns DUP, CONFLICT, ABSENT or DOUBT."""
+        if parcel.op is Operation.CHECK:
+            return Reply(Verdict.ABSENT)  # a question has no effect: it is asked again
         if Operation.FIND not in self.capabilities:
             return Reply(Verdict.DOUBT, "unsupported", f"{self.name} cannot be asked by key")
         content = self._dialect.find(parcel, self._stamp())

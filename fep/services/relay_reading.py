@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
+
 from fep.crypto import sm3
 from fep.domain.platform import DELIVERIES, Operation, Parcel
 from fep.services.ferry import TooBig
@@ -101,6 +103,8 @@ def lane_of(record: Record) -> str:
 
 def parcel_of(record: Record) -> Parcel:
     """Return what is to be delivered. Raises Shapeless."""
+    if record.op == "RECON" and record.body.get("what") == "check":
+        return _question(record)
     if record.op not in OPS:
         raise Shapeless("op")
     op, body = Operation(record.op), record.body
@@ -111,6 +115,13 @@ def parcel_of(record: Record) -> Parcel:
         reason=_told(body, "reason"), sheet_code=_told(body, "sheet_code"),
         sheet_number=_told(body, "sheet_number"), last=_told(body, "last"),
     )  # fmt: skip
+
+
+def _question(record: Record) -> Parcel:
+    """Return the receipts of a comparison as one parcel."""
+    rows = msgspec.json.encode(record.body.get("receipts"))
+    unit, ask = _text(record.body, "unit"), _text(record.body, "number")
+    return Parcel(Operation.CHECK, record.idem, unit, "", ask, original=rows)
 
 
 def _receipt(op: Operation, identity: str, body: Mapping[str, Any]) -> Parcel:

@@ -253,6 +253,11 @@ def plant(book: Book, what: str, code: str, number: str, fen: int, now_ms: int) 
                 (code, number, f"invented-{number}", like["node"], like["unit"], "invented",
                  fen, like["kind"], now_ms),
             )  # fmt: skip
+            conn.execute(
+                "INSERT OR IGNORE INTO paper_of SELECT code, ?, check_code, original"
+                " FROM paper_of WHERE code=? LIMIT 1",
+                (number, code),
+            )
             plant_date(conn, code, number, _day(now_ms))
             return
         if row is None:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, and_, func, insert, select, update
 from fep.domain.faults import refuse
 from fep.domain.life_delivery import Delivery, Op
 from fep.domain.life_marks import Mark
+from fep.domain.numbers import number_text
 from fep.domain.reconcile import (
     IN_TRANSIT,
     Compared,
@@ -32,11 +33,13 @@ from fep.domain.reconcile import (
 )
 from fep.store.life import mark_txn, reversal_of_q
 from fep.store.receipts import by_number_q
-from fep.store.schema import upload
+from fep.store.schema import number_block, receipt, upload
 from fep.store.schema_reconcile import recon_diff, recon_run
 from fep.store.tx import Tx
 
 SLICE_ROWS: Final = 500
+PROBES: Final = 3  # numbers of an open block that are asked for though nobody has them yet
+PROBES_MAX: Final = 500
 KEPT_MAX: Final = 2000  # differences of one comparison that are stored
 _DELIVERED = (
     "(SELECT u.state FROM upload u WHERE u.receipt_id = {id} AND u.op IN ('ISSUE', 'RED')"
@@ -48,7 +51,8 @@ _LINES = (
     " d.state,"
     f" coalesce({_DELIVERED.format(id='d.id')}, ''),"
     " (SELECT m.value FROM mark m WHERE m.receipt_id = r.id AND m.name = 'write_off'),"
-    " (SELECT m.value FROM mark m WHERE m.receipt_id = r.id AND m.name = 'booking')"
+    " (SELECT m.value FROM mark m WHERE m.receipt_id = r.id AND m.name = 'booking'),"
+    " r.check_code"
     " FROM receipt r LEFT JOIN reversal v ON v.blue_id = r.id AND v.state = 'live'"
     " LEFT JOIN receipt d ON d.id = v.red_id"
     " WHERE r.unit = ? AND r.issued_on = ? AND r.state = 'sealed' AND r.id > ?"
@@ -107,11 +111,30 @@ def lines_q(conn: Connection, unit: str, day: str, after: int) -> tuple[list[Lin
     """Return a slice of a unit's sealed receipts of a day of issue; 0 is the end."""
     rows = conn.exec_driver_sql(_LINES, (unit, day, after, SLICE_ROWS)).all()
     found = []
-    for _id, code, number, kind, fen, delivery, red, red_delivery, off, booked in rows:
+    for _id, code, number, kind, fen, delivery, red, red_delivery, off, booked, check in rows:
         there = red == "sealed" and red_delivery == "applied"
         found.append(Line(code, number, kind, fen, there, off == "done", booked == "yes",
-                          delivery, red is not None and not there))  # fmt: skip
+                          delivery, red is not None and not there, unit,
+                          check))  # fmt: skip
     return found, (rows[-1][0] if len(rows) == SLICE_ROWS else 0)
+
+
+def probes_q(conn: Connection, unit: str, day: str) -> list[Line]:
+    """Return numbers that nobody should hold: burned on a day, and the next of open blocks."""
+    c = receipt.c
+    rows = conn.execute(
+        select(c.code, c.number, c.kind)
+        .where(c.unit == unit, c.issued_on == day, c.state == "burned").limit(PROBES_MAX)
+    )  # fmt: skip
+    found = [Line(row.code, row.number, row.kind, 0, unit=unit) for row in rows]
+    b = number_block.c
+    blocks = conn.execute(
+        select(b.code, b.next, b.last).where(b.unit == unit, b.state == "active")
+    ).all()
+    for block in blocks:
+        for number in range(block.next, min(block.next + PROBES, block.last + 1)):
+            found.append(Line(block.code, number_text(number), "", 0, unit=unit))
+    return found
 
 
 def run_q(conn: Connection, dest: str, day: str) -> Run | None:

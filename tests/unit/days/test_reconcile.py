@@ -31,6 +31,7 @@ class Book:
         self.held: dict[str, Line] = {}
         self.listed: list[tuple[str, str]] = []
         self.fault: Refused | None = None
+        self.checked: list[str] = []
 
     async def totals(self, day: str) -> Sequence[Total]:
         if self.fault is not None:
@@ -40,6 +41,10 @@ class Book:
     async def lines(self, day: str, code: str, kind: str) -> Sequence[Line]:
         self.listed.append((code, kind))
         return [line for line in self.held.values() if (line.code, line.kind) == (code, kind)]
+
+    async def check(self, lines: Sequence[Line]) -> Sequence[Line]:
+        self.checked = [line.number for line in lines]
+        return [self.held[line.number] for line in lines if line.number in self.held]
 
     def stop(self) -> None:
         return None
@@ -194,6 +199,25 @@ def test_a_platform_that_does_not_answer_is_a_stored_failure_and_may_be_asked_ag
     assert ("failed", True) == (found.state, "REC_SILENT" in found.detail)
     room.book.fault = None
     assert () == room.run().differences
+
+
+def test_a_platform_without_totals_is_asked_for_each_receipt_and_for_numbers_nobody_has(
+    room: Room,
+):
+    room.book.fault = refuse("REC_UNABLE", why="unsupported")
+    spare = replace(room.book.held[room.receipts[0].number], number="0000000006")
+    assert () == room.run().differences
+    assert [*(row.number for row in room.receipts), "0000000006", "0000000007", "0000000008"] == (
+        room.book.checked)  # fmt: skip
+    room.book.held.pop(room.receipts[0].number)
+    room.change(1, fen=5)
+    room.book.held[spare.number] = spare
+
+    found = room.run()
+
+    assert {("only_here", room.receipts[0].number), ("amount", room.receipts[1].number),
+            ("only_there", "0000000006")} == {
+        (row.gap.value, row.number) for row in found.differences}  # fmt: skip
 
 
 def test_the_schedule_looks_at_yesterday_and_at_days_that_still_differ(room: Room):
