@@ -55,7 +55,7 @@ class CounterTown(Town):
             f"ssl:{self.tls_port}:interface=127.0.0.1",
         ]
         set_keys(self.config, "api", {"listen": json.dumps(listen)})
-        set_keys(self.config, "http", {"listen": f'["tcp:{self.http_port}:{near}"]'})
+        set_keys(self.config, "http", {"listen": f'["tcp:{self.http_port}:interface=127.0.0.1"]'})
         for index, (appid, auth, encoding) in enumerate(CALLERS):
             key = self.place / "keys" / f"caller-{appid}.key"
             key.write_bytes(f"{index + 11:02x}".encode() * 32)
