@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from fep.services import schemas_desk
 from fep.services import schemas_receipts as r
 from fep.services.methods import Method
 from fep.services.schemas_receipts import Asked
@@ -218,6 +219,8 @@ def shape_of(name: str, method: Method) -> Shape | None:
     told = SHAPES.get(name)
     params = method.params or (told.params if told else None)
     result = method.result or (told.result if told else None)
+    if result is Answer:
+        result = schemas_desk.told(name) or Answer
     if params is None or result is None:
         return None
     return Shape(params, result)

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from fep.services.schemas import SHAPES
+from fep.services.schemas_desk import MEMBERS
 from tests.harness.processes import Fleet
 from tests.harness.schema import Maker, Schemas
 from tests.property.rpc_site import RpcSite
@@ -70,6 +72,7 @@ def test_every_method_is_documented_with_its_right(site: RpcSite, openapi: Any) 
     assert rights == {one["name"]: one["x-right"] for one in openrpc["methods"]}
     assert discovered == openrpc
     assert all(one["summary"] for one in openrpc["methods"])
+    assert set() == {*SHAPES, *MEMBERS} - set(rights)  # nothing is described that is gone
 
 
 def test_every_documented_required_member_is_enforced(site: RpcSite, openapi: Any) -> None:
