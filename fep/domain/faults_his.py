@@ -20,6 +20,8 @@ CATALOGUE: tuple[Fault, ...] = (
           "请稍候再查", "Ask again in a moment", retryable=True),
     Fault("HIS_REFUSED", "业务流水号 {key} 未开票（{why}）", "busNo {key} was not issued ({why})",
           "请用同一流水号重新开票", "Issue it again with the same busNo", retryable=True),
+    Fault("HIS_MANY", "时间范围内的票据超过 {limit} 张", "More than {limit} receipts in that time",
+          "请缩短时间范围", "Ask for a shorter time"),
     Fault("HIS_RANGE", "查询时间范围不对：{first} 至 {last}",
           "Not a range of time: {first} to {last}",
           "起不晚于止，且不超过 {days} 天", "First not after last, at most {days} days"),

@@ -22,7 +22,6 @@ from fep.services.his_context import HisContext
 from fep.services.medical_door import Call, DoorMethod
 from fep.services.medical_words import Words, moment, number
 from fep.store import medical
-from fep.store.life import Standing, named_q
 from fep.store.medical import Bill, Span
 from fep.wire.dialects import medical_methods as tables
 from fep.wire.dialects.medical_codes import KINDS
@@ -97,13 +96,13 @@ class Lists:
         unit = self._words.unit(caller)
         bills = await self._of_cards(caller, call, unit, CARD_DAYS_MAX)
         open_ = [
-            bill for bill in bills
-            if not bill.sheet and bill.amount_fen > 0 and self._standing(bill).red is None
-        ]  # fmt: skip
+            bill for bill in bills if not bill.sheet and bill.amount_fen > 0 and not bill.red_id
+        ]
+        page = _page(open_, call)
+        calls = await self._ctx.long(medical.calls_q, unit.code, [bill.key for bill in page])
         rows = []
-        for bill in _page(open_, call):
-            kept = self._ctx.store.read(medical.kept_q, unit.code, bill.key)
-            said = kept.call if kept is not None else {}
+        for bill in page:
+            said = calls.get(bill.key, {})
             row = {
                 "busDate": bill.bus_at or moment(bill.issued_at),
                 "busNo": bill.bus_no or bill.key,
@@ -164,13 +163,18 @@ class Lists:
             bills = [b for b in bills if b.sheet and (b.amount_fen < 0) == (wanted == RED_PAPER)]
         elif wanted:
             bills = [b for b in bills if (b.amount_fen < 0) == (wanted == RED)]
-        rows = [self._listed(caller, unit, wanted, bill) for bill in _page(bills, call)]
+        page = _page(bills, call)
+        others = [bill.red_id or bill.blue_id for bill in page]
+        names = self._ctx.store.read(medical.names_q, [other for other in others if other])
+        rows = [
+            self._listed(caller, unit, wanted, bill, names.get(other, ("", "")))
+            for bill, other in zip(page, others, strict=True)
+        ]
         return {"total": len(bills), "pageNo": call["pageNo"], "billList": rows}
 
-    def _listed(self, caller: Caller, unit: Unit, wanted: str, bill: Bill) -> dict[str, Any]:
-        standing = self._standing(bill)
-        other = standing.blue or standing.red
-        names = (bill.code, bill.number, other.code if other else "", other.number if other else "")
+    def _listed(self, caller: Caller, unit: Unit, wanted: str, bill: Bill,
+                other: tuple[str, str]) -> dict[str, Any]:  # fmt: skip
+        names = (bill.code, bill.number, *other)
         kind = RED if bill.amount_fen < 0 else NORMAL
         if wanted in (PAPER, RED_PAPER):
             code, _, sheet = bill.sheet.partition("-")
@@ -187,15 +191,10 @@ class Lists:
             "totalAmt": format_fen(bill.amount_fen),
             "ivcDateTime": moment(bill.issued_at),
             "dataType": kind,
-            "state": "3" if standing.red is not None else "1",
+            "state": "3" if bill.red_id else "1",
             "relateBillBatchCode": names[2],
             "relateBillNo": names[3],
         }
-
-    def _standing(self, bill: Bill) -> Standing:
-        found = self._ctx.store.read(named_q, bill.code, bill.number)
-        assert found is not None, bill.receipt_id
-        return found
 
     def _narrowed(
         self, caller: Caller, unit: Unit, call: Call, bills: Iterable[Bill]

@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, and_, insert, literal, not_, or_, select
+from sqlalchemy import Connection, Row, Select, and_, insert, not_, or_, select
 
-from fep.domain.faults import Refused
+from fep.domain.faults import Refused, refuse
 from fep.domain.receipt import Receipt
 from fep.store.issuing import Draft, Rider, submit_txn
 from fep.store.packed import pack, unpack
-from fep.store.schema import event, receipt, sheet
+from fep.store.schema import event, receipt, reversal, sheet
 from fep.store.schema_medical import medical_batch, medical_bill
 from fep.store.tx import Tx
 
-ROWS_MAX = 100_000
+ROWS_MAX = 50_000
 # On the issuing path: text, like the statements of fep.store.issuing.
 _KEEP = (
     "INSERT INTO medical_bill (unit, key, red, bus_no, bus_type, bus_at, place, card_no, body)"
@@ -84,6 +84,8 @@ class Bill:
     bus_at: str | None
     place: str | None
     sheet: str
+    red_id: int  # the red receipt of a blue one, also one under way; 0 without
+    blue_id: int  # the blue receipt of a red one; 0 without
 
 
 _SHEET = (
@@ -91,18 +93,37 @@ _SHEET = (
     .where(and_(sheet.c.receipt_id == receipt.c.id, sheet.c.state == "used"))
     .correlate(receipt).scalar_subquery()
 )  # fmt: skip
+_RED = (
+    select(reversal.c.red_id)
+    .where(and_(reversal.c.blue_id == receipt.c.id, reversal.c.state == "live"))
+    .correlate(receipt).scalar_subquery()
+)  # fmt: skip
+_BLUE = (
+    select(reversal.c.blue_id)
+    .where(and_(reversal.c.red_id == receipt.c.id, reversal.c.state == "live"))
+    .correlate(receipt).scalar_subquery()
+)  # fmt: skip
 _BILL = (
     receipt.c.id, receipt.c.kind, receipt.c.point, receipt.c.code, receipt.c.number,
     receipt.c.amount_fen, receipt.c.check_code, receipt.c.payer, receipt.c.issued_at, event.c.key,
     medical_bill.c.bus_no, medical_bill.c.bus_type, medical_bill.c.bus_at, medical_bill.c.place,
-    _SHEET.label("sheet"),
+    _SHEET.label("sheet"), _RED.label("red_id"), _BLUE.label("blue_id"),
 )  # fmt: skip
 _SAME = and_(medical_bill.c.unit == event.c.unit, medical_bill.c.key == event.c.key)
 
 
 def _bill(row: Row[Any]) -> Bill:
     values = dict(row._mapping)
-    return Bill(values.pop("id"), sheet=values.pop("sheet") or "", **values)
+    sheet_, red, blue = (values.pop(name) for name in ("sheet", "red_id", "blue_id"))
+    return Bill(values.pop("id"), sheet=sheet_ or "", red_id=red or 0, blue_id=blue or 0, **values)
+
+
+def _bills(conn: Connection, wanted: Select[Any]) -> list[Bill]:
+    """Return every bill of a select. Raises Refused HIS_MANY: a sum of a part would be wrong."""
+    found = [_bill(row) for row in conn.execute(wanted.limit(ROWS_MAX + 1))]
+    if len(found) > ROWS_MAX:
+        raise refuse("HIS_MANY", limit=ROWS_MAX)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +155,7 @@ def _issued(unit: str, span: Span) -> Select[Any]:
 
 def by_issue_q(conn: Connection, unit: str, span: Span) -> list[Bill]:
     """Return the receipts issued in a time, in the order of their numbers. Long: off-thread."""
-    rows = conn.execute(_issued(unit, span).order_by(receipt.c.id).limit(ROWS_MAX))
-    return [_bill(row) for row in rows]
+    return _bills(conn, _issued(unit, span).order_by(receipt.c.id))
 
 
 def by_business_q(conn: Connection, unit: str, span: Span) -> list[Bill]:
@@ -145,20 +165,34 @@ def by_business_q(conn: Connection, unit: str, span: Span) -> list[Bill]:
              medical_bill.c.bus_at <= span.last)
     )  # fmt: skip
     silent = _issued(unit, span).where(medical_bill.c.key.is_(None))
-    found = [_bill(row) for each in (said, silent) for row in conn.execute(each.limit(ROWS_MAX))]
+    found = _bills(conn, said) + _bills(conn, silent)
     return sorted(found, key=lambda bill: bill.receipt_id)
 
 
 def by_card_q(conn: Connection, unit: str, card_no: str, span: Span) -> list[Bill]:
     """Return the receipts of a card in a business time, oldest first."""
-    rows = conn.execute(
-        _said()
-        .where(and_(medical_bill.c.unit == unit, medical_bill.c.card_no == card_no,
-                    literal(card_no) != "", medical_bill.c.bus_at >= span.first,
-                    medical_bill.c.bus_at <= span.last, not_(medical_bill.c.red == 1)))
-        .order_by(receipt.c.id).limit(ROWS_MAX)
+    wanted = _said().where(
+        and_(medical_bill.c.unit == unit, medical_bill.c.card_no == card_no,
+             medical_bill.c.card_no != "", medical_bill.c.bus_at >= span.first,
+             medical_bill.c.bus_at <= span.last, not_(medical_bill.c.red == 1))
     )  # fmt: skip
-    return [_bill(row) for row in rows]
+    return _bills(conn, wanted.order_by(receipt.c.id))
+
+
+def names_q(conn: Connection, ids: Sequence[int]) -> dict[int, tuple[str, str]]:
+    """Return code and number of receipts by their ids."""
+    column = receipt.c
+    rows = conn.execute(select(column.id, column.code, column.number).where(column.id.in_(ids)))
+    return {row.id: (row.code, row.number) for row in rows}
+
+
+def calls_q(conn: Connection, unit: str, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return what was said of events, by their keys."""
+    column = medical_bill.c
+    rows = conn.execute(
+        select(column.key, column.body).where(and_(column.unit == unit, column.key.in_(keys)))
+    )
+    return {row.key: msgspec.json.decode(unpack(row.body)) for row in rows}
 
 
 @dataclass(frozen=True, slots=True)

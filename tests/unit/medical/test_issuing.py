@@ -267,3 +267,33 @@ def test_the_books_hold_together_after_a_day_at_this_door(tmp_path: Path):
     assert APPID == clinic.callers[0].appid
 
     assert [] == clinic.counter.violations()
+
+
+def test_a_batch_keeps_a_call_under_way_from_being_given_up(clinic: Clinic):
+    """The batch was acknowledged: its bill may not be burned by the deadline of the call."""
+    clinic.counter.signer.at_once = False
+    told: list[Any] = []
+    _request(clinic, bill()).addCallback(told.append)
+    clinic.tick(0.1)
+    clinic.good("batchInvoiceEBillOutpatient", {"batchNo": "N1", "eBillList": [bill()]})
+    clinic.counter.wait(5)
+
+    clinic.counter.signer.at_once = True
+    clinic.counter.signer.answer(0)
+    clinic.counter.wait(3)
+
+    (row,) = clinic.good("getBatchInvoiceEBill", {"batchNo": "N1"})["eBillList"]
+    assert (1, "0000000001") == (row["status"], row["billNo"])
+    assert clinic.opened(told[0])[0].startswith("E")
+
+
+def test_more_receipts_than_a_sum_may_hold_are_refused_never_cut_off(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+):
+    from fep.store import medical
+
+    monkeypatch.setattr(medical, "ROWS_MAX", 2)
+    for key in ("A", "B", "C"):
+        clinic.issue(key)
+
+    assert "[HIS_MANY]" in clinic.bad("checkTotalData", {"busDate": "2026-11-21"})
