@@ -7,17 +7,25 @@ desk. Nothing here is on the issuing path.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from fep.domain.faults import Refused, refuse
 from fep.services.days import Days
 from fep.services.desk_context import STORE_FILE, at_once, in_thread, on_reader
 from fep.services.guard import Guard
 from fep.services.reconcile import Reconcile
+from fep.services.reconcile_direct import DirectBook
 from fep.services.reconcile_link import LinkBook
 from fep.settings import Settings
 from fep.store.revocation import plain, revoked_q
 from fep.store.writer import Store
+
+
+class Link(Protocol):
+    """What is asked of a link; one that calls the platform itself has a `platform`."""
+
+    def wake(self) -> None:
+        """There is something to send."""
 
 
 class Accounts:
@@ -68,9 +76,12 @@ class Accounts:
         if not self._store.dead:
             self._revoked = self._store.read(revoked_q)
 
-    def sends(self, wake: Callable[[], None]) -> None:
-        """Take the call that tells the link of something to send."""
-        self._wake = wake
+    def linked(self, link: Link) -> None:
+        """Take the link: what wakes it, and the platform where the daemon calls it itself."""
+        self._wake = link.wake
+        platform = getattr(link, "platform", None)
+        if platform is not None:
+            self.reconcile.ask_of(DirectBook(platform))
 
     def _woken(self) -> None:
         self._wake()

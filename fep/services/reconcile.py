@@ -50,6 +50,11 @@ class Reconcile:
         self._stopped = False
         self.running = ""
 
+    # from accounts
+    def ask_of(self, book: PlatformBook) -> None:
+        """Compare with this book from now on."""
+        self._book = book
+
     # from almanac
     def scheduled(self) -> None:
         """Compare yesterday, and the days whose differences are not gone."""

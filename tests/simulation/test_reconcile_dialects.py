@@ -34,15 +34,24 @@ def _plant(town: FarSide, what: str, name: str, *more: str) -> None:
 
 
 @pytest.mark.timeout(150)
-@pytest.mark.parametrize("dialect", ["finance_rest", "cnnontax"])
+@pytest.mark.parametrize(
+    ("dialect", "relayed"), [("finance_rest", True), ("cnnontax", True), ("finance_rest", False)]
+)
 def test_receipts_asked_for_one_by_one_show_what_is_lost_wrong_and_invented(
-    tmp_path: Path, dialect: str
+    tmp_path: Path, dialect: str, relayed: bool
 ):
     with Fleet(tmp_path / "logs") as fleet:
         town = FarSide(tmp_path / "site", fleet, dialect=dialect)
         town.found()
-        children = [town.start_province(), town.start_gate(), town.start_relay(),
-                    town.start_daemon()]  # fmt: skip
+        children = [town.start_province()]
+        if relayed:
+            children += [town.start_gate(), town.start_relay()]
+        else:
+            town.go_direct()
+            kind = town.place / "kinds" / f"{town.kind}.toml"
+            text = kind.read_text("utf-8")
+            kind.write_text(text.replace('numbering = "platform"', 'numbering = "block"'), "utf-8")
+        children.append(town.start_daemon())
         town.import_numbers(RECEIPTS + 5)
         town.load("--count", str(RECEIPTS))
         wait_until(town.drained, "delivered", timeout_s=60, children=children)
