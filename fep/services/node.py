@@ -204,7 +204,7 @@ class Node:
         self.refused = make_held(parts, self.uplink)
         number_by_platform(parts, self.uplink, self.issue, self._granted_txn)
         if self.uplink is not None:
-            self.accounts.sends(self.uplink.wake)
+            self.accounts.linked(self.uplink)
         self._build_doors(draw, tokens)
 
     def _build_doors(self, draw: Draw, tokens: Tokens | None) -> None:
