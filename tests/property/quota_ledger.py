@@ -215,7 +215,7 @@ class Ledger(Stepping):
         now = Reading(self.wall_ms(), int(self.mono() * 1000))
         down_ms = clock.downtime_ms(was.mark, now, Bounds())
         self.pulse = self._pulse()
-        self.pulse.resume(LinkStart(Head(), Head(), was.heads, Head(), (), (), was.kept))
+        self.pulse.resume(LinkStart({}, {}, Head(), was.heads, (), {}, was.kept))
         self.last_created_ms = was.heads.rec_seq
         self.unseen += self.inflight  # frozen ones are found and signed
         self.inflight = []
