@@ -2,7 +2,8 @@
 
 Rules: a body is refused by its length before it is read; a request must have come within
 `request_s` and be answered within ANSWER_S; headers, connections and the bytes of unfinished
-requests are bounded; one request at a time is read from a connection. Knows no path.
+requests are bounded; one request at a time is read from a connection. When all places are taken
+the connection that has been silent longest makes room. Knows no path.
 """
 
 # The classes of twisted.web carry no types.
@@ -141,6 +142,7 @@ class FrontChannel(http.HTTPChannel):
         self._release()
         self._reading = False
         self._time(self.factory.bounds.idle_s)
+        self.factory.quiet(self)
         super().requestDone(request)
 
     # from the request
@@ -158,6 +160,7 @@ class FrontChannel(http.HTTPChannel):
     def asked(self) -> None:
         """The request is whole: from now on it is our time that runs."""
         self._time(ANSWER_S)
+        self.factory.busy(self)
 
     def refuse(self, answer: bytes) -> None:
         """Write an answer that needs no request, and close."""
@@ -194,6 +197,7 @@ class FrontSite(Factory):
         self.answer = answer
         self.call_later: Callable[..., Any] = reactor.callLater
         self._open: set[FrontChannel] = set()
+        self._quiet: dict[FrontChannel, None] = {}  # those that wait for nothing, longest first
         self._held = 0
 
     def log(self, request: Any) -> None:
@@ -201,13 +205,30 @@ class FrontSite(Factory):
 
     # from channels
     def took(self, channel: FrontChannel) -> bool:
-        """Count a connection in; False when it is one too many."""
+        """Count a connection in; False when it is one too many.
+
+        Who has asked nothing for longest makes room: silent connections keep nobody out.
+        """
+        if len(self._open) >= self.bounds.connections and self._quiet:
+            longest = next(iter(self._quiet))
+            self.lost(longest)  # now: its transport tells of the end in a turn of its own
+            longest.transport.abortConnection()
         self._open.add(channel)
+        self._quiet[channel] = None
         return len(self._open) <= self.bounds.connections
+
+    def busy(self, channel: FrontChannel) -> None:
+        """A connection has asked; it stays until it is answered."""
+        self._quiet.pop(channel, None)
+
+    def quiet(self, channel: FrontChannel) -> None:
+        """A connection has its answer."""
+        self._quiet[channel] = None
 
     def lost(self, channel: FrontChannel) -> None:
         """Count a connection out."""
         self._open.discard(channel)
+        self._quiet.pop(channel, None)
 
     def hold(self, more: int) -> bool:
         """Count bytes of requests under way; False when all together hold too many."""

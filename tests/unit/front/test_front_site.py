@@ -7,6 +7,7 @@ import zlib
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 
 from fep.services.front import FLUSH_S, POLL_S
@@ -121,12 +122,9 @@ def test_an_answer_that_never_comes_ends_the_connection() -> None:
     assert wire.disconnected
 
 
-def test_connections_and_bytes_under_way_are_bounded_for_all_together() -> None:
+def test_bytes_under_way_are_bounded_for_all_together() -> None:
     hall = FrontHall()
-    wires = [hall.connect() for _ in range(SETTINGS.max_connections)]
-    fifth = hall.connect()
-    assert fifth.value().startswith(b"HTTP/1.1 503 ")
-    assert fifth.closed
+    wires = [hall.connect() for _ in range(3)]
 
     wires[0].send(_sized(60_000) + b"x" * 59_000)
     answer = wires[1].send(_sized(60_000) + b"x" * 59_000)
@@ -135,6 +133,29 @@ def test_connections_and_bytes_under_way_are_bounded_for_all_together() -> None:
 
     assert answer.startswith(b"HTTP/1.1 503 ")
     assert later.startswith(b"HTTP/1.1 200 ")
+
+
+def test_silent_connections_keep_nobody_out_and_calls_under_way_are_not_cut() -> None:
+    waiting: Deferred[None] = Deferred()
+
+    async def slow(_request: Any) -> HttpAnswer:
+        await waiting
+        return HttpAnswer(200, "text/plain", b"done")
+
+    hall = FrontHall(replace(SETTINGS, max_calls=99), his=slow)
+    silent = [hall.connect() for _ in range(SETTINGS.max_connections)]
+    silent[0].send(_sized(0))  # answered: now the last one to go
+    asked = [hall.connect() for _ in range(SETTINGS.max_connections)]
+    for wire in asked:
+        wire.send(b"POST /his/api/x HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
+    late = hall.connect()
+
+    assert [True] * 4 == [wire.disconnected for wire in silent]
+    assert [False] * 4 == [wire.closed for wire in asked]
+    assert late.value().startswith(b"HTTP/1.1 503 ")
+    assert late.closed
+    waiting.callback(None)
+    assert all(wire.value().endswith(b"done") for wire in asked)
 
 
 def test_more_calls_than_allowed_are_answered_busy() -> None:
