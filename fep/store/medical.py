@@ -61,8 +61,8 @@ class Said:
 
 
 def packed(call: Mapping[str, Any]) -> bytes:
-    """Return a call as it is kept."""
-    return pack(msgspec.json.encode(call))
+    """Return a call as it is kept: most of its fields are empty and are left out."""
+    return pack(msgspec.json.encode({name: value for name, value in call.items() if value}))
 
 
 @dataclass(frozen=True, slots=True)
