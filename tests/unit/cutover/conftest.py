@@ -11,7 +11,7 @@ from tests.harness.town import Town, set_keys
 from tests.unit.cutover.office import Office
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """A site with numbers, an HTTP front and nothing else around it."""
     place = tmp_path_factory.mktemp("office")

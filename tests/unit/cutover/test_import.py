@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fep.client import Client, RemoteFault
+from fep.domain.calendar import CST
 from fep.wire.old_receipts import Row, Wrong, rows_of, text_of
 from tests.harness.town import program
 from tests.unit.cutover.office import Office
@@ -23,7 +25,7 @@ LINES = (
     "42060121,0000000102,b87b2c,OLD-2,李四,400.00,2026-02-01 10:00:00,已冲红,门诊,"
     "42060121,0000000900,,,\n"
     "42060121,0000000104,c3c23a,OLD-4,赵六,20.30,20260202093000000,正常,outpatient,,,"
-    "001,王芳,060101:诊察费:12.30;060107:西药费:8.00\n"
+    "001,孙七,060101:诊察费:12.30;060107:西药费:8.00\n"
 )
 
 
@@ -133,7 +135,7 @@ def test_an_old_receipt_without_its_items_is_not_reversed_and_says_why(taken: Of
 
 def test_where_the_province_allows_it_a_red_receipt_of_ours_reverses_an_old_one(taken: Office):
     fields = {"billBatchCode": "42060121", "billNo": "0000000104", "reason": "退费",
-              "operator": "王芳", "busDateTime": "20261121093000000",
+              "operator": "孙七", "busDateTime": "20261121093000000",
               "placeCode": taken.town.point}  # fmt: skip
     result, told = ask(taken, "writeOffEBill", **fields)
     again, phrase = ask(taken, "writeOffEBill", **fields)
@@ -149,6 +151,14 @@ def test_where_the_province_allows_it_a_red_receipt_of_ours_reverses_an_old_one(
     assert ("1", told["eScarletBillNo"]) == (states["isScarlet"], states["scarletBillNo"])
     assert "-20.30" in json.dumps(shown)
     assert slip.read_bytes().startswith(b"\x89PNG")
+    now = datetime.now(CST)
+    shift = taken.ctl("day", "shift", "孙七", "--from", f"{now - timedelta(days=1):%Y-%m-%d %H:%M}",
+                      "--to", f"{now + timedelta(hours=1):%Y-%m-%d %H:%M}")  # fmt: skip
+    (day,) = shift["units"]
+
+    assert [("060101", -1230), ("060107", -800)] == [
+        (item["item"], item["net_fen"]) for item in day["items"]
+    ]
     (entry,) = taken.journal("receipt.reversing_old")
     assert ("42060121-0000000104", name) == (entry["ref"], entry["body"]["red"])
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,24 +14,34 @@ OURS = "demo-key-of-the-new-front-end-0123456789"
 BILL = {"billBatchCode": "42060121", "billNo": "0000005555"}
 
 
-@pytest.fixture
-def old() -> Iterator[OldFrontEnd]:
-    """An old front-end."""
+@pytest.fixture(scope="module")
+def server() -> Iterator[OldFrontEnd]:
+    """An old front-end for all tests of this file."""
     server = OldFrontEnd()
     yield server
     server.close()
 
 
 @pytest.fixture
-def his(office: Office, old: OldFrontEnd, tmp_path: Path) -> Any:
+def old(server: OldFrontEnd) -> OldFrontEnd:
+    """The old front-end, which has heard nothing yet."""
+    server.asked.clear()
+    server.outer.clear()
+    server.answers.clear()
+    server.silent, server.key = False, KEY
+    return server
+
+
+@pytest.fixture(scope="module")
+def his(office: Office, server: OldFrontEnd, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A caller whose old front-end knows it by another appid and key."""
-    appid = f"cut{old.base.rpartition(':')[2]}"
-    (tmp_path / "ours.key").write_text(OURS)
-    (tmp_path / "theirs.key").write_text(KEY)
-    office.ctl("callers", "add", "--appid", appid, "--key-file", str(tmp_path / "ours.key"),
+    appid, place = "CUTOVER00001", tmp_path_factory.mktemp("keys")
+    (place / "ours.key").write_text(OURS)
+    (place / "theirs.key").write_text(KEY)
+    office.ctl("callers", "add", "--appid", appid, "--key-file", str(place / "ours.key"),
                "--right", "issue", "--right", "query", "--right", "reverse",
-               "--upstream", old.base, "--upstream-appid", APPID, "--upstream-key-file",
-               str(tmp_path / "theirs.key"), "--upstream-s", "0.8", "--reason", "割接")  # fmt: skip
+               "--upstream", server.base, "--upstream-appid", APPID, "--upstream-key-file",
+               str(place / "theirs.key"), "--upstream-s", "0.8", "--reason", "割接")  # fmt: skip
 
     def ask(method: str, **fields: Any) -> tuple[str, Any]:
         path = f"/medical-web/api/medical/{method}"
@@ -69,8 +78,9 @@ def test_a_reversal_of_an_old_receipt_goes_there_once_and_is_journalled(
     assert ("42060121-0000005555", "S0000") == (last["ref"], last["body"]["result"])
 
 
-def test_what_the_old_front_end_refuses_is_said_in_its_words(his: Any):
+def test_what_the_old_front_end_refuses_is_said_in_its_words(his: Any, old: OldFrontEnd):
     assert ("E0001", "票据不存在") == his("getEBillStatesByBillInfo")
+    assert 1 == len(old.asked)
 
 
 def test_silence_is_neither_no_such_receipt_nor_a_repeat(
