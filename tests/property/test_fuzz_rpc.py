@@ -129,6 +129,12 @@ def test_answers_of_a_receipts_whole_life_are_as_documented(site: RpcSite, opena
     told("receipt.reverse", {"unit": town.unit, "key": "RED3", **other, "reason": "refund"})
     told("receipt.life", other)
     told("print.get", other)
+    told("batch.submit", {"key": "B1", "events": [site.event("BATCH1"), {"key": "BATCH2"}]})
+    told("batch.get", {"key": "B1"})
+    told("event.list", {"since": 0})
+    told("day.totals", {"from": "2026-01-01", "to": "2099-12-31", "unit": town.unit})
+    told("receipt.export", {"from": "2026-01-01", "to": "2099-12-31"})
+    told("receipt.find", {"life": "reversed", "amount_from": "0.01"})
 
 
 def test_no_call_made_from_the_document_breaks_the_front_end(site: RpcSite, openapi: Any) -> None:
