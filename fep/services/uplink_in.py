@@ -150,7 +150,15 @@ class Inbox:
             name for name in names if name not in self._looks or self._looks[name].next_s <= now
         ]
         for name in ready[:ARRIVALS_MAX]:
-            await self._arrival(name)
+            try:
+                await self._arrival(name)
+            except Exception as fault:
+                if self._ends.store.dead:
+                    raise
+                # One file we stumble over must not stand in the way of all others.
+                self._ends.log.error("link.arrival_failed", name=name, why=repr(fault),
+                                     exc_info=fault)  # fmt: skip
+                self._not_ready(name)
         await self._ask_for_gap()
         return min(len(ready), ARRIVALS_MAX)
 

@@ -85,11 +85,17 @@ class Silent:
 
     def __init__(self) -> None:
         self.told: Counter[str] = Counter()
+        self.errors: list[str] = []
 
     def info(self, event: str, **_details: Any) -> None:
         self.told[event] += 1
 
-    warning = error = info
+    warning = info
+
+    def error(self, event: str, **details: Any) -> None:
+        """Keep the latest errors: they say why a run went wrong."""
+        self.told[event] += 1
+        self.errors = [*self.errors, f"{event} {details.get('why', '')}"][-5:]
 
 
 @dataclass
@@ -360,7 +366,11 @@ class Torture:
         outcome.doubled = sum(n - 1 for counts in seen for n in counts.values())
         outcome.stuck = 0 if self.settled() else 1
         standing = self.uplink.status()
-        if standing.state == "stalled" or len(sealed) != self.receipts:
+        if outcome.stuck or outcome.lost:
+            flights = {c: sorted(box.flights) for c, box in self.uplink._outboxes.items()}
+            outcome.why = f"{standing} {self.log.told} {self.log.errors} {flights}"
+            outcome.why += f" {book.tallies()} store dead: {self.store.dead}"
+        elif standing.state == "stalled" or len(sealed) != self.receipts:
             outcome.why = f"{standing.state} {standing.reason}, {len(sealed)} sealed"
 
 
