@@ -10,7 +10,7 @@ import base64
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -143,6 +143,16 @@ class Clinic:
     def ask(self, request: HttpRequest) -> HttpAnswer:
         """Bring a request to the door and wait."""
         return self.asked([Deferred.fromCoroutine(self.medical.door(request))])[0]
+
+    def reply(self, door: Coroutine[Any, Any, HttpAnswer]) -> HttpAnswer:
+        """Wait for the answer of any door."""
+        return self.asked([Deferred.fromCoroutine(door)])[0]
+
+    def told(self, door: Coroutine[Any, Any, HttpAnswer]) -> tuple[str, Any]:
+        """Return result and message of a dialect's answer, whatever signed it."""
+        inner = json.loads(base64.b64decode(json.loads(self.reply(door).body)["data"]))
+        text = base64.b64decode(inner["message"]).decode()
+        return inner["result"], json.loads(text) if text[:1] == "{" else text
 
     def asked(self, waiting: list[Deferred[HttpAnswer]]) -> list[HttpAnswer]:
         """Let everything happen that is due; return the answers. Raises what a door raised."""
