@@ -68,6 +68,32 @@ def test_a_chunked_body_within_the_bound_is_taken() -> None:
     assert answer.endswith(b"heard onetwo")
 
 
+def test_a_client_that_waits_for_leave_to_send_gets_it_unless_its_body_is_too_long() -> None:
+    hall = FrontHall()
+    wire, long = hall.connect(), hall.connect()
+    expect = b"Expect: 100-continue\r\n"
+
+    leave = wire.send(POST + expect + b"Content-Length: 3\r\n\r\n")
+    answer = wire.send(b"one")
+    refused = long.send(POST + expect + b"Content-Length: 99999999\r\n\r\n")
+
+    assert leave == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert answer.endswith(b"heard one")
+    assert refused.startswith(b"HTTP/1.1 413 ")
+
+
+def test_an_old_client_gets_its_answer_and_the_end_of_the_connection() -> None:
+    hall = FrontHall()
+    wire = hall.connect()
+
+    answer = wire.send(b"POST /rpc HTTP/1.0\r\nContent-Length: 3\r\n\r\none")
+
+    assert b" 200 OK\r\n" in answer
+    assert b"Content-Length: 9\r\n" in answer
+    assert answer.endswith(b"heard one")
+    assert wire.closed
+
+
 @pytest.mark.parametrize("lines", [
     b"".join(b"X-%d: y\r\n" % n for n in range(HEADERS_MAX + 1)),
     b"X: " + b"y" * HEADER_BYTES_MAX + b"\r\n",
