@@ -45,6 +45,7 @@ class Accounts:
             reactor, store, read, units, guard.seal, log, now_ms=now_ms, held=self._held
         )
         self._store = store
+        self._looked_at = 0
         self._revoked: frozenset[tuple[str, str]] = store.read(revoked_q)
         self._scheduled = settings.reconcile.enabled
         self._wake: Callable[[], None] = _nothing
@@ -73,7 +74,10 @@ class Accounts:
         return refuse("SIG_REVOKED", unit=unit) if known else None
 
     def _look(self) -> None:
-        if not self._store.dead:
+        """Read what is revoked when anything was journalled since the last look."""
+        seq = self._store.heads.journal_seq
+        if seq != self._looked_at and not self._store.dead:
+            self._looked_at = seq
             self._revoked = self._store.read(revoked_q)
 
     def linked(self, link: Link) -> None:

@@ -17,8 +17,8 @@ from sqlalchemy import Connection, and_, func, select
 
 from fep.domain.calendar import day_of
 from fep.domain.money import format_fen
+from fep.services import desk_books, desk_guard, desk_keys
 from fep.services import desk_checks as checks
-from fep.services import desk_guard, desk_keys
 from fep.services.desk_checks import Check, State, attempt
 from fep.services.desk_context import STORE_FILE, DeskContext, Method, Params, pid
 from fep.services.desk_fence import forecasts_q
@@ -53,6 +53,7 @@ class Seen:
     checkpoint: Mapping[str, object] | None
     last_refusal: str
     forecasts: list[dict[str, Any]]
+    books: desk_books.Books
 
 
 def look_q(conn: Connection, units: tuple[str, ...], dests: tuple[str, ...], now_ms: int) -> Seen:
@@ -74,6 +75,7 @@ def look_q(conn: Connection, units: tuple[str, ...], dests: tuple[str, ...], now
         checkpoint=queries_journal.checkpoint_q(conn),
         last_refusal=refused[0].reason if refused else "",
         forecasts=forecasts_q(conn, stocks, now_ms),
+        books=desk_books.books_q(conn, known, now_ms),
     )
 
 
@@ -175,6 +177,7 @@ def _state_checks(
     found += checks.printers(devices)
     found.append(checks.queue(seen.queued, seen.frozen, seen.last_refusal))
     found.append(checks.uncertain(seen.prints["uncertain"]))
+    found += desk_books.checks(ctx, seen.books)
     return found
 
 

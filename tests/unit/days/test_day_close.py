@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
 
-from fep.domain.faults import Refused
+from fep.domain.faults import Refused, refuse
+from fep.services.desk_books import Books, books_q, checks
 from fep.store import days, issuing
-from tests.unit.days.office import CODE, FIRST_DAY, KIND, Office
+from tests.unit.days.office import CODE, FIRST_DAY, KIND, UNIT, Office
+
+HOUR = 3_600_000
 
 
 def _row(found: dict[str, Any], part: str, **which: str) -> dict[str, Any]:
@@ -247,3 +252,22 @@ def test_the_checkers_notice_a_receipt_left_out_and_one_counted_too_early(office
 
     assert any("is counted on 2026-11-21" in line for line in found)
     assert any("is counted on no day" in line for line in office.violations())
+
+
+def test_the_doctor_names_days_not_closed_differences_and_a_revoked_certificate(office: Office):
+    office.issue("K1")
+    office.pass_days()
+    at = office.room.wall_ms
+    early, late = (office.room.store.read(books_q, [UNIT], at + ms) for ms in (0, 3 * HOUR))
+    signer = SimpleNamespace(cert_serial="4d")
+    accounts = SimpleNamespace(revoked=lambda unit, serial: refuse("SIG_REVOKED", unit=unit))
+    ctx = replace(office.context, signers={UNIT: signer}, accounts=accounts)
+
+    found = checks(ctx, Books(late.unclosed, 2))
+
+    assert ((), ((UNIT, FIRST_DAY),)) == (early.unclosed, late.unclosed)
+    assert [("DAYS", "WARN"), ("RECONCILE", "WARN"), ("SIGNER", "FAIL")] == [
+        (check.code, check.state.value) for check in found
+    ]
+    office.close_due()
+    assert Books() == office.room.store.read(books_q, [UNIT], at + 3 * HOUR)
