@@ -81,7 +81,7 @@ QUERIES = (
     find.Query(key="K3"),
     find.Query(unit="U9"),
     find.Query(unit="U9", day_from="2026-01-01"),
-    find.Query(unit="U1", point="001"),
+    find.Query(unit="U1", point="P1"),
     find.Query(point="nowhere"),
     find.Query(kind="k"),
     find.Query(amount_from=0, amount_to=100),
