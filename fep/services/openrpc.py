@@ -48,6 +48,31 @@ _FAULT: dict[str, Any] = {
 }
 
 
+_TEXT = {"type": "string"}
+_DIALECTS = ("/medical-web/api/medical/{method}", "/standard-web/api/standard/{method}")
+_ENVELOPE: dict[str, Any] = {
+    "type": "object",
+    "description": "sign is MD5 over appid, data, noise, key and version, in upper-case hex",
+    "required": ["appid", "data", "noise", "version", "sign"],
+    "properties": {
+        "appid": _TEXT,
+        "data": {"type": "string", "description": "base64 of the JSON of the business fields"},
+        "noise": _TEXT,
+        "version": _TEXT,
+        "sign": _TEXT,
+        "region": _TEXT,
+        "deptcode": _TEXT,
+    },
+}
+_ENVELOPE_BACK: dict[str, Any] = {
+    "type": "object",
+    "description": "data is base64 of {result, message}, message base64 again",
+    "required": ["data", "noise", "sign"],
+    "properties": {"data": _TEXT, "noise": _TEXT, "sign": _TEXT},
+    "additionalProperties": False,
+}
+
+
 def described(table: Mapping[str, Method]) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
     """Return (schemas of params and result by method, components) of all methods with a shape."""
     shapes = {name: shape_of(name, method) for name, method in sorted(table.items())}
@@ -100,6 +125,7 @@ def openapi(table: Mapping[str, Method]) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": TITLE, "version": __version__},
         "paths": {
+            **{path: {"post": _dialect(path)} for path in _DIALECTS},
             "/rpc": {
                 "post": {
                     "operationId": "rpc",
@@ -119,7 +145,8 @@ def openapi(table: Mapping[str, Method]) -> dict[str, Any]:
             }
         },
         "components": {
-            "schemas": {**components, **calls, **answers, "fault": _FAULT},
+            "schemas": {**components, **calls, **answers, "fault": _FAULT,
+                        "envelope": _ENVELOPE, "envelope.answer": _ENVELOPE_BACK},
             "securitySchemes": {
                 name: {"type": "apiKey", "in": "header", "name": f"X-Fep-{name.title()}"}
                 for name in ("app", "time", "nonce", "mac", "token")
@@ -127,6 +154,22 @@ def openapi(table: Mapping[str, Method]) -> dict[str, Any]:
         },
         "x-faults": {code: {"zh": one.zh, "en": one.en, "retryable": one.retryable}
                      for code, one in sorted(CATALOGUE.faults.items())},
+    }  # fmt: skip
+
+
+def _dialect(path: str) -> dict[str, Any]:
+    return {
+        "operationId": path.split("/")[1],
+        "summary": "one method of the dialect; every answer is 200, its result says how it went",
+        "parameters": [{"name": "method", "in": "path", "required": True, "schema": _TEXT}],
+        "requestBody": {
+            "required": True,
+            "content": _json({"$ref": REF.format(name="envelope")}),
+        },
+        "responses": {
+            "200": _response("signed like the request",
+                             {"$ref": REF.format(name="envelope.answer")}),
+        },
     }  # fmt: skip
 
 

@@ -50,6 +50,8 @@ class Client:
         self._key = (site.town.place / "keys" / "caller-his.key").read_text().strip()
         self._line = http.client.HTTPConnection("127.0.0.1", site.port, timeout=30)
         self._noises = count()
+        self._document = site.get("/openapi.json")
+        self._schemas = Schemas(self._document)
 
     def ask(self, path: str, fields: Any, **outer: str) -> tuple[str, str]:
         """Return result and message, proved to be wrapped and signed as they must."""
@@ -67,6 +69,10 @@ class Client:
         answer = self._line.getresponse()
         back = json.loads(answer.read())
         assert answer.status == 200
+        place = f"{path.rpartition('/')[0]}/{{method}}"
+        content = self._document["paths"][place]["post"]["responses"]["200"]["content"]
+        schema = content["application/json"]["schema"]
+        assert [] == list(self._schemas.faults_of(schema, back))
         fits = back["sign"] == self._sign(back["data"], back["noise"], **outer)
         inner = json.loads(base64.b64decode(back["data"], validate=True))
         message = base64.b64decode(inner["message"], validate=True).decode()
