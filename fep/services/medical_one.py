@@ -80,7 +80,7 @@ class Ones:
 
     def _scarlet(self, caller: Caller, standing: Standing, *, pictures: bool) -> dict[str, str]:
         """Return what is known of the red receipt; a red one is its own."""
-        red = standing.receipt if standing.blue is not None else standing.red
+        red = standing.receipt if standing.receipt.amount_fen < 0 else standing.red
         if red is not None and red.state.value != "sealed":
             red = None
         urls = self._words.urls(caller, red) if red is not None else {}

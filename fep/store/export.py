@@ -21,6 +21,7 @@ from fep.store.life import lives_q
 from fep.store.packed import unpack
 from fep.store.receipts import as_receipt, receipts
 from fep.store.schema import event, receipt, reversal
+from fep.store.schema_imports import old_reversal
 
 SLICE_ROWS = 500
 SCAN_ROWS = 20_000
@@ -107,4 +108,9 @@ def _blues(conn: Connection, reds: list[int]) -> dict[int, str]:
         .join(blue, blue.c.id == reversal.c.blue_id)
         .where(reversal.c.red_id.in_(reds))
     )
-    return {row.red_id: f"{row.code}-{row.number}" for row in rows}
+    old = conn.execute(
+        select(old_reversal.c.red_id, old_reversal.c.code, old_reversal.c.number).where(
+            old_reversal.c.red_id.in_(reds)
+        )
+    )
+    return {row.red_id: f"{row.code}-{row.number}" for row in (*rows, *old)}

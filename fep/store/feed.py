@@ -102,7 +102,7 @@ def _told(conn: Connection, lines: Sequence[_Line]) -> Iterable[Happened]:
         found = by_ref.get(line.ref) or by_id.get(line.body.get("receipt", 0))
         if line.op == "receipt.sealed" and found is not None:
             blue = blues.get(found.id)
-            kind = "reversed" if blue is not None else "sealed"
+            kind = "reversed" if found.amount_fen < 0 else "sealed"
             yield Happened(line.seq, line.at, kind, found.unit, found, blue, {})
         elif line.op == "receipt.burned" and found is not None:
             more = {"key": line.body["key"], "reason": line.body["reason"]}

@@ -155,7 +155,16 @@ def test_where_the_province_allows_it_a_red_receipt_of_ours_reverses_an_old_one(
     shift = taken.ctl("day", "shift", "孙七", "--from", f"{now - timedelta(days=1):%Y-%m-%d %H:%M}",
                       "--to", f"{now + timedelta(hours=1):%Y-%m-%d %H:%M}")  # fmt: skip
     (day,) = shift["units"]
+    with Client.tcp("127.0.0.1", taken.town.port, appid="his", key=his_key(taken).encode()) as one:
+        feed = one.call("event.list", since=0, limit=500)["events"]
+    _, own = ask(taken, "getEBillStatesByBillInfo", billBatchCode=told["eScarletBillBatchCode"],
+                 billNo=told["eScarletBillNo"])  # fmt: skip
+    number = told["eScarletBillNo"]
 
+    assert ["reversed"] == [
+        e["type"] for e in feed if e["receipt"] and e["receipt"]["amount"] == "-20.30"
+    ]
+    assert ("1", number) == (own["isScarlet"], own["scarletBillNo"])
     assert [("060101", -1230), ("060107", -800)] == [
         (item["item"], item["net_fen"]) for item in day["items"]
     ]
