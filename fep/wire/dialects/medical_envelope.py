@@ -64,7 +64,8 @@ def fits(envelope: Envelope, key: bytes) -> bool:
     given = envelope.sign.strip().upper().encode(errors="replace")
     good = False
     # A form may have turned "+" into a blank, a MIME encoder may have signed before it wrapped.
-    for data in (envelope.data, envelope.data.replace(" ", "+"), _BLANKS.sub("", envelope.data)):
+    came = envelope.data
+    for data in dict.fromkeys((came, came.replace(" ", "+"), _BLANKS.sub("", came))):
         expected = signature(
             envelope.appid, data, envelope.noise, key, envelope.version, envelope.head
         )

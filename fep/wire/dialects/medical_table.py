@@ -7,6 +7,7 @@ versions of the dialect are one table: what a version lacks is optional.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -30,11 +31,12 @@ class Field:
     rows: tuple[Field, ...] = ()
     rows_max: int = 200
     default: int = 0
+    optional: bool = dataclasses.field(init=False, default=False)
 
-    @property
-    def optional(self) -> bool:
-        """Say whether the field may be left out, and is an empty text then."""
-        return not self.need and self.shape not in ("list", "count")
+    def __post_init__(self) -> None:
+        """Note once whether the field may be left out, and is an empty text then."""
+        optional = not self.need and self.shape not in ("list", "count")
+        object.__setattr__(self, "optional", optional)
 
     def read(self, value: Any, path: str) -> Any:
         """Return the value of this field. Raises Refused REQ_FIELD_*."""

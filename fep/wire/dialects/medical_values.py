@@ -15,6 +15,7 @@ from fep.domain.text import ForbiddenText, clean
 _NUMBER = re.compile(
     r"([+-]?)([0-9]{0,20})(?:\.([0-9]{0,20}))?(?:[eE]([+-]?[0-9]{1,2}))?", re.ASCII
 )
+_PLAIN = re.compile(r"(?:0|-?[1-9][0-9]{0,10})(?:\.([0-9]{1,6}))?", re.ASCII)
 _DIGITS_MAX = 24
 _DAY = re.compile(r"([0-9]{4})[-/.]?([0-9]{1,2})[-/.]?([0-9]{1,2})(?:\D.*|\d{4,9})?", re.ASCII)
 _MOMENT = re.compile(r"[0-9]{8}(?:[0-9]{4}(?:[0-9]{2}(?:[0-9]{1,3})?)?)?", re.ASCII)
@@ -70,6 +71,9 @@ def decimal(value: Any, name: str, digits: int) -> str:
     given = text(value, name, 40)
     if not given:
         return ""
+    plain = _PLAIN.fullmatch(given)
+    if plain is not None and len(plain[1] or "") <= digits:  # as nearly every one is written
+        return given.rstrip("0").rstrip(".") if plain[1] else given
     scaled = _scaled(given, digits, exact=False)
     if scaled is None:
         raise refuse("REQ_FIELD_DECIMAL", field=name, value=given[:20], digits=digits)
