@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from fep.domain.money import format_fen
 from fep.wire.old_receipts import COLUMNS, MORE, Row, Wrong, rows_of, text_of
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-SLICE = 1000
+LOOK_SLICE, PUT_SLICE = 1000, 250  # what is put holds the cashiers up for so long
 SHOWN_MAX = 50
 FILE_BYTES_MAX = 2 << 30
 
@@ -118,13 +119,14 @@ def _params(row: Row) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _slices(rows: list[Row]) -> list[list[dict[str, Any]]]:
-    return [[_params(row) for row in rows[at : at + SLICE]] for at in range(0, len(rows), SLICE)]
+def _slices(rows: list[Row], size: int) -> Iterator[list[dict[str, Any]]]:
+    for at in range(0, len(rows), size):
+        yield [_params(row) for row in rows[at : at + size]]
 
 
 def _looked(desk: Desk, rows: list[Row]) -> dict[str, Any]:
     new, conflicts = 0, []
-    for part in _slices(rows):
+    for part in _slices(rows, LOOK_SLICE):
         told = desk.call("imports.check", rows=part)
         new += told["new"]
         conflicts += told["conflicts"]
@@ -152,7 +154,7 @@ def _taken(desk: Desk, raw: bytes, rows: list[Row], reason: str) -> int:
 
     opened = desk.call("imports.begin", file_sm3=sm3.digest(raw).hex())["id"]
     count = amount = 0
-    for part in _slices(rows):
+    for part in _slices(rows, PUT_SLICE):
         fresh = desk.call("imports.put", id=opened, rows=part)
         if fresh["conflicts"]:  # issued or imported by somebody else meanwhile
             raise of(refuse("IMPORT_GONE"))

@@ -130,24 +130,29 @@ def sweep_txn(tx: Tx) -> int:
 def sorted_q(
     conn: Connection, rows: Sequence[OldReceipt]
 ) -> tuple[list[OldReceipt], list[dict[str, str]]]:
-    """Return what is not here yet, and what says otherwise than what is here."""
+    """Return what is not here yet, and what says otherwise than what is here.
+
+    A slice asks two questions a code, however many receipts it has: the daemon issues meanwhile.
+    """
+    ours: set[tuple[str, str]] = set()
+    here: dict[tuple[str, str], OldReceipt] = {}
+    for code in {one.code for one in rows}:
+        numbers = [one.number for one in rows if one.code == code]
+        same = and_(receipt.c.code == code, receipt.c.number.in_(numbers))
+        ours |= {(code, number) for number in conn.execute(
+            select(receipt.c.number).where(same)).scalars()}  # fmt: skip
+        same = and_(old_receipt.c.code == code, old_receipt.c.number.in_(numbers))
+        for row in conn.execute(_live().where(same)):
+            here[code, row.number] = _old(row)
     fresh: list[OldReceipt] = []
     conflicts: list[dict[str, str]] = []
     for one in rows:
-        ours = conn.execute(
-            select(receipt.c.id).where(
-                receipt.c.code == one.code, receipt.c.number == one.number
-            )
-        ).first()  # fmt: skip
-        row = conn.execute(
-            _live().where(old_receipt.c.code == one.code, old_receipt.c.number == one.number)
-        ).first()
-        here = _old(row) if row is not None else None
-        if ours is not None:
+        name = (one.code, one.number)
+        if name in ours:
             conflicts.append({"receipt": one.ref, "why": "ours"})
-        elif here is None:
+        elif name not in here:
             fresh.append(one)
-        elif here != one:
+        elif here[name] != one:
             conflicts.append({"receipt": one.ref, "why": "differs"})
     return fresh, conflicts
 
