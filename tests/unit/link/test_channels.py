@@ -12,12 +12,15 @@ import msgspec
 import pytest
 
 from fep.crypto import sm3
+from fep.services.uplink import Uplink
 from fep.store.link_letters import letter_q, letter_txn
+from fep.store.numbers import grant_txn
 from fep.wire.fpb import NO_HASH, Kind
 from fep.wire.fpb_ack import Ack, Result
 from fep.wire.fpb_greet import Hello, Holding, Manifest, Sent, Sync, encode
 from fep.wire.fpb_record import JournalHead, idem, read_records, record_line
-from tests.unit.link.link_world import PLATFORM, World, party
+from tests.unit.link.link_ferry import MemoryFerry
+from tests.unit.link.link_world import PLATFORM, World, begun, party
 
 QUICK = {"records_max": 10, "rto_first_s": 500.0, "gap_s": 3.0, "heartbeat_s": 10.0}
 IDEM = sm3.digest(b"one").hex()
@@ -313,3 +316,26 @@ def test_one_way_more_than_a_window_leaves_and_an_imported_ack_confirms(one_way:
     world.run(5)
 
     assert {"applied": 700} == world.states()
+
+
+# several destinations
+def test_a_dead_destination_slows_neither_another_nor_issuing(world: World):
+    dead = MemoryFerry(fault="no such directory")
+    settings = msgspec.structs.replace(world.settings, dest="elsewhere")
+    other = Uplink(
+        world.reactor, world.watch, world.dice, world.store, settings, *party("node-0001", 0x10),
+        world.platform.cert, node_id="node-0001", carrier=dead, work=world._work,
+        on_grant=grant_txn, on_quota=world.quotas.append, on_answered=lambda count, fen: None,
+        signature_xml=lambda row: "", log=world.log,
+    )  # fmt: skip
+    other.start()
+    world.uplink.start()
+    assert world.done(world.store.do("l", letter_txn, "elsewhere", 2, "NOTE", IDEM, {"n": 1}))
+
+    numbers = world.issue(25)
+    world.run(6)
+
+    assert numbers == [number for number, _ in world.platform.applied]
+    assert ({"applied": 25}, "online") == (world.states(), world.uplink.status().state)
+    assert "offline" == other.status().state
+    world.done(begun(other.stop()))
