@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_plus
 
 from fep.sim.province_window import Asked, Said
 
@@ -40,7 +40,7 @@ class Wrong(Exception):
 def read(body: bytes, key: str) -> Asked:
     """Return what a request asks. Raises Wrong."""
     try:
-        form = dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, strict_parsing=True))
+        form = _form(body.decode("utf-8"))
     except ValueError as error:
         raise Wrong("FORM", f"not a form: {error}") from error
     missing = [name for name in (*SIGNED, "security") if name not in form]
@@ -58,6 +58,17 @@ def read(body: bytes, key: str) -> Asked:
     if op is None or not isinstance(message, dict):
         raise Wrong("UNKNOWN", form["method"])
     return _asked(op, form["agency_code"], form["message_id"], message)
+
+
+def _form(text: str) -> dict[str, str]:
+    """Return the fields of a form; the long one is base64 and is unquoted whole."""
+    rest, sign, message = text.rpartition("&message=")
+    if not sign or "&" in message:
+        return dict(parse_qsl(text, keep_blank_values=True, strict_parsing=True))
+    fields = dict(parse_qsl(rest, keep_blank_values=True, strict_parsing=True))
+    plain = message.replace("%2B", "+").replace("%2F", "/").replace("%3D", "=")
+    fields["message"] = unquote_plus(plain) if "%" in plain else plain
+    return fields
 
 
 def _asked(op: str, unit: str, call_id: str, message: Mapping[str, Any]) -> Asked:

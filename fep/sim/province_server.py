@@ -22,7 +22,8 @@ from fep.sim.province_window import Asked, Judged, Said, Window
 
 BODY_MAX = 32 << 20
 HEAD_MAX = 64 << 10
-GATHER_S = 0.002
+GATHER_S = 0.004
+JUDGES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,9 @@ class Counter:
         self.faults = faults
         self.key = key
         self._book = book
-        self._pool = ThreadPoolExecutor(2, thread_name_prefix="judge")
+        self._pool = ThreadPoolExecutor(JUDGES, thread_name_prefix="judge")
         self._waiting: list[_Call] = []
-        self._booking = False
+        self._booking: asyncio.Task[None] | None = None
 
     def close(self) -> None:
         """Stop the judging threads."""
@@ -64,31 +65,40 @@ class Counter:
     async def said(self, asked: Asked) -> Said:
         """Return the answer of one call, its effect durable."""
         loop = asyncio.get_running_loop()
-        judged = None
-        if asked.op == "issue":
-            certificates = self.window.certificates(asked.unit)
-            judged = await loop.run_in_executor(
-                self._pool, self.window.judge, asked, certificates
-            )  # fmt: skip
-        call = _Call(asked, judged, loop.create_future())
+        call = _Call(asked, None, loop.create_future())
         self._waiting.append(call)
-        if not self._booking:
-            self._booking = True
-            loop.call_later(GATHER_S, self._book_all)
+        if self._booking is None:
+            self._booking = loop.create_task(self._book_all())
         return await call.done
 
-    def _book_all(self) -> None:
-        calls, self._waiting = self._waiting, []
-        self._booking = False
-        with self._book.transaction() as conn:
-            answers = [
-                self.window.book(conn, call.judged) if call.judged is not None
-                else self.window.answer(conn, call.asked)
-                for call in calls
-            ]  # fmt: skip
-        for call, said in zip(calls, answers, strict=True):
-            if not call.done.done():
-                call.done.set_result(said)
+    async def _book_all(self) -> None:
+        """Judge all that waits in the threads, then book it in one transaction."""
+        while self._waiting:
+            await asyncio.sleep(GATHER_S)
+            calls, self._waiting = self._waiting, []
+            issues = [call for call in calls if call.asked.op == "issue"]
+            for call in issues:
+                self.window.certificates(call.asked.unit)
+            loop = asyncio.get_running_loop()
+            await asyncio.gather(*[
+                loop.run_in_executor(self._pool, self._judge, issues[start::JUDGES])
+                for start in range(min(JUDGES, len(issues)))
+            ])  # fmt: skip
+            with self._book.transaction() as conn:
+                answers = [
+                    self.window.book(conn, call.judged) if call.judged is not None
+                    else self.window.answer(conn, call.asked)
+                    for call in calls
+                ]  # fmt: skip
+            for call, said in zip(calls, answers, strict=True):
+                if not call.done.done():
+                    call.done.set_result(said)
+        self._booking = None
+
+    def _judge(self, calls: list[_Call]) -> None:
+        for call in calls:
+            certificates = self.window.certificates(call.asked.unit)
+            call.judged = self.window.judge(call.asked, certificates)
 
     def fate(self, asked: Asked) -> str:
         """Return what goes wrong with a call, empty for nothing."""
