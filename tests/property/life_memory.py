@@ -227,7 +227,7 @@ class Memory(Stepping):
         paper.write_off = write_off_after(paper.write_off, said)
         if said is Mark.WRITTEN_OFF:
             paper.written_off = True
-        else:
+        elif said in (Mark.BOOKED, Mark.UNBOOKED):
             paper.in_books = said is Mark.BOOKED
         books = {None: Booking.UNKNOWN, False: Booking.NO, True: Booking.YES}[paper.in_books]
         assert books is paper.booking
