@@ -52,7 +52,10 @@ class Issuing:
         bus_at = said.bus_at
         if repeated:
             kept = self._ctx.store.read(medical.kept_q, receipt.unit, receipt.key)
-            bus_at = kept.bus_at if kept is not None else bus_at
+            if kept is None:  # it came through another door: now its own words are known too
+                await self._ctx.store.do("medical.keep", medical.keep_txn, said)
+            else:
+                bus_at = kept.bus_at
         return self._words.issued(caller, receipt, said.bus_no, bus_at)
 
     def drafted(

@@ -60,6 +60,11 @@ class Said:
                                   self.bus_at, self.place, self.card_no, self.body))  # fmt: skip
 
 
+def keep_txn(tx: Tx, said: Said) -> None:
+    """Keep the words of an event that has its receipt already, from another door."""
+    said.keep(tx)
+
+
 def packed(call: Mapping[str, Any]) -> bytes:
     """Return a call as it is kept: most of its fields are empty and are left out."""
     return pack(msgspec.json.encode({name: value for name, value in call.items() if value}))

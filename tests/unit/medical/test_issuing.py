@@ -83,6 +83,9 @@ def test_the_same_key_after_the_socket_is_the_same_receipt(clinic: Clinic):
     assert "DOOR-2" == clinic.good("getEBillByBusNo", {"busNo": "DOOR-2"})["busNo"]
     detail = clinic.good("getBillDetail", named(answer))
     assert "西药费" == detail["chargeDetail"][0]["chargeName"]
+    month = {"busBgnDate": "20261101", "busEndDate": "20261130", "cardNo": "C100200"}
+    assert 1 == clinic.good("getEBillUnPrintList", month)["total"]
+    assert answer == clinic.issue("DOOR-2", busDateTime="20261121235959000")
 
 
 def test_billBusDate_busNo_and_pictureNetUrl_are_always_there(clinic: Clinic):  # field names
