@@ -22,8 +22,8 @@ from fep.services import (
     desk_imports,
     desk_journal,
     desk_kinds,
-    desk_link,
     desk_life,
+    desk_link,
     desk_receipts,
     desk_reconcile,
     desk_refused,
@@ -109,6 +109,8 @@ def methods(ctx: DeskContext) -> dict[str, Any]:
 
     def entry(name: str, method: Method) -> ApiMethod:
         def call(caller: Any, params: Any) -> Any:
+            if "*" not in caller.units:  # what the desk shows is the whole node's
+                raise refuse("AUTH_SCOPE", unit="*", point="*")
             # A coroutine: the connection makes a Deferred of it.
             return answer(replace(ctx, peer=caller.who or caller.appid), name, params or {})
 

@@ -86,13 +86,13 @@ class Maker:
     def __init__(self, schemas: Schemas, seed: int, hints: Mapping[str, list[Any]]) -> None:
         self.dice = random.Random(seed)
         self._schemas = schemas
-        self._hints = hints
+        self.hints = dict(hints)
 
     def good(self, schema: Mapping[str, Any], name: str = "", *, all_of: bool = False) -> Any:
         """Return a value that fits; `all_of` with every optional member."""
         schema, dice = self._schemas.open(schema), self.dice
-        if name in self._hints and dice.random() < 0.9:
-            return dice.choice(self._hints[name])
+        if name in self.hints and dice.random() < 0.9:
+            return dice.choice(self.hints[name])
         for word in ("anyOf", "oneOf"):
             if word in schema:
                 return self.good(dice.choice(schema[word]), name)

@@ -15,6 +15,7 @@ from tests.harness.processes import Child, Fleet, free_ports
 from tests.harness.town import Town, set_keys
 
 NUMBERS = 5000
+OTHER = "H777"
 
 
 class RpcSite:
@@ -29,14 +30,34 @@ class RpcSite:
         set_keys(town.config, "http", {"listen": listen})
         rights = '["issue", "reverse", "print", "pay", "query", "admin"]'
         set_keys(town.config, "[callers]", {"rights": rights})
+        self._second_unit()
         self.daemon: Child = town.start_daemon()
-        self._key = (town.place / "keys" / "caller-his.key").read_text().strip().encode()
+        self._keys = {
+            appid: (town.place / "keys" / f"caller-{appid}.key").read_text().strip().encode()
+            for appid in ("his", "other")
+        }
         self._line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         self._nonces = count()
         town.fepctl(
             "numbers", "import", "--unit", town.unit, "--code", town.code, "--first",
             "0000000001", "--last", f"{NUMBERS:010d}", "--approval", "A", "--reason", "test",
         )  # fmt: skip
+
+    def _second_unit(self) -> None:
+        """Add a unit and a business system that may act for it alone."""
+        place = self.town.place
+        text = (place / "units" / "demo-hospital.toml").read_text("utf-8")
+        second = text.replace(f'code = "{self.town.unit}"', f'code = "{OTHER}"', 1)
+        assert second != text
+        (place / "units" / "second.toml").write_text(second, "utf-8")
+        key = place / "keys" / "caller-other.key"
+        key.write_text("0f" * 32, "ascii")
+        key.chmod(0o600)
+        with self.town.config.open("a", encoding="utf-8") as config:
+            config.write(
+                f'\n[[callers]]\nappid = "other"\nkey_file = "keys/caller-other.key"\n'
+                f'rights = ["issue", "reverse", "print", "pay", "query"]\nunits = ["{OTHER}"]\n'
+            )
 
     def get(self, path: str) -> Any:
         """Return a JSON document."""
@@ -45,18 +66,18 @@ class RpcSite:
         assert answer.status == 200, answer.status
         return json.loads(answer.read())
 
-    def call(self, method: str, params: Any) -> tuple[int, Any]:
+    def call(self, method: str, params: Any, appid: str = "his") -> tuple[int, Any]:
         """Make a call; return status and the whole answer."""
         call = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-        return self.post(json.dumps(call).encode())
+        return self.post(json.dumps(call).encode(), appid)
 
-    def post(self, body: bytes) -> tuple[int, Any]:
+    def post(self, body: bytes, appid: str = "his") -> tuple[int, Any]:
         """Send a proved body as it is; return status and answer."""
         at, nonce = str(int(time.time())), f"nonce-{next(self._nonces):08d}"
         text = f"POST|/rpc|{at}|{nonce}|{hashlib.new('sm3', body).hexdigest()}"
-        mac = hmac.new(self._key, text.encode(), "sm3").hexdigest()
+        mac = hmac.new(self._keys[appid], text.encode(), "sm3").hexdigest()
         self._line.request("POST", "/rpc", body, {
-            "Content-Type": "application/json", "X-Fep-App": "his", "X-Fep-Time": at,
+            "Content-Type": "application/json", "X-Fep-App": appid, "X-Fep-Time": at,
             "X-Fep-Nonce": nonce, "X-Fep-Mac": mac,
         })  # fmt: skip
         answer = self._line.getresponse()

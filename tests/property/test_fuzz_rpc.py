@@ -137,6 +137,31 @@ def test_answers_of_a_receipts_whole_life_are_as_documented(site: RpcSite, opena
     told("receipt.find", {"life": "reversed", "amount_from": "0.01"})
 
 
+def test_nothing_of_another_unit_is_ever_told(site: RpcSite, openapi: Any) -> None:
+    """The caller knows names, keys and numbers of the other unit, and asks for everything."""
+    maker = Maker(Schemas(openapi), SEED, _hints(site))
+    secret = site.event("SECRET1")
+    secret["payer"]["name"] = "欧阳秘密"
+    told = site.call("receipt.issue", secret)[1]["result"]["receipt"]
+    maker.hints |= {"number": [told["number"]], "key": ["SECRET1"], "name": ["欧阳秘密"]}
+    known = (told["check_code"], told["einvoice_id"], "欧阳秘密")
+    leaks, refused = [], 0
+    for method, schema in _calls(openapi).items():
+        for turn in range(8):
+            params = maker.good(schema["properties"]["params"], all_of=turn % 4 == 3)
+            asked = json.dumps(params, ensure_ascii=False)
+            answer = json.dumps(site.call(method, params, "other")[1], ensure_ascii=False)
+            refused += '"error"' in answer
+            leaks += [f"{method} {asked}: {word}"[:300]
+                      for word in known if word in answer and word not in asked]  # fmt: skip
+
+    mine = json.dumps(site.call("receipt.get", {"unit": site.town.unit, "key": "SECRET1"})[1],
+                      ensure_ascii=False)  # fmt: skip
+    assert all(word in mine for word in known)  # who may, is told
+    assert [] == leaks
+    assert refused > 100
+
+
 def test_no_call_made_from_the_document_breaks_the_front_end(site: RpcSite, openapi: Any) -> None:
     schemas = Schemas(openapi)
     maker = Maker(schemas, SEED, _hints(site))

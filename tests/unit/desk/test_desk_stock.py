@@ -194,11 +194,16 @@ def test_the_socket_api_runs_the_desk_for_who_calls(site: DeskSite) -> None:
 
     uplink = Uplink()
     site.with_services(uplink=uplink)
-    caller = SimpleNamespace(who="zhang(1001)", appid="control")
+    caller = SimpleNamespace(who="zhang(1001)", appid="control", units=frozenset({"*"}))
+    of_one = SimpleNamespace(who="", appid="his", units=frozenset({"H001"}))
+    pause = methods(site.context)["link.pause"]
 
-    running = methods(site.context)["link.pause"].call(caller, {"reason": "检修"})
+    running = pause.call(caller, {"reason": "检修"})
     site.room.done(Deferred.fromCoroutine(running))
+    with pytest.raises(Refused) as refused:  # the desk shows the whole node
+        pause.call(of_one, {"reason": "检修"})
 
+    assert refused.value.code == "AUTH_SCOPE"
     assert uplink.calls == [("pause", "检修", "zhang(1001)")]
 
 
