@@ -60,4 +60,7 @@ CATALOGUE: tuple[Fault, ...] = (
           "Receipt {receipt} was imported without its items: no red receipt can be made",
           "请在原系统冲红，或导入带 items 列的文件",
           "Reverse it in the former system, or import a file with a column items"),
+    Fault("OLD_KEY", "业务流水号 {key} 原系统已开票 {receipt}",
+          "Key {key} has receipt {receipt} of the former system",
+          "请查询该票据，不要重新开票", "Ask for that receipt, do not issue again"),
 )  # fmt: skip

@@ -93,6 +93,8 @@ async def live(ctx: DeskContext, asked: LiveParams) -> dict[str, Any]:
     reason, store = stated(asked.reason), ctx.writer("receipts import")
     count = await store.do("imports.live", imports.live_txn, asked.id, asked.count,
                            asked.amount_fen, reason, ctx.peer)  # fmt: skip
+    if ctx.people is not None and ctx.people.former is not None:
+        ctx.people.former.any = True
     return {"id": asked.id, "count": count}
 
 

@@ -48,6 +48,7 @@ class Draw:
         self.provinces = self._provinces = provinces
         self._details_max = details_max
         self.offline: Callable[[], bool] = lambda: False
+        self.former: Callable[[str, str], None] | None = None  # refuses what was issued elsewhere
         self._points = {
             (unit.code, point.code): point for unit in units.values() for point in unit.points
         }
@@ -58,7 +59,9 @@ class Draw:
         return issue_params.parse(params, details_max=self._details_max)
 
     def draft(self, event: BillingEvent, params: Any, caller: str) -> Draft:
-        """Return the draft of an event. Raises Refused CFG_*, REQ_FIELD_MISSING."""
+        """Return the draft of an event. Raises Refused CFG_*, REQ_FIELD_MISSING, OLD_KEY."""
+        if self.former is not None:
+            self.former(event.unit, event.key)
         unit, kind, province = self._bound(event)
         body = _encode(params)
         return Draft(

@@ -121,6 +121,24 @@ class Imports:
         return None if check and found.check_code and check != found.check_code else found
 
 
+class FormerKeys:
+    """Refuses to issue again what a former system issued; costs nothing while none was taken in."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.any = bool(store.read(imports.imports_q))
+
+    def __call__(self, unit: str, key: str) -> None:
+        """Raise Refused OLD_KEY for the key of a live imported receipt that is none of ours."""
+        if not self.any:
+            return
+        old = self._store.read(imports.by_key_q, unit, key)
+        if old is None or old.state != "normal":
+            return
+        if self._store.read(receipts.event_q, unit, key) is None:
+            raise refuse("OLD_KEY", key=key, receipt=old.ref)
+
+
 def as_told(one: OldReceipt) -> dict[str, Any]:
     """Return the members of `receipt.get` for a receipt of a former front-end."""
     reversed_ = one.state == "reversed"

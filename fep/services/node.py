@@ -176,6 +176,7 @@ class Node:
         draw = Draw(self._entropy, s.units, s.kinds, s.provinces, details_max=s.api.max_details)
         draw.offline = self._offline
         self.people = People(s, self._clock, self._log)
+        draw.former = self.people.remember(self.store)
         admit(self.store, s.units, self._log)
         count, amount = self.store.read(unanswered_q, test_units(s.units))
         self.uplink: Uplink | None = None

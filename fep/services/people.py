@@ -20,9 +20,11 @@ from fep.ports import Clock
 from fep.services.caller_keys import KeyCase, key_case
 from fep.services.callers import Caller, Callers
 from fep.services.callers_limits import Addresses
+from fep.services.imports import FormerKeys
 from fep.settings import CallerSettings, Settings, callers_now
 from fep.settings_callers import ROOM
 from fep.settings_toml import SettingsError
+from fep.store.writer import Store
 
 HAND = "fep.toml"
 
@@ -64,10 +66,17 @@ class People:
         self._log = log
         self._known: dict[str, Known] = {}
         self.cut: Callable[[frozenset[str]], None] = lambda gone: None
+        self.former: FormerKeys | None = None
         self._known = _read(settings.callers, key_case(settings))
         self.callers = Callers(clock, _admitted(self._known.values()))
         for fault in self.faults:
             self._log.error("caller.left_out", fault=fault.code, why=fault.en)
+
+    # from node
+    def remember(self, store: Store) -> FormerKeys:
+        """Return what keeps callers from issuing again what a former system issued."""
+        self.former = FormerKeys(store)
+        return self.former
 
     # from the desk
     @property

@@ -12,6 +12,7 @@ import pytest
 
 from fep.client import Client, RemoteFault
 from fep.domain.calendar import CST
+from fep.sim.his_content import Content
 from fep.wire.old_receipts import Row, Wrong, rows_of, text_of
 from tests.harness.town import program
 from tests.unit.cutover.office import Office
@@ -103,6 +104,18 @@ def test_an_old_receipt_is_found_at_the_socket_by_number_and_by_key(taken: Offic
     )  # fmt: skip
     assert "reversed" == by_key["life"]
     assert [by_number] == found
+
+
+def test_what_the_former_system_issued_is_not_issued_again(taken: Office):
+    content = Content(seed=5, unit=taken.town.unit, point=taken.town.point, kind="outpatient",
+                      at="20261121093000000")  # fmt: skip
+    bill = json.loads(content.call(1).params)
+    with Client.tcp("127.0.0.1", taken.town.port, appid="his", key=his_key(taken).encode()) as one:
+        with pytest.raises(RemoteFault, match="OLD_KEY"):
+            one.call("receipt.issue", **{**bill, "key": "OLD-1"})
+        after_red = one.call("receipt.issue", **{**bill, "key": "OLD-2"})
+
+    assert "OLD-2" == after_red["receipt"]["key"]
 
 
 def ask(office: Office, method: str, **fields: Any) -> tuple[str, Any]:
