@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, func, insert, select
+from sqlalchemy import Connection, and_, case, exists, func, insert, select
 
 from fep.domain.faults import Refused, refuse
 from fep.domain.receipt import Receipt
@@ -20,6 +20,15 @@ from fep.store.receipts import as_receipt, receipts
 from fep.store.schema import event, receipt
 from fep.store.schema_batches import batch, batch_item
 from fep.store.tx import Tx
+
+ISSUED, QUEUED, REFUSED = "issued", "queued", "refused"
+_SIGNED = exists().where(and_(receipt.c.event_id == event.c.id, receipt.c.state == "sealed"))
+# An event whose receipt waits for its signature is still under way.
+_STATE = case(
+    (and_(event.c.state == "issued", _SIGNED), ISSUED),
+    (event.c.state.in_(("issued", "queued")), QUEUED),
+    else_=REFUSED,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,37 +183,37 @@ def batch_q(conn: Connection, caller: str, key: str) -> BatchRow | None:
         return None
     states: dict[str, int] = dict(
         conn.execute(
-            select(event.c.state, func.count())
+            select(_STATE, func.count())
             .select_from(batch_item.join(event, event.c.id == batch_item.c.event_id))
             .where(batch_item.c.batch_id == row.id)
-            .group_by(event.c.state)
+            .group_by(_STATE)
         ).all()
     )
-    issued, queued = states.get("issued", 0), states.get("queued", 0)
+    issued, queued = states.get(ISSUED, 0), states.get(QUEUED, 0)
     return BatchRow(*row, issued, queued, row.size - issued - queued)
 
 
 def items_q(conn: Connection, batch_id: int, first: int, limit: int) -> list[ItemRow]:
     """Return items from a position on, with the receipts there are."""
     rows: Sequence[Any] = conn.execute(
-        select(batch_item, event.c.state, event.c.reason)
+        select(batch_item, _STATE.label("state"), event.c.reason)
         .join(event, event.c.id == batch_item.c.event_id, isouter=True)
         .where(and_(batch_item.c.batch_id == batch_id, batch_item.c.position >= first))
         .order_by(batch_item.c.position)
         .limit(limit)
     ).all()
-    ids = [row.event_id for row in rows if row.state == "issued"]
+    ids = [row.event_id for row in rows if row.state == ISSUED]
     found = {
         one.event_id: one
         for one in map(
             as_receipt,
             conn.execute(
-                receipts().where(and_(receipt.c.event_id.in_(ids), receipt.c.state != "burned"))
+                receipts().where(and_(receipt.c.event_id.in_(ids), receipt.c.state == "sealed"))
             ),
         )
     }
     return [
-        ItemRow(row.position, row.unit, row.key, row.event_id, row.state or "refused",
+        ItemRow(row.position, row.unit, row.key, row.event_id, row.state,
                 row.fault or row.reason or "", row.why, found.get(row.event_id))
         for row in rows
     ]  # fmt: skip

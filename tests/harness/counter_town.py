@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+from fep.client import Client, Event, Item, Payer
 from tests.harness.processes import Child, Fleet, free_ports, run
 from tests.harness.town import Town, set_keys
 
@@ -85,3 +87,19 @@ def counter_town(place: Path, fleet: Fleet, numbers: int = 5000) -> CounterTown:
     town = CounterTown(place, fleet)
     town.furnish(numbers)
     return town
+
+
+def enter(town: CounterTown, appid: str = "his", alg: str = "hmac-sm3", **options: Any) -> Client:
+    """Return the client of a caller, let in."""
+    return Client.tcp("127.0.0.1", town.port, appid=appid, key=town.key(appid), alg=alg,
+                      **options)  # fmt: skip
+
+
+def event(town: CounterTown, key: str, amount: str = "12.30", **changes: Any) -> Event:
+    """Return an event of the town's unit."""
+    values: dict[str, Any] = {
+        "key": key, "unit": town.unit, "point": town.point, "kind": town.kind,
+        "payer": Payer("张三丰"), "total": amount, "items": (Item("0101", "诊察费", amount),),
+        "channels": {"02": amount}, "cashier": "李四",
+    }  # fmt: skip
+    return Event(**{**values, **changes})
