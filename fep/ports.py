@@ -6,10 +6,11 @@ suite as the real thing. Nothing here is ever instantiated.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from fep.domain.payment import Order, PayReply, Totals
 from fep.domain.platform import Operation, Parcel, Reply
 from fep.domain.printing import Paper, PrintResult
 from fep.domain.reconcile import Line, Total
@@ -62,6 +63,34 @@ class Printer(Protocol):
 
     def status(self) -> Awaitable[tuple[str, ...]]:
         """Return the fault codes that hold now (PRN_*, DEV_*), empty when ready."""
+
+
+class PaymentTerminal(Protocol):
+    """A payment terminal: one command at a time, and no call raises for a device fault.
+
+    A financial command leaves at most once, but after a refusal that proves it was not taken.
+    """
+
+    can_inquire: bool
+    """Whether it can be asked for the record of our serial; if not, silence stays unknown."""
+
+    def prepare(self) -> Awaitable[str]:
+        """Reach it, sign in if need be; answers the fault code that stops it, or empty."""
+
+    def run(self, order: Order, on_ack: Callable[[], None]) -> Awaitable[PayReply]:
+        """Carry a financial command out. Only NOT_SENT says that nothing was taken."""
+
+    def inquire(self, order: Order) -> Awaitable[PayReply]:
+        """Ask for the record of the order's serial; never a financial command."""
+
+    def settle(self) -> Awaitable[Totals | str]:
+        """Close the batch, sign in again; answers its totals, or a fault code."""
+
+    def reprint(self, serial: str) -> Awaitable[str]:
+        """Print the terminal's own slip again; answers a fault code or empty."""
+
+    def close(self) -> None:
+        """Give the device back."""
 
 
 class Carrier(Protocol):

@@ -95,6 +95,7 @@ class Settings:
     clock: ClockSettings = field(default_factory=ClockSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
     tls: TlsSettings = field(default_factory=TlsSettings)
+    terminals: tuple[DeviceSettings, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +212,8 @@ def _settings(found: Found) -> Settings:
         offline=fep.offline,
         calendar=fep.calendar,
         clock=fep.clock,
-        devices=tuple(device for _source, device in found.devices),
+        devices=tuple(d for _source, d in found.devices if d.kind == "printer"),
+        terminals=tuple(d for _source, d in found.devices if d.kind == "terminal"),
         units={
             unit.code: unit.unit(
                 key(unit.signer.key), key(unit.signer.cert), resolved(unit.signer.passphrase, root)

@@ -231,7 +231,7 @@ def _unit_names(found: Found, source: Source, unit: UnitFile) -> None:
 
 
 def _unit_points(found: Found, source: Source, unit: UnitFile) -> None:
-    groups = {device.group for _source, device in found.devices if device.enabled}
+    groups = {d.group for _source, d in found.devices if d.enabled and d.kind == "printer"}
     codes: set[str] = set()
     for place, point in enumerate(unit.points):
         trail: Trail = ("points", place)

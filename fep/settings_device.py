@@ -71,7 +71,7 @@ class TransportSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 
 
 class DeviceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One device. `expect_*` empty means: not checked."""
+    """One device. `expect_*` empty means: not checked. `options` are the driver's own."""
 
     id: Name
     group: Name
@@ -82,6 +82,8 @@ class DeviceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     expect_serial: str = ""
     poll_s: Seconds = 10.0
     enabled: bool = True
+    kind: Literal["printer", "terminal"] = "printer"
+    options: dict[str, str | int | float | bool] = {}
 
 
 def parse_device(text: str) -> DeviceSettings:

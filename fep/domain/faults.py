@@ -101,6 +101,7 @@ def _load() -> None:
         faults_life,
         faults_link,
         faults_platform,
+        faults_pos,
         faults_print,
         faults_render,
         faults_site,
@@ -112,6 +113,7 @@ def _load() -> None:
     CATALOGUE.add(faults_api.CATALOGUE)
     CATALOGUE.add(faults_link.CATALOGUE)
     CATALOGUE.add(faults_platform.CATALOGUE)
+    CATALOGUE.add(faults_pos.CATALOGUE)
     CATALOGUE.add(faults_print.CATALOGUE)
     CATALOGUE.add(faults_desk.CATALOGUE)
     CATALOGUE.add(faults_site.CATALOGUE)

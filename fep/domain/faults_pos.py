@@ -1,0 +1,56 @@
+"""Sentences for payments at a terminal (facts/devices 7.8). The first rule of every unknown
+outcome is told to the cashier in so many words: do not take the card again. No I/O here.
+"""
+
+from __future__ import annotations
+
+from fep.domain.faults import Fault
+
+CATALOGUE: tuple[Fault, ...] = (
+    Fault("POS_NOT_SIGNED_IN", "POS 未签到", "The terminal is not signed in",
+          "系统会自动签到，请稍后重试", "It is signed in by itself; try again", True),
+    Fault("POS_BATCH_FULL", "POS 批次已满", "The batch of the terminal is full",
+          "请先结算：fepctl payments settle", "Settle it: fepctl payments settle", True),
+    Fault("POS_BUSY", "POS 终端 {terminal} 正在交易", "Terminal {terminal} is busy",
+          "请等上一笔结束后重试", "Try again when the payment before it has ended", True),
+    Fault("POS_DECLINED", "交易被拒绝：{host_code} {text}",
+          "The payment was declined: {host_code} {text}",
+          "请改用其他卡或支付方式", "Use another card or another way to pay", False),
+    Fault("POS_CANCELLED", "持卡人取消交易", "The payer cancelled at the terminal",
+          "需要时可重新发起", "Start again if wanted", False),
+    Fault("POS_NOT_SENT", "交易未发出，没有扣款", "The payment was not sent; nothing was charged",
+          "可以重新发起（用新的支付键）", "Start again, with a new payment key", True),
+    Fault("POS_UNKNOWN", "交易结果未知，正在查询，请勿重复刷卡",
+          "It is not known whether the payer was charged; the terminal is being asked",
+          "不要再次收款；用 fepctl resolve 查看", "Do not charge again; see fepctl resolve", False),
+    Fault("POS_MISMATCH", "POS 返回的金额或流水与请求不一致，已锁定",
+          "The terminal's record is not what was asked for; the payment is locked",
+          "请勿重复刷卡，与收单机构对账", "Do not charge again; compare with the acquirer", False),
+    Fault("POS_ABSENT", "POS 已应答但查不到这笔交易",
+          "The terminal had acknowledged the payment but has no record of it",
+          "请勿重复刷卡，结算后核对", "Do not charge again; settle and compare", False),
+    Fault("POS_RECOVERING", "POS 终端 {terminal} 有未查清的交易，暂不收款",
+          "Terminal {terminal} has a payment that is being inquired and takes no new one",
+          "请检查 POS 电源和连线，查清后自动恢复",
+          "Check the terminal's power and cable; it goes on by itself", True),
+    Fault("POS_PARAMETER", "POS 认为参数有误：{text}", "The terminal refused a parameter: {text}",
+          "请核对商户号、终端号和金额", "Check merchant, terminal number and amount", False),
+    Fault("POS_TERMINAL", "没有 POS 终端 {terminal}", "There is no terminal {terminal}",
+          "请用 fepctl payments terminals 查看名称",
+          "See the names with fepctl payments terminals", False),
+    Fault("POS_QUEUE", "POS 终端 {terminal} 排队已满", "Too many payments wait for {terminal}",
+          "请稍候重试", "Wait and try again", True),
+    Fault("POS_KEY", "支付键 {key} 已用于另一笔支付",
+          "The payment key {key} belongs to another payment",
+          "每笔支付用自己的键", "Give every payment a key of its own", False),
+    Fault("POS_NONE", "没有这笔支付", "There is no such payment",
+          "请核对单位和支付键", "Check unit and payment key", False),
+    Fault("POS_STATE", "支付 {payment} 处于 {state}，不能这样处理",
+          "Payment {payment} is {state}; this cannot be done to it",
+          "请用 fepctl payments show 查看", "See it with fepctl payments show", False),
+    Fault("POS_AMOUNT", "金额 {amount} 超出原支付可退的 {left}",
+          "{amount} is more than the {left} that can be given back",
+          "请核对金额", "Check the amount", False),
+    Fault("POS_ONE_PERSON", "需要两个不同的人说明", "Two different people have to say it",
+          "请用 --approve 写上两个人的姓名", "Name both with --approve", False),
+)  # fmt: skip
