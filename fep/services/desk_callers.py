@@ -7,14 +7,16 @@ read-only); the daemon reads them again, and journals who changed what and why.
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from fep.domain.faults import refuse
 from fep.env import RealEntropy
 from fep.services.caller_keys import checked_key, key_case
 from fep.services.desk_context import DeskContext, Method, Params, stated
-from fep.services.people import People
-from fep.store.tx import Tx
+
+if TYPE_CHECKING:
+    from fep.services.people import People
+    from fep.store.tx import Tx
 
 OPS = Literal["added", "changed", "rotated", "disabled", "enabled", "reloaded"]
 TOLD = ("rights", "units", "points", "addresses", "enabled", "auth", "upstream", "rate_per_s",
@@ -69,6 +71,9 @@ def note_txn(tx: Tx, op: str, ref: str, body: dict[str, object]) -> int:
 
 def people_of(ctx: DeskContext) -> People:
     """Return the callers of the daemon, or those of a stopped site's files."""
+    # The command line looks at a stopped site through this module and must not load Twisted.
+    from fep.services.people import People
+
     if isinstance(ctx.people, People):
         return ctx.people
     return People(ctx.settings, ctx.clock, _Quiet())
