@@ -236,8 +236,11 @@ def soak_gate(options: argparse.Namespace) -> int:
                 slowest = max(slowest, outcome.healed_s)
                 total.update(records=outcome.records, lost=outcome.lost, doubled=outcome.doubled,
                              stuck=outcome.stuck or int(bool(outcome.why)))  # fmt: skip
+                total["runs"] += 1
                 if not outcome.good:
                     print(f"  seed {outcome.seed}: {outcome}", flush=True)
+                if total["runs"] % PRINT_EVERY == 0:
+                    print(f"  {total['runs']:4d} 次 runs, {dict(total)}", flush=True)
         except KeyboardInterrupt:
             return 130
     print(f"  the gate: {dict(did)}; slowest healing {slowest / 60:.0f} min", flush=True)

@@ -7,7 +7,7 @@ it needs; `start` after the store is open, `stop` before it closes. Reactor thre
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred, gatherResults
@@ -226,18 +226,28 @@ class Uplink:
     async def _send_turn(self) -> float:
         """Do what is due on the way out; returns seconds until the next look."""
         if not self._pulse.stopped_out:
-            for outbox in self._outboxes.values():
-                await outbox.resend_due()
+            await self._each(lambda outbox: outbox.resend_due())
             if self._more and self._may_send():
                 self._more = False
-                left = [await box.send_due(self._may_send) for box in self._outboxes.values()]
-                if any(left):
+                if await self._each(lambda outbox: outbox.send_due(self._may_send)):
                     self.wake()
         await self._judge()
         # A link that is looked at every minute need not be judged every second.
         pause_s = max(JUDGE_S, self._ends.settings.poll_s / 4)
         due_s = min(outbox.next_due_s() for outbox in self._outboxes.values())
         return min(pause_s, max(0.0, due_s))
+
+    async def _each(self, act: Callable[[Outbox], Awaitable[bool | None]]) -> bool:
+        """Let every channel act, one's trouble is not another's; True when any has more to do."""
+        more = False
+        for outbox in self._outboxes.values():
+            try:
+                more = bool(await act(outbox)) or more
+            except Exception as fault:
+                if not self._survives(fault, f"send-{outbox.channel}"):
+                    raise
+                more = True
+        return more
 
     async def _receive_loop(self) -> None:
         beat_s = self._ends.clock.mono()

@@ -226,7 +226,10 @@ class Outbox:
         if flight is None:
             return
         content = self._ends.store.read(bytes_q, flight.id)
-        assert content is not None, f"batch {seq} is open without its bytes"
+        if content is None:
+            # Its answer was committed a moment ago and is being worked through.
+            self.flights.pop(seq, None)
+            return
         await self._write(flight, content)
 
     async def _write(self, flight: Flight, content: bytes) -> None:
