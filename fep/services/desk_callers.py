@@ -76,6 +76,8 @@ def people_of(ctx: DeskContext) -> People:
 
     if isinstance(ctx.people, People):
         return ctx.people
+    if ctx.settings is None:  # of a stopped site whose configuration is wrong
+        raise refuse("CALLER_FILES", why="fepctl config check")
     return People(ctx.settings, ctx.clock, _Quiet())
 
 
