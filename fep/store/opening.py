@@ -27,6 +27,7 @@ from fep.store import (
     schema_link,
     schema_medical,
     schema_messages,
+    schema_payments,
     schema_reconcile,
     schema_revocation,
 )
@@ -40,7 +41,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 # Importing a subject's tables makes the metadata complete.
 SUBJECTS = (
     schema_batches, schema_days, schema_imports, schema_medical, schema_messages, schema_link,
-    schema_reconcile,
+    schema_payments, schema_reconcile,
     schema_revocation,
 )  # fmt: skip
 
