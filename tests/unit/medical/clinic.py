@@ -12,8 +12,9 @@ import json
 import shutil
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -31,7 +32,7 @@ from fep.services.paper import Paper
 from fep.services.queue import Queue
 from fep.services.reversal import Reversals
 from fep.services.window import Window
-from fep.settings import load
+from fep.settings import Settings, load
 from fep.sim import sm
 from fep.store import life, numbers, receipts, sheets
 from tests.unit.services.counter import Counter, HandClock
@@ -44,6 +45,21 @@ PAGES = "https://p.example.org/r/"
 EVERY = frozenset({"issue", "reverse", "print", "query"})
 SHEETS = "042126"
 OUT, IN, COMMON = "42060126", "42060226", "42010126"
+
+
+@cache
+def shipped() -> Settings:
+    """Return the settings as they are shipped, read once."""
+    with TemporaryDirectory() as room:
+        place = Path(room) / "conf"
+        shutil.copytree(CONF, place)
+        (place / "keys").mkdir()
+        for name in ("unit", "node"):
+            sm.create_identity(place / f"keys/{name}.key", place / f"keys/{name}.crt", name, 71)
+        (place / "keys" / "caller-his.key").write_text(KEY * 2)
+        for path in (place / "keys").iterdir():
+            path.chmod(0o600)
+        return load(place / "fep.toml", {})
 
 
 def caller(appid: str = APPID, unit: str = "H001", **changes: Any) -> Caller:
@@ -72,15 +88,7 @@ class Clinic:
     """One hospital, its neighbour on the same machine, and their HIS."""
 
     def __init__(self, place: Path, *callers: Caller, **context: Any) -> None:
-        shutil.copytree(CONF, place / "conf")
-        keys = place / "conf" / "keys"
-        keys.mkdir()
-        for name in ("unit", "node"):
-            sm.create_identity(keys / f"{name}.key", keys / f"{name}.crt", name, 71)
-        (keys / "caller-his.key").write_text(KEY * 2)
-        for path in keys.iterdir():
-            path.chmod(0o600)
-        settings = load(place / "conf" / "fep.toml", {})
+        settings = shipped()
         self.counter = Counter(place / "site", numbers=0)
         self.room, issue = self.counter.room, self.counter.issue
         unit = replace(settings.units["H001"], points=(Point("001"), Point("002")))
