@@ -149,6 +149,29 @@ def test_what_the_platform_sends_back_reaches_receipts_numbers_and_signers(
     }  # fmt: skip
 
 
+@pytest.mark.timeout(120)
+def test_a_day_that_passed_while_the_daemon_was_down_is_closed_at_its_start(
+    town: Town, tmp_path: Path
+):
+    daemon = next(child for child in town.fleet.children if child.name == "fepd")
+    daemon.stop()
+    town.fleet.forget(daemon)
+    with sqlite3.connect(town.store) as store:  # nobody can wait for midnight here
+        store.execute("UPDATE receipt SET issued_on = date(issued_on, '-1 day')")
+    store.close()
+    day, pdf = _today(town), tmp_path / "day.pdf"
+
+    town.start_daemon()
+    wait_until(lambda: town.count("SELECT count(*) FROM day_close") == 1, "closed", timeout_s=30)
+
+    (unit,) = _told(town, "day", "show", day)["units"]
+    town.fepctl("day", "show", day, "--pdf", str(pdf))
+    assert (RECEIPTS, 1, []) == (unit["total"]["blue"], unit["days"], unit["missing"])
+    assert town.count("SELECT sum(amount_fen) FROM receipt") == unit["total"]["net_fen"]
+    assert day in town.fepctl("day", "list")
+    assert pdf.read_bytes().startswith(b"%PDF")
+
+
 def _refused(town: Town) -> str:
     """Let the HIS try one event of its own; return all it was told."""
     attempts = len(list(town.world.glob("try-*")))
