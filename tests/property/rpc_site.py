@@ -30,6 +30,7 @@ class RpcSite:
         set_keys(town.config, "http", {"listen": listen})
         rights = '["issue", "reverse", "print", "pay", "query", "admin"]'
         set_keys(town.config, "[callers]", {"rights": rights})
+        set_keys(town.config, "callers.his", {"unit": f'"{town.unit}"'})
         self._second_unit()
         self.daemon: Child = town.start_daemon()
         self._keys = {
