@@ -21,7 +21,8 @@ from fep.store.schema import event, receipt, sheet, sheet_block
 from fep.store.schema_days import day_close, receipt_fact
 from fep.store.tx import Tx
 
-SLICE_ROWS: Final = 250
+SLICE_ROWS: Final = 100  # written in one commit: no caller waits longer than for its own
+READ_ROWS: Final = 250
 _NEW = (
     "SELECT r.id FROM receipt r LEFT JOIN receipt_fact f ON f.receipt_id = r.id"
     " WHERE r.unit = :unit AND r.issued_on = :day AND r.id > :after AND r.id <= :high"
@@ -175,7 +176,7 @@ def counted_q(conn: Connection, unit: str, day: str, after: int) -> list[Counted
         select(receipt_fact.c.receipt_id)
         .where(receipt_fact.c.unit == unit, receipt_fact.c.day == day,
                receipt_fact.c.receipt_id > after)
-        .order_by(receipt_fact.c.receipt_id).limit(SLICE_ROWS)
+        .order_by(receipt_fact.c.receipt_id).limit(READ_ROWS)
     ).scalars()  # fmt: skip
     return list(_rows(conn, list(ids)))
 
@@ -188,9 +189,9 @@ def issued_q(conn: Connection, unit: str, since_ms: int, until_ms: int, days: tu
         .where(receipt.c.unit == unit, receipt.c.issued_on >= days[0],
                receipt.c.issued_on <= days[1], receipt.c.id > after,
                receipt.c.issued_at >= since_ms, receipt.c.issued_at < until_ms)
-        .order_by(receipt.c.id).limit(SLICE_ROWS)
+        .order_by(receipt.c.id).limit(READ_ROWS)
     ).scalars())  # fmt: skip
-    return list(_rows(conn, ids)), (ids[-1] if len(ids) == SLICE_ROWS else 0)
+    return list(_rows(conn, ids)), (ids[-1] if len(ids) == READ_ROWS else 0)
 
 
 def _ids(conn: Connection, statement: str, values: dict[str, Any]) -> list[int]:
