@@ -285,8 +285,11 @@ def _reject(record: Record, code: str, detail: str) -> Result:
 Effect = Callable[[Tx, str, Record], Result]
 EFFECTS: Final[dict[int, dict[str, Effect]]] = {
     CONTROL: {
-        "MARK": _mark, "ROTATE": rotate_txn, "REVOKE_CERT": revoke_txn,
-        "REVOKE": revocation.numbers_txn, "REVOKE_UNIT": revocation.unit_txn,
+        "MARK": _mark,
+        "ROTATE": rotate_txn,
+        "REVOKE_CERT": revoke_txn,
+        "REVOKE": revocation.numbers_txn,
+        "REVOKE_UNIT": revocation.unit_txn,
     },
     RECONCILIATION: {reconcile_answers.OP: reconcile_answers.answer_txn},
 }
