@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from fep.cli.sim_loop import Loop
-from fep.env import RealClock
+from fep.env import RealClock, calm_collector
 from fep.sim.ports import wall_ms
 from fep.sim.province_book import Book
 from fep.sim.province_server import Counter, Faults, serve
@@ -23,6 +23,7 @@ def run_server(book: Book, state: Path, dialect: str, port: int, key: str, rules
     counter = Counter(book, Window(book, lambda: wall_ms(clock), rules), faults, key)
 
     async def main() -> None:
+        calm_collector()
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):

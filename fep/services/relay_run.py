@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 
 from fep import __version__, logs
 from fep.domain.faults import Refused
-from fep.env import RealClock, RealEntropy
+from fep.env import RealClock, RealEntropy, calm_collector
 from fep.services.relay import Relay
 from fep.services.watch import Watch
 from fep.settings import SettingsError
@@ -71,6 +71,7 @@ class RelayProcess:
 
     def _started(self, _: None) -> None:
         self._up = True
+        calm_collector()
         self._watch.ready(f"fep relay {__version__}")
 
     def _failed(self, failure: Any) -> None:

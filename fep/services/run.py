@@ -7,7 +7,6 @@ stall every timer.
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from pathlib import Path
@@ -17,7 +16,7 @@ from twisted.internet.defer import Deferred
 
 from fep import __version__, logs
 from fep.domain.faults import Refused
-from fep.env import RealClock, RealEntropy
+from fep.env import RealClock, RealEntropy, calm_collector
 from fep.render.rasteriser import ChildRasteriser
 from fep.services.almanac import Almanac
 from fep.services.node import Node
@@ -26,7 +25,6 @@ from fep.settings import SettingsError, load
 
 STOP_WITHIN_S = 60.0
 EX_CONFIG = 78
-COLLECT_AFTER = 20_000
 
 
 def run(path: Path) -> int:
@@ -91,7 +89,7 @@ class Daemon:
         self._almanac.every("self-check", self._minutes, self._node.self_check)
         self._almanac.start()
         self._node.self_check()
-        _calm_collector()
+        calm_collector()
         self._watch.ready(f"fep {__version__}")
 
     def _failed(self, failure: Any) -> None:
@@ -126,14 +124,3 @@ class Daemon:
         self.exit_code = 70
         self._watch.status("store failed")
         self._reactor.callLater(0.2, os._exit, 70)
-
-
-def _calm_collector() -> None:
-    """Spare what stands for the whole run from every collection, and collect less often.
-
-    Nearly nothing of an event is a cycle; looking for some after every 700 objects costs a
-    twentieth of the issuing rate and pauses of milliseconds.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(COLLECT_AFTER, 10, 20)
