@@ -1,0 +1,1 @@
+"""A MISPOS payment terminal and its acquirer, with a money ledger of its own."""
