@@ -11,7 +11,6 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-
 COLLECT_AFTER = 20_000
 
 
