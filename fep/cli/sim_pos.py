@@ -9,6 +9,7 @@ import json
 import sys
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -40,7 +41,8 @@ def command(ctx: click.Context, port: int, interface: str, device: str, state: P
     from fep.sim.pos.server import Station
     from fep.sim.pos.terminal import Terminal
 
-    reactor: object = running
+    # The reactor is a module of functions to the type checker.
+    reactor: Any = running
     state.mkdir(parents=True, exist_ok=True)
     knobs = Knobs()
     try:
@@ -63,10 +65,10 @@ def command(ctx: click.Context, port: int, interface: str, device: str, state: P
         where = f"{interface}:{port}"
     click.echo(json.dumps({"listening": where, "port": port, "control": str(socket)}))
     sys.stdout.flush()
-    running.addSystemEventTrigger(  # type: ignore[attr-defined]  # a module of functions
+    reactor.addSystemEventTrigger(
         "before", "shutdown", lambda: Deferred.fromCoroutine(station.stop())
     )
-    running.run()  # type: ignore[attr-defined]  # a module of functions
+    reactor.run()
 
 
 @command.command("ctl")

@@ -1,4 +1,4 @@
-"""The MISPOS driver against the simulated terminal: what every kind of answer and silence proves."""
+"""The MISPOS driver against the simulated terminal: what each answer and silence proves."""
 
 from __future__ import annotations
 
