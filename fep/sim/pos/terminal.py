@@ -22,6 +22,7 @@ REFUNDS = {"03": "refund", "S4": "refund"}
 OPS = {**PAYS, **VOIDS, **REFUNDS}
 PAN = "6222021234567890123"
 TRACK2 = f"{PAN}=30102010000000000000"
+DIE_AFTER_S = 0.05
 _HEAD = 5  # command and merchant
 
 
@@ -172,7 +173,9 @@ class Terminal:
             return
         if not knobs.strikes("lost_acks"):
             self._word(request, True, "00", "")
-        if self._dies("after_ack"):
+        if knobs.crash == "after_ack":
+            # The acknowledgement is on the cable by then.
+            self._leg = self._clock.callLater(DIE_AFTER_S, self._dies, "after_ack")
             return
         self._leg = self._clock.callLater(
             knobs.card_s + knobs.pin_s, self._at_host, request, code, own

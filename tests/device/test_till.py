@@ -1,0 +1,307 @@
+"""Payments through the till: one per key, never two debits, and what is unknown is asked first."""
+
+from __future__ import annotations
+
+import pytest
+
+from fep.domain.faults import Refused
+from fep.sim.dice import Dice
+from fep.sim.pos.terminal import PAN, TRACK2
+from tests.device.till_town import UNIT, TillTown
+
+
+@pytest.fixture
+def town(tmp_path):
+    town = TillTown(tmp_path)
+    town.start()
+    yield town
+    town.store.close()
+
+
+async def waited(deferred):
+    return await deferred
+
+
+def refused(work):
+    with pytest.raises(Refused) as raised:
+        work()
+    return raised.value.code
+
+
+def test_a_payment_is_answered_with_its_record_and_its_key_is_never_charged_again(town):
+    first = town.sold("k1", receipt_key="e1")
+    again = town.ask("payment.pay", unit=UNIT, key="k1", terminal="pos-1", amount="12.34",
+                     receipt_key="e1")  # fmt: skip
+
+    assert ("approved", "12.34", "622202*********0123") == (
+        first["state"], first["amount"], first["card"],
+    )  # fmt: skip
+    assert (True, first) == (again["repeated"], again["payment"])
+    assert 1 == town.host.debits(first["serial"])
+    assert "POS_KEY" == refused(lambda: town.sold("k1", "12.35", receipt_key="e1"))
+
+
+def test_two_calls_with_one_key_wait_for_one_payment(town):
+    town.knobs.card_s = 20
+    told = []
+    for _ in range(2):
+        town.sale("k1").addCallback(told.append)
+    town.pass_time(30)
+
+    assert ["approved", "approved"] == [one["payment"]["state"] for one in told]
+    assert 1 == len(town.host.lines)
+
+
+def test_one_terminal_carries_one_payment_at_a_time_and_a_bounded_queue(town):
+    town.knobs.card_s = 5
+    told = []
+    for number in range(9):
+        town.sale(f"k{number}").addCallback(lambda one: told.append(one["payment"]))
+    town.clock.advance(1)
+    assert "POS_QUEUE" == refused(lambda: town.done(waited(town.sale("k10")), 0.01))
+    town.pass_time(60)
+
+    assert 8 == len([one for one in told if one["state"] == "approved"])
+    assert ["POS_QUEUE"] == [one["fault"] for one in told if one["state"] == "not_sent"]
+    assert [] == town.differences()
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "fault"),
+    [("decline", "declined", "POS_DECLINED"), ("cancel", "cancelled", "POS_CANCELLED")],
+)
+def test_what_the_payer_and_the_host_say_is_told(town, answer, state, fault):
+    town.knobs.answer = answer
+
+    told = town.sold("k1")
+
+    assert (state, fault) == (told["state"], told["fault"])
+    assert told["zh"] and told["en"]
+    assert [] == town.differences()
+
+
+def test_a_terminal_that_is_not_there_leaves_a_payment_that_was_not_sent(town):
+    town.cable.unplugged = True
+
+    told = town.sold("k1")
+
+    assert ("not_sent", "DEV_UNREACHABLE") == (told["state"], told["fault"])
+    assert "fault" == town.till.terminals()[0].state
+
+
+def test_void_and_refund_never_give_back_more_than_was_taken(town):
+    town.sold("k1")
+    town.sold("k2", "9.00")
+
+    assert "approved" == town.ask("payment.void", unit=UNIT, key="v1", of="k1")["payment"]["state"]
+    assert "POS_AMOUNT" == refused(lambda: town.ask("payment.void", unit=UNIT, key="v2", of="k1"))
+    back = town.ask("payment.refund", unit=UNIT, key="r1", of="k2", amount="4.00")
+    assert "approved" == back["payment"]["state"]
+    assert "POS_AMOUNT" == refused(
+        lambda: town.ask("payment.refund", unit=UNIT, key="r2", of="k2", amount="5.01")
+    )
+    assert "POS_NONE" == refused(lambda: town.ask("payment.void", unit=UNIT, key="v3", of="no"))
+    assert [] == town.differences()
+
+
+def test_a_full_batch_is_settled_and_the_payment_goes_on(town):
+    town.knobs.batch_max = 2
+    for number in range(3):
+        assert "approved" == town.sold(f"k{number}")["state"]
+
+    assert 2 == town.terminal.book.batch
+    assert "POS_STATE" == refused(lambda: town.ask("payment.void", unit=UNIT, key="v", of="k0"))
+
+
+def test_a_settlement_is_refused_while_a_payment_is_under_way(town):
+    town.knobs.card_s = 30
+    town.sale("k1")
+    town.pass_time(2)
+
+    assert "POS_BUSY" == refused(lambda: town.ask("payment.settle", terminal="pos-1"))
+
+    town.pass_time(60)
+    told = town.ask("payment.settle", terminal="pos-1")["settlement"]
+    assert (True, "12.34", "12.34") == (told["fits"], told["amount"], told["our_amount"])
+
+
+def test_an_unknown_payment_is_inquired_before_the_terminal_takes_another(town):
+    town.knobs.lost_replies, town.knobs.card_s = 1, 1.0
+    told = []
+    town.sale("k1").addCallback(told.append)
+    town.pass_time(3)
+    town.knobs.mute = True
+    town.pass_time(600)
+    assert "unknown" == told[0]["payment"]["state"]
+    assert "请勿重复刷卡" in told[0]["payment"]["zh"]
+
+    assert "POS_RECOVERING" == town.sold("k2")["fault"]
+    town.knobs.mute = False
+    assert "approved" == town.sold("k3")["state"]
+
+    assert ["approved", "not_sent", "approved"] == [row.state.value for row in town.rows()]
+    assert [] == town.differences()
+
+
+def test_a_record_that_contradicts_itself_is_closed_by_a_settlement(town):
+    town.knobs.crash = "after_ack"
+    assert ("unknown", "POS_ABSENT") == tuple(town.sold("k1")[m] for m in ("state", "fault"))
+    town.pass_time(5)
+    assert "approved" == town.sold("k2", "5.00")["state"]
+
+    told = town.ask("payment.settle", terminal="pos-1")["settlement"]
+
+    assert told["fits"]
+    assert ["declined", "approved"] == [row.state.value for row in town.rows()]
+    assert [] == town.differences()
+
+
+def test_two_people_close_what_nothing_else_can(town):
+    from fep.store.payments import say_txn
+
+    town.knobs.crash = "after_ack"
+    row_id = town.sold("k1")["id"]
+
+    def say(*names):
+        return town.store.do("say", say_txn, row_id, False, "对账单", "root", names)
+
+    async def said(*names):
+        return await say(*names)
+
+    assert "POS_ONE_PERSON" == refused(lambda: town.done(said("张三", " 张三 ")))
+    assert "declined" == town.done(said("张三", "李四")).state.value
+    assert "POS_STATE" == refused(lambda: town.done(said("张三", "李四")))
+    assert [] == town.differences()
+
+
+def test_nothing_of_a_card_but_six_and_four_is_stored_or_logged(town, tmp_path):
+    town.sold("k1")
+    town.knobs.lost_replies, town.knobs.wrong_ids = 1, 1
+    town.sold("k2")
+    town.crash()
+    town.sold("k3", way="scan", payer_code="621234567890123456")
+
+    kept = b"".join(path.read_bytes() for path in tmp_path.glob("fep.db*"))
+    told = kept + "\n".join(town.log.lines).encode()
+    for secret in (PAN, TRACK2, "621234567890123456"):
+        assert secret.encode() not in told
+
+
+# crashes
+POINTS = ("before_send", "before_ack", "after_ack", "after_host", "after_approval", "mid_reply")
+
+
+@pytest.mark.parametrize("side", ["driver", "terminal", "both"])
+@pytest.mark.parametrize("point", POINTS)
+def test_whoever_dies_wherever_the_books_agree_or_the_payment_is_listed(town, point, side):
+    die_at_point(town, point, side)
+    town.pass_time(900)
+
+    (row,) = town.rows()
+    assert [] == town.differences()
+    if row.state.value == "unknown":
+        assert point in ("after_ack", "after_host"), row
+        assert [row] == list(listed(town))
+    elif point in ("after_approval", "mid_reply"):
+        assert "approved" == row.state.value
+    assert "approved" == town.sold("next")["state"]
+    assert [] == town.differences()
+
+
+def listed(town):
+    from fep.store.queries_payments import unknown_q
+
+    return town.store.read(unknown_q)
+
+
+def die_at_point(town, point, side):
+    """Begin a payment and let the driver's side, the terminal or both die at a point."""
+    knobs = town.knobs
+    knobs.card_s = knobs.host_s = 1.0
+    if point == "before_send":
+        knobs.mute = True  # the intent is stored, the terminal is being prepared
+        begun(town)
+        town.clock.advance(1.0)
+        knobs.mute = False
+        if side != "driver":
+            town.terminal.power_cycle()
+        if side != "terminal":
+            town.crash()
+        return
+    if side != "driver":
+        knobs.crash = point
+    elif point == "mid_reply":
+        knobs.lost_replies = 1
+    begun(town)
+    if side == "terminal":
+        return
+    for _ in range(200):
+        if reached(town, point, side):
+            break
+        town.clock.advance(0.05)
+    town.crash()
+
+
+def begun(town):
+    """Begin a payment whose caller will not hear of it."""
+    town.sale("k1").addErrback(lambda failure: failure.trap(Refused))
+
+
+def reached(town, point, side):
+    """Say whether the payment came as far as the point."""
+    if side == "both":
+        return not town.knobs.crash
+    if point == "before_ack":
+        return b"01\x1c105" in town.cable.sent
+    if point == "after_ack":
+        return any(row.acked for row in town.rows())
+    if point == "after_host":
+        return bool(town.host.lines)
+    return bool(town.terminal.book.entries)
+
+
+def test_a_thousand_random_schedules_never_charge_twice(tmp_path):
+    """Payments, voids, refunds, settlements with faults and deaths on both sides, by the dice."""
+    town = TillTown(tmp_path)
+    town.start()
+    for number in range(1000):
+        one_schedule(town, Dice("schedule", number), number)
+    town.knobs.__init__()
+    town.pass_time(900, 5.0)
+
+    assert [] == town.differences()
+    assert 1000 <= len(town.rows())
+    known = [row for row in town.rows() if row.state.value != "unknown"]
+    assert len(known) > len(town.rows()) * 0.8
+    assert not [row for row in town.rows() if row.state.value in ("created", "sent", "acked")]
+    town.store.close()
+
+
+def one_schedule(town, dice, number):
+    """One payment with its own fault; now and then it is given back, or the batch is closed."""
+    knobs = town.knobs
+    knobs.__init__()
+    knobs.card_s, knobs.host_s = dice.between(0, 3), dice.between(0, 2)
+    knobs.answer = dice.pick(("approve", "approve", "approve", "decline", "cancel",
+                              "host_timeout"))  # fmt: skip
+    fault = dice.pick(("", "", "lost_acks", "lost_replies", "bad_replies", "doubled_replies",
+                       "wrong_ids", "wrong_amounts", "naks", "crash", "die"))  # fmt: skip
+    if fault == "crash":
+        knobs.crash = dice.pick(("before_ack", "after_ack", "after_host", "after_approval",
+                                 "mid_reply"))  # fmt: skip
+    elif fault not in ("", "die"):
+        setattr(knobs, fault, dice.between(1, 4))
+    town.sale(f"k{number}", f"{dice.between(1, 500)}.00").addErrback(lambda _failure: None)
+    if fault == "die" or dice.chance(0.05):
+        town.pass_time(dice.between(0, 60) / 10, 0.1)
+        town.crash()
+    town.pass_time(420, 7.0)
+    done = town.rows()[-1]
+    if done.state.value == "approved" and dice.chance(0.3):
+        op, more = dice.pick((("void", {}), ("refund", {"amount": "1.00"})))
+        town.call(f"payment.{op}", unit=UNIT, key=f"b{number}", of=done.key,
+                  **more).addErrback(lambda _failure: None)  # fmt: skip
+        town.pass_time(420, 7.0)
+    if dice.chance(0.03):
+        town.call("payment.settle", terminal="pos-1").addErrback(lambda _failure: None)
+        town.pass_time(420, 7.0)

@@ -1,0 +1,143 @@
+"""A till with a real store and a simulated terminal on one fake clock; each side may die alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from fep.services.callers import Caller
+from fep.services.till import Till
+from fep.settings_device import DeviceSettings, TransportSettings
+from fep.store import payments, queries_payments
+from fep.store.opening import open_store
+from tests.device.pos_rig import START, Counter
+
+UNIT = "wuhan-1"
+EVERY = frozenset({"*"})
+HIS = Caller("his", frozenset({"pay", "query"}), EVERY, EVERY)
+POS = DeviceSettings(
+    id="pos-1", group="window-1", driver="mispos", profile="landfone", kind="terminal",
+    transport=TransportSettings(type="tcp", host="pos"),
+)  # fmt: skip
+
+
+class Log:
+    """Keeps what is logged."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def __getattr__(self, level: str) -> Any:
+        return lambda event, **more: self.lines.append(f"{level} {event} {more}")
+
+
+class TillTown(Counter):
+    """Terminal, driver, till and store."""
+
+    def __init__(self, place: Path | None = None, **knobs: Any) -> None:
+        super().__init__(**knobs)
+        self.place = place
+        self.log = Log()
+        self.store: Any = None
+        self.till: Any = None
+        self.keys = 0
+
+    def start(self) -> None:
+        """Start the daemon's part, as after a crash."""
+        wall_ms = int(START.timestamp() * 1000)
+        path = self.place / "fep.db" if self.place else Path(":memory:")
+        self.store = open_store(
+            self.clock, path, now_ms=lambda: wall_ms + int(self.clock.seconds() * 1000),
+            on_fatal=lambda why: None, pool=None,
+        )  # fmt: skip
+        self.boot()
+
+    def boot(self) -> None:
+        """Start till and driver on the store that is open."""
+        self.driver = self.new_driver()
+        self.till = Till(self.clock, None, self.store, (POS,), self.log,
+                         make=lambda *_: self.driver)  # fmt: skip
+        self.done(self.till.start())
+
+    def crash(self) -> None:
+        """Kill the daemon: nothing more is written, the line breaks, the store stays."""
+        dead = self.store
+        if self.cable.wire is not None:
+            self.cable.wire.on_data = lambda data: None
+            self.cable.wire.on_lost = lambda: None
+            self.cable.wire.abort()
+        path = self.place / "fep.db"  # type: ignore[operator]
+        dead.dead = "killed"
+        dead.close()
+        for call in self.clock.getDelayedCalls():
+            if not _of_terminal(call):
+                call.cancel()
+        wall_ms = int(START.timestamp() * 1000)
+        self.store = open_store(
+            self.clock, path, now_ms=lambda: wall_ms + int(self.clock.seconds() * 1000),
+            on_fatal=lambda why: None, pool=None,
+        )  # fmt: skip
+        self.boot()
+
+    def call(self, name: str, **params: Any) -> Deferred[Any]:
+        """Call a method as a business system."""
+        method = self.till.methods()[name]
+        try:
+            found = method.call(HIS, params)
+        except Exception as error:
+            found = Deferred()
+            found.errback(Failure(error))
+        if not isinstance(found, Deferred):
+            answer: Deferred[Any] = Deferred()
+            answer.callback(found)
+            return answer
+        return found
+
+    def ask(self, name: str, **params: Any) -> dict[str, Any]:
+        """Call and wait. Raises Refused."""
+
+        async def asked() -> Any:
+            return await self.call(name, **params)
+
+        return self.done(asked(), 3600.0)
+
+    def sale(self, key: str, amount: str = "12.34", **more: Any) -> Deferred[Any]:
+        """Begin a payment."""
+        return self.call("payment.pay", unit=UNIT, key=key, terminal="pos-1", amount=amount, **more)
+
+    def sold(self, key: str, amount: str = "12.34", **more: Any) -> dict[str, Any]:
+        """Pay and wait for the outcome."""
+        told = self.ask("payment.pay", unit=UNIT, key=key, terminal="pos-1", amount=amount, **more)
+        return told["payment"]
+
+    def rows(self) -> tuple[payments.Payment, ...]:
+        """Return all payments, oldest first."""
+        return self.store.read(queries_payments.list_q, "", "", 10_000)[::-1]
+
+    def pass_time(self, seconds: float, step: float = 0.5) -> None:
+        """Let time pass."""
+        for _ in range(int(seconds / step)):
+            self.clock.advance(step)
+
+    def differences(self) -> list[str]:
+        """Compare the simulator's money with ours (I11); what is unknown is listed, not counted."""
+        wrong = []
+        for row in self.rows():
+            net, debits = self.host.net(row.serial), self.host.debits(row.serial)
+            if debits > 1:
+                wrong.append(f"{row.key}: {debits} debits")
+            if row.state.value == "unknown":
+                continue
+            sign = 1 if row.op.value == "pay" else -1
+            ours = sign * row.amount_fen if row.state.value == "approved" else 0
+            if ours != net:
+                wrong.append(f"{row.key}: {row.state} ours {ours}, theirs {net}")
+        return wrong
+
+
+def _of_terminal(call: Any) -> bool:
+    owner = getattr(call.func, "__self__", None)
+    return type(owner).__module__.startswith("fep.sim")
