@@ -10,7 +10,8 @@ import click
 
 from fep.cli.common import CliFault, Column, emit, heading, paint, say, table, when
 from fep.cli.common_reach import reached
-from fep.cli.common_verbs import Verbs, option, reason
+from fep.cli.common_verbs import Lazy, Verbs, option, reason
+from fep.cli.ctl_payments import rows_of
 from fep.cli.ctl_receipts_life import OPS
 from fep.cli.ctl_status import device_word
 from fep.domain.faults import fault
@@ -87,8 +88,11 @@ def test(device: str, reason: str) -> None:
 
 
 @click.group("resolve", cls=Verbs, invoke_without_command=True,
-             zh="结果不明的事项；print 说明某张纸的结果",
-             en="unknown outcomes; print tells what became of a sheet")  # fmt: skip
+             lazy={"payment": Lazy("fep.cli.ctl_payments", "resolve_payment",
+                                   "两个人共同说明一笔结果未知的支付",
+                                   "two people say what became of an unknown payment")},
+             zh="结果不明的事项；print 说明某张纸的结果，payment 说明一笔支付的结果",
+             en="unknown outcomes; tell what became of a sheet or a payment")  # fmt: skip
 @click.pass_context
 def resolve(ctx: click.Context) -> None:
     """List unknown outcomes."""
@@ -129,6 +133,14 @@ def _unknown(told: dict[str, Any]) -> None:
         one = uploads[0]["ref"]
         click.echo(f"    → fepctl receipts retry {one} --reason TEXT")
         click.echo(f"    → fepctl receipts accept {one} --reason TEXT")
+    heading(say(f"支付结果未知 {len(told['payments'])} 笔（请勿重复刷卡）",
+                f"{len(told['payments'])} unknown payments: do not charge again"))  # fmt: skip
+    rows_of(told["payments"])
+    if told["payments"]:
+        one = told["payments"][0]["id"]
+        click.echo(f"    → fepctl payments inquire {one} --reason TEXT")
+        click.echo(f"    → fepctl resolve payment {one} --charged --approve A --approve B"
+                   " --reason TEXT")  # fmt: skip
     if told["frozen"]:
         click.echo(say(f"另有 {told['frozen']} 张待签名（自动补签）",
                        f"{told['frozen']} receipts wait for their signature"))  # fmt: skip

@@ -50,6 +50,8 @@ _LAZY = {
     "link": Lazy("fep.cli.ctl_link", "group", "上报通道：状态、暂停、恢复",
                  "the link: state, pause, resume"),
     "devices": Lazy("fep.cli.ctl_paper", "devices", "设备：列出、试打", "devices: list, test"),
+    "payments": Lazy("fep.cli.ctl_payments", "group", "POS 支付：列出、查询、结算",
+                     "payments at terminals: list, inquire, settle"),
     "verify": Lazy("fep.cli.ctl_verify", "command", "核对一张票据的签名",
                    "verify the signature of a receipt"),
     "journal": Lazy("fep.cli.ctl_journal", "group", "日志账：核对链、导出",

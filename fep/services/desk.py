@@ -24,6 +24,7 @@ from fep.services import (
     desk_kinds,
     desk_life,
     desk_link,
+    desk_payments,
     desk_receipts,
     desk_reconcile,
     desk_refused,
@@ -56,6 +57,7 @@ METHODS: dict[str, Method] = {
     **desk_callers.METHODS,
     **desk_imports.METHODS,
     **desk_trace.METHODS,
+    **desk_payments.METHODS,
 }
 
 _FIELD = re.compile(r"`([^`]+)`")

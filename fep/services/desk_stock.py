@@ -25,6 +25,7 @@ from fep.services.desk_context import (
     stated,
 )
 from fep.services.desk_kinds import kind_stock
+from fep.services.desk_payments import unknown_payments
 from fep.store import queries_sheets, requests
 from fep.store import queries_stock as stock
 from fep.store.numbers import Grant, grant_txn
@@ -247,7 +248,7 @@ def _spool(ctx: DeskContext) -> SpoolDoor:
 
 
 async def list_unknown(ctx: DeskContext, asked: Limited) -> dict[str, Any]:
-    """Return every outcome that waits for a person: prints and refused deliveries."""
+    """Return every outcome that waits for a person: prints, payments, refused deliveries."""
     limit = max(1, min(asked.limit, LISTED_MAX))
     prints = await ctx.read(stock.prints_q, "uncertain", limit)
     if not ctx.live:
@@ -257,6 +258,7 @@ async def list_unknown(ctx: DeskContext, asked: Limited) -> dict[str, Any]:
     return {
         "prints": [{**asdict(row), "ref": row.ref} for row in prints],
         "uploads": [{**asdict(row), "ref": row.name} for row in uploads],
+        "payments": await unknown_payments(ctx, limit),
         "frozen": await ctx.read(stock.frozen_count_q),
     }
 

@@ -138,6 +138,7 @@ class Node:
         """Set everything going that gives, prints or sends."""
         self.issue.recover()
         await self.spool.start()
+        await self.windows.start()
         if self.uplink is not None:
             self.uplink.start()
             self.refused.start()
@@ -213,13 +214,12 @@ class Node:
         s = self.settings
         window = self.windows = Windows(
             self._reactor, self.store, self.issue, self.queue, draw, self._clock, __version__,
-            self._url_of, self._desk(), self.spool, self._log,
-        )  # fmt: skip
+            self._url_of, self._desk(), self.spool, self._log)  # fmt: skip
         reversals = Reversals(self.store, self.issue, draw, self._clock, s.life.policy(),
                               self._url_of)  # fmt: skip
         paper = Paper(self.store, self.spool, s.units)
         methods = Methods(
-            window.methods(), reversals.methods(), paper.methods(), desk_methods(self._desk())
+            window.methods(), reversals.methods(), paper.methods(), desk_methods(window.desk)
         )
         self.intake = Intake(
             self._reactor, self._entropy, self.people.callers, methods,

@@ -5,6 +5,7 @@ Joins the tables of the windows; each window stands in its own module.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -19,6 +20,7 @@ from fep.services.methods import Method
 from fep.services.notify import Notices
 from fep.services.queue import Queue
 from fep.services.spool import Spool
+from fep.services.till import Till
 from fep.services.web_token import UrlOf
 from fep.services.window import Window
 from fep.services.window_find import Finding
@@ -38,6 +40,8 @@ class Windows:
         self.exports = Exports(store, desk.read)
         self.notices = Notices(reactor, store, self.finding, partial(_forecasts, desk), log)
         spool.listen(self.notices.ended)
+        self.till = Till(reactor, clock, store, desk.settings.terminals, log)
+        self.desk = replace(desk, till=self.till)
 
     def methods(self) -> dict[str, Method]:
         """Return the joined table."""
@@ -47,11 +51,17 @@ class Windows:
             **self.batches.methods(),
             **self.exports.methods(),
             **self.notices.methods(),
+            **self.till.methods(),
         }
 
+    async def start(self) -> None:
+        """Let the terminals work; what the last run left open is inquired first."""
+        await self.till.start()
+
     def stop(self) -> None:
-        """Say nothing more to those who listen."""
+        """Say nothing more to those who listen, and give the terminals back."""
         self.notices.stop()
+        self.till.stop()
 
 
 async def _forecasts(desk: DeskContext) -> list[dict[str, Any]]:

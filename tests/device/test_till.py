@@ -76,7 +76,7 @@ def test_what_the_payer_and_the_host_say_is_told(town, answer, state, fault):
     told = town.sold("k1")
 
     assert (state, fault) == (told["state"], told["fault"])
-    assert told["zh"] and told["en"]
+    assert all((told["zh"], told["en"]))
     assert [] == town.differences()
 
 
@@ -295,13 +295,13 @@ def one_schedule(town, dice, number):
     if fault == "die" or dice.chance(0.05):
         town.pass_time(dice.between(0, 60) / 10, 0.1)
         town.crash()
-    town.pass_time(420, 7.0)
-    done = town.rows()[-1]
+    town.settle_down(420)
+    done = town.newest()
     if done.state.value == "approved" and dice.chance(0.3):
         op, more = dice.pick((("void", {}), ("refund", {"amount": "1.00"})))
         town.call(f"payment.{op}", unit=UNIT, key=f"b{number}", of=done.key,
                   **more).addErrback(lambda _failure: None)  # fmt: skip
-        town.pass_time(420, 7.0)
+        town.settle_down(420)
     if dice.chance(0.03):
         town.call("payment.settle", terminal="pos-1").addErrback(lambda _failure: None)
-        town.pass_time(420, 7.0)
+        town.settle_down(420)

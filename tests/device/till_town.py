@@ -122,6 +122,19 @@ class TillTown(Counter):
         for _ in range(int(seconds / step)):
             self.clock.advance(step)
 
+    def settle_down(self, seconds: float) -> None:
+        """Let time pass up to a bound, as far as anything is going to happen in it."""
+        until = self.clock.seconds() + seconds
+        while self.clock.getDelayedCalls():
+            due = min(call.getTime() for call in self.clock.getDelayedCalls())
+            if due > until:
+                break
+            self.clock.advance(max(due - self.clock.seconds(), 0.0))
+
+    def newest(self) -> payments.Payment:
+        """Return the newest payment."""
+        return self.store.read(queries_payments.list_q, "", "", 1)[0]
+
     def differences(self) -> list[str]:
         """Compare the simulator's money with ours (I11); what is unknown is listed, not counted."""
         wrong = []
