@@ -192,7 +192,7 @@ def test_a_signed_limit_for_one_receipt_binds_while_the_platform_is_away(world: 
 
 
 def test_unknown_operations_and_shapes_are_rejected_with_their_reason(world: World):
-    world.platform.control_record("REVOKE", {"code": CODE})
+    world.platform.control_record("CONJURE", {"code": CODE})
     world.platform.control_record("GRANT", {"code": CODE, "first": 1})
 
     world.run(2)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace as restruct
 
 from fep import settings
 from fep.domain.event import BillingEvent, Channel, Detail, Item, Payer
@@ -59,7 +60,7 @@ def _receipt(event: BillingEvent) -> Receipt:
 
 @pytest.mark.parametrize("items", [2, 3, 9])
 def test_page_and_slip_show_the_same_face(items: int) -> None:
-    lines = tuple(replace(EVENT.items[0], code=str(n), amount_fen=100) for n in range(items))
+    lines = tuple(restruct(EVENT.items[0], code=str(n), amount_fen=100) for n in range(items))
     event = replace(EVENT, items=lines, total_fen=100 * items, channels=())
 
     view = page_document.read(_signed(event), KIND, PROVINCE)

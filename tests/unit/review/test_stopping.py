@@ -18,8 +18,9 @@ from fep.services.node import Node
 def _intake(connections_max: int = 1) -> Intake:
     called: Any = SimpleNamespace(call=lambda caller, method, params: "answer")
     nobody: Any = None
+    callers: Any = SimpleNamespace(trace=SimpleNamespace(watching=False))
     return Intake(
-        nobody, nobody, nobody, called, Bounds(1000, 4), nobody, version="1",
+        nobody, nobody, callers, called, Bounds(1000, 4), nobody, version="1",
         connections_max=connections_max,
     )  # fmt: skip
 
