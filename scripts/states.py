@@ -16,6 +16,7 @@ from fep.domain.life import LIFE_REFUSALS, LIFE_TABLE
 from fep.domain.life_delivery import DELIVERY_TABLE
 from fep.domain.life_marks import BOOKING_TABLE, MESSAGE_TABLE, WRITE_OFF_TABLE
 from fep.domain.life_sheet import SHEET_REFUSALS, SHEET_TABLE
+from fep.domain.payment import PAYMENT_TABLE
 from fep.domain.printing import JOB_TABLE
 from fep.domain.reconcile import GAP_TABLE
 
@@ -40,6 +41,9 @@ WORDS = {
     "say_printed": "人工说已打印", "reprint": "人工要补打", "cancel": "人工取消",
     "told": "送达", "untold": "送不到", "found": "对账发现", "agrees": "对账一致",
     "repair": "人工处理", "note": "人工登记",
+    "created": "准备中", "acked": "终端已受理", "approved": "已扣款", "declined": "被拒绝",
+    "not_sent": "未发出", "ack": "终端应答", "absent": "终端无记录", "silent": "没有回答",
+    "mismatch": "记录不符", "say_charged": "人工说已扣款", "say_not_charged": "人工说未扣款",
 }  # fmt: skip
 
 
@@ -63,6 +67,7 @@ DIAGRAMS = (
     Diagram("消息", "A message to the payer", "life_marks.py", MESSAGE_TABLE, {}),
     Diagram("对账差异", "A difference of the books", "reconcile.py", GAP_TABLE, {}),
     Diagram("打印任务", "A print job", "printing.py", JOB_TABLE, {}),
+    Diagram("支付", "A payment", "payment.py", PAYMENT_TABLE, {}),
 )
 HEADS = {
     "zh": ("# 状态图\n\n由 `scripts/states.py` 从状态表生成，请勿手工修改。\n"

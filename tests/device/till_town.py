@@ -69,7 +69,8 @@ class TillTown(Counter):
             self.cable.wire.on_data = lambda data: None
             self.cable.wire.on_lost = lambda: None
             self.cable.wire.abort()
-        path = self.place / "fep.db"  # type: ignore[operator]
+        assert self.place is not None
+        path = self.place / "fep.db"
         dead.dead = "killed"
         dead.close()
         for call in self.clock.getDelayedCalls():
