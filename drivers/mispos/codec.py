@@ -106,6 +106,11 @@ class Reader:
     def __init__(self) -> None:
         self._data = bytearray()
 
+    @property
+    def waiting(self) -> bool:
+        """Say whether a frame has begun whose rest is not there."""
+        return bool(self._data)
+
     def feed(self, data: bytes) -> list[Frame | Damaged]:
         """Take bytes in; returns the frames that are complete now."""
         found: list[Frame | Damaged] = []

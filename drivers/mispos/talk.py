@@ -89,8 +89,11 @@ class Talk:
     # from the line
     def _data(self, data: bytes) -> None:
         self._quiet()
-        self._take(self._reader.feed(data))
-        self._stale = self._reactor.callLater(STALE_S, self._give_up)
+        found = self._reader.feed(data)
+        if self._reader.waiting:
+            self._stale = self._reactor.callLater(STALE_S, self._give_up)
+        # Last, for who hears of it may close the line at once.
+        self._take(found)
 
     def _give_up(self) -> None:
         self._stale = None
