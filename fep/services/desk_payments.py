@@ -8,8 +8,9 @@ import msgspec
 
 from fep.domain.faults import refuse
 from fep.domain.faults_desk import desk_refuse
+from fep.services.desk_checks import Check, State
 from fep.services.desk_context import DeskContext, Method, Params, stated
-from fep.services.till import told_of, told_of_settlement
+from fep.services.till_telling import told_of, told_of_settlement
 from fep.store import payments, queries_payments
 
 LISTED_MAX = 500
@@ -117,6 +118,15 @@ async def unknown_payments(ctx: DeskContext, limit: int) -> list[dict[str, Any]]
         for state in ("sent", "acked"):
             rows += await ctx.read(queries_payments.list_q, state, "", limit)
     return [told_of(row) for row in rows]
+
+
+def checks_of(unknown: int) -> list[Check]:
+    """Warn of payments of which nobody knows whether money was taken."""
+    if not unknown:
+        return []
+    zh = f"支付结果未知 {unknown} 笔，请勿重复刷卡"
+    en = f"{unknown} unknown payments: do not charge again"
+    return [Check("PAYMENTS", State.WARN, zh, en, "fepctl resolve")]
 
 
 def _till(ctx: DeskContext) -> Any:

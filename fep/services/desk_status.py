@@ -17,7 +17,7 @@ from sqlalchemy import Connection, and_, func, select
 
 from fep.domain.calendar import day_of
 from fep.domain.money import format_fen
-from fep.services import desk_books, desk_guard, desk_keys
+from fep.services import desk_books, desk_guard, desk_keys, desk_payments
 from fep.services import desk_checks as checks
 from fep.services.desk_checks import Check, State, attempt
 from fep.services.desk_context import STORE_FILE, DeskContext, Method, Params, pid
@@ -26,6 +26,7 @@ from fep.services.desk_kinds import kind_stock
 from fep.services.desk_stock import configured_devices, destinations, link_rows
 from fep.store import queries, queries_journal
 from fep.store import queries_stock as stock
+from fep.store.queries_payments import unknown_q
 from fep.store.schema import receipt
 
 DAY_MS = 86_400_000
@@ -47,6 +48,7 @@ class Seen:
     queued: int
     frozen: int
     prints: dict[str, int]
+    payments: int
     links: list[stock.LinkRow]
     journal_seq: int
     journal_at: int
@@ -69,6 +71,7 @@ def look_q(conn: Connection, units: tuple[str, ...], dests: tuple[str, ...], now
         queued=stock.queued_count_q(conn),
         frozen=stock.frozen_count_q(conn),
         prints=stock.print_counts_q(conn),
+        payments=len(unknown_q(conn)),
         links=stock.links_q(conn, dests),
         journal_seq=head.seq if head else 0,
         journal_at=int(msgspec.json.decode(head.line)["at"]) if head else 0,
@@ -177,6 +180,7 @@ def _state_checks(
     found += checks.printers(devices)
     found.append(checks.queue(seen.queued, seen.frozen, seen.last_refusal))
     found.append(checks.uncertain(seen.prints["uncertain"]))
+    found += desk_payments.checks_of(seen.payments)
     found += desk_books.checks(ctx, seen.books)
     return found
 

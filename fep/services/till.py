@@ -6,14 +6,13 @@ nobody is charged again before it is known. A repeated call waits for the same p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 from twisted.internet.defer import Deferred
 
-from fep.domain.calendar import iso
-from fep.domain.faults import Refused, fault, fill, refuse
+from fep.domain.faults import Refused, refuse
 from fep.domain.money import format_fen
 from fep.domain.payment import OPEN, Op, PaymentState, PayReply, Verdict, Way
 from fep.plug import load_driver
@@ -22,6 +21,7 @@ from fep.services import schemas_payments as shapes
 from fep.services.callers import Caller
 from fep.services.methods import Method
 from fep.services.till_drawer import Drawer, TerminalHealth
+from fep.services.till_telling import told_of, told_of_settlement
 from fep.settings_device import DeviceSettings
 from fep.store import payments
 from fep.store.payments import Payment, Settlement, Wish
@@ -253,47 +253,3 @@ def _drop_txn(tx: Any, id_: int, fault_code: str) -> Payment:
     if found.state is not PaymentState.CREATED:
         return found
     return payments.reply_txn(tx, id_, PayReply(Verdict.NOT_SENT, fault_code))
-
-
-def told_of(row: Payment) -> dict[str, Any]:
-    """Return a payment as members; the sentence says what to do now."""
-    return {
-        "id": row.id, "unit": row.unit, "key": row.key, "op": row.op.value,
-        "way": row.way.value, "terminal": row.terminal, "serial": row.serial,
-        "amount": format_fen(row.amount_fen), "state": row.state.value,
-        "receipt_key": row.receipt_key, "operator": row.operator, "caller": row.caller,
-        "fault": row.fault, **_sentences(row), "host_code": row.host_code, "text": row.text,
-        "card": row.pan, "batch": row.batch, "trace": row.trace, "ref": row.ref,
-        "auth": row.auth, "created_at": iso(row.created_at),
-        "ended_at": iso(row.ended_at) if row.ended_at else None,
-        "settled": bool(row.settled_id),
-    }  # fmt: skip
-
-
-def _sentences(row: Payment) -> Mapping[str, str]:
-    code = row.fault
-    if row.state in OPEN and row.sent_at:
-        code = "POS_UNKNOWN"
-    elif not code.startswith("POS_"):
-        # What is wrong with the device matters less here than what is known of the money.
-        code = payments.FAULT_OF.get(row.state, "")
-    if not code:
-        return {"zh": "", "en": ""}
-    entry = fault(code)
-    details: dict[str, object] = {"host_code": row.host_code, "text": row.text,
-                                  "terminal": row.terminal}  # fmt: skip
-    return {
-        "zh": f"{fill(entry.zh, details)}。{fill(entry.action_zh, details)}",
-        "en": f"{fill(entry.en, details)}. {fill(entry.action_en, details)}",
-    }
-
-
-def told_of_settlement(row: Settlement) -> dict[str, Any]:
-    """Return a settlement as members."""
-    return {
-        "id": row.id, "terminal": row.terminal, "batch": row.batch, "at": iso(row.at),
-        "count": row.count, "amount": format_fen(row.amount_fen), "refunds": row.refunds,
-        "refunded": format_fen(row.refunds_fen), "our_count": row.our_count,
-        "our_amount": format_fen(row.our_amount_fen), "our_refunds": row.our_refunds,
-        "our_refunded": format_fen(row.our_refunds_fen), "fits": row.fits,
-    }  # fmt: skip

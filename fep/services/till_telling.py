@@ -1,0 +1,57 @@
+"""Payments and settlements as members of answers, with the sentence that says what to do now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fep.domain.calendar import iso
+from fep.domain.faults import fault, fill
+from fep.domain.money import format_fen
+from fep.domain.payment import OPEN
+from fep.store import payments
+from fep.store.payments import Payment, Settlement
+
+
+def told_of(row: Payment) -> dict[str, Any]:
+    """Return a payment as members; the sentence says what to do now."""
+    return {
+        "id": row.id, "unit": row.unit, "key": row.key, "op": row.op.value,
+        "way": row.way.value, "terminal": row.terminal, "serial": row.serial,
+        "amount": format_fen(row.amount_fen), "state": row.state.value,
+        "receipt_key": row.receipt_key, "operator": row.operator, "caller": row.caller,
+        "fault": row.fault, **_sentences(row), "host_code": row.host_code, "text": row.text,
+        "card": row.pan, "batch": row.batch, "trace": row.trace, "ref": row.ref,
+        "auth": row.auth, "created_at": iso(row.created_at),
+        "ended_at": iso(row.ended_at) if row.ended_at else None,
+        "settled": bool(row.settled_id),
+    }  # fmt: skip
+
+
+def _sentences(row: Payment) -> Mapping[str, str]:
+    code = row.fault
+    if row.state in OPEN and row.sent_at:
+        code = "POS_UNKNOWN"
+    elif not code.startswith("POS_"):
+        # What is wrong with the device matters less here than what is known of the money.
+        code = payments.FAULT_OF.get(row.state, "")
+    if not code:
+        return {"zh": "", "en": ""}
+    entry = fault(code)
+    details: dict[str, object] = {"host_code": row.host_code, "text": row.text,
+                                  "terminal": row.terminal}  # fmt: skip
+    return {
+        "zh": f"{fill(entry.zh, details)}。{fill(entry.action_zh, details)}",
+        "en": f"{fill(entry.en, details)}. {fill(entry.action_en, details)}",
+    }
+
+
+def told_of_settlement(row: Settlement) -> dict[str, Any]:
+    """Return a settlement as members."""
+    return {
+        "id": row.id, "terminal": row.terminal, "batch": row.batch, "at": iso(row.at),
+        "count": row.count, "amount": format_fen(row.amount_fen), "refunds": row.refunds,
+        "refunded": format_fen(row.refunds_fen), "our_count": row.our_count,
+        "our_amount": format_fen(row.our_amount_fen), "our_refunds": row.our_refunds,
+        "our_refunded": format_fen(row.our_refunds_fen), "fits": row.fits,
+    }  # fmt: skip
