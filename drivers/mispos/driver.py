@@ -14,6 +14,7 @@ from typing import Any
 from drivers.mispos import codec
 from drivers.mispos.codec import Data, Merchant, Status
 from drivers.mispos.profile import Profile
+from drivers.mispos.relay import Relay
 from drivers.mispos.talk import Ask, Refusal, Said, Silence, Talk, Untouched
 from drivers.transports.line import Reached
 from fep.domain.calendar import to_ms
@@ -37,6 +38,8 @@ class Options:
     type: int = 1
     ack_timeout_s: float = 3.0
     result_timeout_s: float = 180.0
+    relay_host: str = ""
+    relay_port: int = 0
 
 
 class Mispos:
@@ -52,6 +55,9 @@ class Mispos:
             options.merchant, options.terminal, options.name, options.name_en
         )  # fmt: skip
         self._talk = Talk(reactor, options.transport.line(reactor), options.type)
+        if options.relay_host:
+            relay = Relay(reactor, options.relay_host, options.relay_port, self._talk.send)
+            self._talk.on_relay = relay.carry
         # A number that a reply of an earlier run can hardly bear.
         self._id = to_ms(clock.wall()) // 1000 % codec.ID_MAX
 

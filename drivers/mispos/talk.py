@@ -83,7 +83,8 @@ class Talk:
         self._arrived: Any = DeferredQueue()
         self._stale: Any = None
         self._running = False
-        self.on_relay: Callable[[Frame], None] = lambda frame: None
+        # Off: what the terminal wants carried to its acquirer is dropped.
+        self.on_relay: Callable[[Frame], None] = lambda _frame: None
         self.dropped = 0
 
     # from the line

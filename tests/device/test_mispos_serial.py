@@ -11,8 +11,12 @@ from typing import Any
 
 import pytest_twisted
 from twisted.internet import reactor as _reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory, Protocol
 
 from drivers.mispos import Mispos, Options, load
+from drivers.mispos.codec import Frame
+from drivers.mispos.relay import Relay
 from drivers.transports import serial, tcp
 from fep.env import RealClock
 from fep.sim.pos.book import Book
@@ -105,3 +109,27 @@ async def test_a_terminal_on_tcp_has_one_master():
     await there.stop()
 
     assert "approved" == reply.verdict.value
+
+
+class Acquirer(Protocol):
+    """Answers every message with itself turned round, in two pieces."""
+
+    def dataReceived(self, data: bytes) -> None:
+        answer = data[:2] + data[:1:-1]
+        self.transport.write(answer[:3])
+        reactor.callLater(0.02, self.transport.write, answer[3:])
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_message_for_the_acquirer_is_carried_unread_when_configured():
+    listening = reactor.listenTCP(0, Factory.forProtocol(Acquirer), interface="127.0.0.1")
+    told: Deferred[Frame] = Deferred()
+    relay = Relay(reactor, "127.0.0.1", listening.getHost().port, told.callback)
+    message = b"\x00\x04" + b"\x60\x02\x03\x1c"
+
+    relay.carry(Frame(5, 7, message))
+    relay.carry(Frame(5, 8, message))
+    answer = await told
+    await listening.stopListening()
+
+    assert Frame(6, 7, b"\x00\x04\x1c\x03\x02\x60") == answer
