@@ -234,6 +234,8 @@ class Uplink:
         await self._judge()
         # A link that is looked at every minute need not be judged every second.
         pause_s = max(JUDGE_S, self._ends.settings.poll_s / 4)
+        if self._pulse.stopped_out:  # what is overdue stays so until a person has looked
+            return pause_s
         due_s = min(outbox.next_due_s() for outbox in self._outboxes.values())
         return min(pause_s, max(0.0, due_s))
 
