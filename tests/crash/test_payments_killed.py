@@ -132,6 +132,10 @@ def test_money_and_receipts_agree_and_who_has_no_receipt_is_listed(room):
     told = json.loads(town.fepctl("payments", "list", "--without-receipt", "--json"))
 
     assert ["P2"] == [row["key"] for row in told["payments"]]
+    assert "7.00" in town.fepctl("payments", "list", "--lang", "en")
+    shown = town.fepctl("payments", "show", str(told["payments"][0]["id"]), "--lang", "en")
+    assert "622202*********0123" in shown
+    assert "ready" in town.fepctl("payments", "terminals", "--lang", "en")
     assert [] == wrong(town, pos)
 
 
@@ -165,7 +169,8 @@ def test_both_killed_leave_an_unknown_payment_that_is_listed_and_settled(room):
     wait_until(lambda: state(town, "B1") == "unknown", "B1 is unknown", timeout_s=20)
     listed = json.loads(town.fepctl("resolve", "--json"))["payments"]
     assert ["B1"] == [row["key"] for row in listed]
-    town.fepctl("payments", "settle", "pos-1", "--reason", "对账")
+    assert "B1" in town.fepctl("resolve")
+    assert "fits" in town.fepctl("payments", "settle", "pos-1", "--reason", "1", "--lang", "en")
     assert "declined" == state(town, "B1")
     assert [] == wrong(town, pos)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from fep.domain.faults import Refused
+from fep.services.till import Till
 from fep.sim.dice import Dice
 from fep.sim.pos.terminal import PAN, TRACK2
-from tests.device.till_town import UNIT, TillTown
+from tests.device.pos_rig import Wall
+from tests.device.till_town import POS, UNIT, TillTown
 
 
 @pytest.fixture
@@ -185,6 +188,35 @@ def test_nothing_of_a_card_but_six_and_four_is_stored_or_logged(town, tmp_path):
     told = kept + "\n".join(town.log.lines).encode()
     for secret in (PAN, TRACK2, "621234567890123456"):
         assert secret.encode() not in told
+
+
+def test_a_stop_leaves_a_payment_under_way_to_the_next_start(town):
+    town.knobs.card_s = 30
+    told = []
+    town.sale("k1").addCallback(lambda one: told.append(one["payment"]))
+    town.pass_time(2)
+
+    town.till.stop()
+    town.clock.advance(0)
+    assert ["acked"] == [one["state"] for one in told]
+    assert "请勿重复刷卡" in told[0]["zh"]
+
+    town.boot()
+    town.pass_time(60)
+    assert ["approved"] == [row.state.value for row in town.rows()]
+    assert [] == town.differences()
+
+
+def test_a_terminal_whose_driver_does_not_work_takes_nothing_and_stops_nobody(town):
+    wrong = replace(POS, profile="epson-80")
+    town.till = Till(town.clock, Wall(town.clock), town.store, (wrong,), town.log)
+    town.done(town.till.start())
+
+    told = town.sold("k1")
+
+    assert ("not_sent", "DEV_CONFIG") == (told["state"], told["fault"])
+    assert "DEV_CONFIG" == refused(lambda: town.ask("payment.settle", terminal="pos-1"))
+    assert "POS_TERMINAL" == refused(lambda: town.ask("payment.settle", terminal="pos-2"))
 
 
 # crashes
