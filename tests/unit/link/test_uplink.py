@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -398,24 +398,3 @@ def test_an_arrival_we_stumble_over_stands_in_nobodys_way(world: World):
     assert_each_took_effect_once(world, numbers)
     assert ["a-poison"] == list(world.ferry.arrivals), "it stays for a better build"
     assert 1 <= len(world.log.named("link.arrival_failed")) <= 5
-
-
-def test_a_stalled_link_with_overdue_batches_waits_for_a_person_without_spinning(world: World):
-    world.uplink.start()
-    world.issue(5)
-    world.run(5, gate=False)
-    world.platform.ack((), head="11" * 32)
-    world.run(200, gate=False, step=1.0)  # what was sent is overdue by now
-    assert "stalled" == world.uplink.status().state
-    assert world.uplink._outbox.next_due_s() < 0
-    turns: list[None] = []
-    turn = world.uplink._send_turn
-
-    def counted() -> Awaitable[float]:
-        turns.append(None)
-        return turn()
-
-    world.uplink._send_turn = counted
-    world.run(10, gate=False)
-
-    assert len(turns) <= 20
