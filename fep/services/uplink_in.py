@@ -198,6 +198,8 @@ class Inbox:
                 outbox.hasten()
             await self._greeter.hello()
         if opened.ack is not None:
+            if fresh:  # after a crash no older question may pass for newer than this answer
+                await self._pulse.keep(changed=False)
             await self._acked(opened.ack, opened.answers)
             return True
         if opened.nack is not None:

@@ -37,3 +37,25 @@ def test_a_stalled_link_with_overdue_batches_waits_for_a_person_without_spinning
     world.run(10, gate=False)
 
     assert len(turns) <= 20
+
+
+def test_a_question_older_than_an_answer_is_not_believed_after_a_crash(world: World):
+    world.uplink.start()
+    world.issue(5)
+    world.run(5)
+    world.issue(5)
+    while world.uplink._outbox.in_flight() == (0, 0):
+        world.run(0.1, gate=False)
+    open_gate, world.inbound = world.inbound, lambda name: 0
+    late = world.platform.nack("missing", ((2, 2),))  # it hangs in the gate
+    world.inbound = open_gate
+    while world.uplink._outbox.in_flight() != (0, 0):
+        world.run(0.1)
+    world.crash()
+
+    world.restart()
+    world.platform.deliver(late, 0, 99)
+    world.run(3, gate=False)
+
+    assert "stalled" != world.uplink.status().state
+    assert [] == world.log.named("link.peer_lost")
