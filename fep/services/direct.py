@@ -17,7 +17,7 @@ import msgspec
 from twisted.internet.defer import Deferred, succeed
 
 from fep.domain.life_delivery import RECEIPT_OPS
-from fep.domain.link import LinkStatus
+from fep.domain.link import LinkState, LinkStatus
 from fep.domain.platform import CallState, Operation, Parcel, Reply, Verdict
 from fep.services.relay_courier import Courier, Errand
 from fep.services.relay_platform import DialectPlatform
@@ -119,6 +119,12 @@ class Direct:
     async def bring(self, _content: bytes) -> str:
         """Take nothing: files are for the link with batches. Raises OSError."""
         raise OSError("this link has no files")
+
+    @property
+    def offline(self) -> bool:
+        """Say whether the platform cannot be reached now; asked for every receipt, so it reads
+        nothing."""
+        return self._pulse.standing.state is LinkState.OFFLINE
 
     def status(self) -> LinkStatus:
         """Return what an operator sees."""

@@ -16,7 +16,6 @@ from twisted.python.failure import Failure
 from fep.domain.calendar import to_ms
 from fep.domain.faults import refuse
 from fep.domain.kind import Kind
-from fep.domain.link import LinkState
 from fep.domain.numbers import parse_number
 from fep.domain.platform import Operation, Reply, Verdict
 from fep.ports import Clock
@@ -60,7 +59,7 @@ class PlatformNumbers:
         return frozen
 
     def _numbered(self, draft: Draft, kind: Kind, freeze: Freeze) -> Deferred[Frozen]:
-        if self._direct.status().state is LinkState.OFFLINE:
+        if self._direct.offline:
             return self._without(draft, kind, freeze)
         granted: Deferred[bool] = Deferred()
         asked = Deferred.fromCoroutine(self._fetch(draft))

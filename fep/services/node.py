@@ -23,7 +23,6 @@ from fep import __version__
 from fep.crypto import selftest
 from fep.domain.calendar import to_ms
 from fep.domain.faults import Refused, refuse
-from fep.domain.link import LinkState
 from fep.env import write_durably
 from fep.ports import Clock, Entropy
 from fep.services import selfcheck
@@ -281,7 +280,7 @@ class Node:
 
     def _offline(self) -> bool:
         """Say whether the platform cannot be reached now: the face tells the holder so."""
-        return self.uplink is not None and self.uplink.status().state is LinkState.OFFLINE
+        return self.uplink is not None and self.uplink.offline
 
     def _offline_ms(self) -> int:
         if self.uplink is not None:

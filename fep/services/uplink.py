@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from fep.crypto.certs import Certificate
 from fep.crypto.sm2 import PrivateKey
-from fep.domain.link import LinkStatus
+from fep.domain.link import LinkState, LinkStatus
 from fep.domain.link_budget import OfflineBudget
 from fep.ports import Carrier, Clock, Entropy
 from fep.services.uplink_build import SignatureXml
@@ -190,6 +190,12 @@ class Uplink:
         name = await self._ends.work(self._ends.carrier.accept, content)
         self._in_bell.ring()
         return name
+
+    @property
+    def offline(self) -> bool:
+        """Say whether the platform cannot be reached now; asked for every receipt, so it reads
+        nothing."""
+        return self._pulse.standing.state is LinkState.OFFLINE
 
     def status(self) -> LinkStatus:
         """Return what an operator sees."""
