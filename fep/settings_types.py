@@ -14,9 +14,9 @@ from msgspec import Meta
 
 from fep.domain.life import Policy, Verdict
 from fep.domain.money import parse_fen
+from fep.settings_books import ReconcileSettings
 from fep.settings_his import HisSettings
 from fep.settings_http import HttpSettings, TlsSettings
-from fep.settings_books import ReconcileSettings
 from fep.settings_link import LinkSettings, OfflineSettings
 from fep.settings_web import WebSettings
 

@@ -42,7 +42,8 @@ def run() -> None:
     sys.exit(run_node(path))
 
 
-@cli.group("relay", cls=Verbs, invoke_without_command=True, zh="网闸外侧的中继：取批次、报平台、回结果",
+@cli.group("relay", cls=Verbs, invoke_without_command=True,
+           zh="网闸外侧的中继：取批次、报平台、回结果",
            en="the far side of the gate: takes batches, talks to the platform")  # fmt: skip
 @click.pass_context
 def relay(ctx: click.Context) -> None:

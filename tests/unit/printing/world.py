@@ -136,7 +136,8 @@ class World:
         self.spool = Spool(
             self.reactor, self.clock, NoDice(), self.store,
             tuple(
-                DeviceSettings(id_, group, TransportSettings(host="h")) for id_, group in self.devices
+                DeviceSettings(id_, group, TransportSettings(host="h"))
+                for id_, group in self.devices
             ),
             view_of, None, self.log,
             make=lambda reactor, clock, settings, rasteriser: self.printers[settings.id],
