@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
-import os
 import shutil
 import socket
 import subprocess
@@ -53,7 +53,7 @@ class Peer:
         command.chmod(0o755)
         self.port = _free_port()
         self._log = (place / "log").open("wb")
-        self._bus = _bus(place)
+        _bus()
         words = ["ippeveprinter", "-r", "off", "-p", str(self.port), "-n", "localhost",
                  "-s", "20,20", "-f", "application/pdf,image/pwg-raster", "-c", str(command), "-k",
                  "-d", str(place), "fep test"]  # fmt: skip
@@ -93,14 +93,25 @@ def _free_port() -> int:
         return port
 
 
-def _bus(place: Path) -> None:
-    """ippeveprinter will not start without a name service, even when it is told not to use it."""
-    if subprocess.run(["pgrep", "avahi-daemon"], capture_output=True, check=False).returncode:
-        os.makedirs("/run/dbus", exist_ok=True)
-        if not os.path.exists("/run/dbus/system_bus_socket"):
-            subprocess.run(["dbus-daemon", "--system", "--fork"], check=True)
-        daemon = shutil.which("avahi-daemon") or "/usr/sbin/avahi-daemon"
-        subprocess.run([daemon, "-D", "--no-drop-root", "--no-chroot", "--no-rlimits"], check=True)
+def _bus() -> None:
+    """ippeveprinter will not start without a name service, even when it is told not to use it.
+
+    A machine that lost its power or was copied keeps the bus's socket and pid file without a bus
+    behind them, so what counts is whether the socket answers.
+    """
+    run = Path("/run/dbus")
+    run.mkdir(parents=True, exist_ok=True)
+    with (run / "fep-test.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with socket.socket(socket.AF_UNIX) as probe:
+            if probe.connect_ex(str(run / "system_bus_socket")):
+                for stale in ("pid", "system_bus_socket"):
+                    (run / stale).unlink(missing_ok=True)
+                subprocess.run(["dbus-daemon", "--system", "--fork"], check=True)
+        if subprocess.run(["pgrep", "avahi-daemon"], capture_output=True, check=False).returncode:
+            daemon = shutil.which("avahi-daemon") or "/usr/sbin/avahi-daemon"
+            words = [daemon, "-D", "--no-drop-root", "--no-chroot", "--no-rlimits"]
+            subprocess.run(words, check=True)
 
 
 @pytest.fixture(scope="module")
