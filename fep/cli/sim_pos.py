@@ -5,14 +5,13 @@ One JSON line on standard output says where it listens; the money is in STATE/le
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import click
 
+from fep.cli.sim_loop import add_ctl, say, serve
 from fep.sim.pos.knobs import Knobs
 
 
@@ -33,7 +32,6 @@ def command(ctx: click.Context, port: int, interface: str, device: str, state: P
     if state is None:
         raise click.UsageError("--state DIR is needed")
     from twisted.internet import reactor as running
-    from twisted.internet.defer import Deferred
 
     from fep.sim.pos import control
     from fep.sim.pos.book import Book
@@ -55,33 +53,18 @@ def command(ctx: click.Context, port: int, interface: str, device: str, state: P
         reactor, Host(state / "ledger.jsonl"), Book.opened(state / "book.json"), knobs, number
     )
     station = Station(reactor, terminal)
-    socket = state / "control.sock"
-    control.listen(reactor, terminal, socket)
-    if device:
-        station.plug(device)
-        where = device
-    else:
-        port = station.listen(port, interface)
-        where = f"{interface}:{port}"
-    click.echo(json.dumps({"listening": where, "port": port, "control": str(socket)}))
-    sys.stdout.flush()
-    reactor.addSystemEventTrigger(
-        "before", "shutdown", lambda: Deferred.fromCoroutine(station.stop())
-    )
-    reactor.run()
+    where = str(state / "control.sock")
+
+    async def start() -> None:
+        control.listen(reactor, terminal, where)
+        if device:
+            station.plug(device)
+            say(listening=device, port=port, control=where)
+        else:
+            taken = station.listen(port, interface)
+            say(listening=f"{interface}:{taken}", port=taken, control=where)
+
+    serve(reactor, start, station.stop)
 
 
-@command.command("ctl")
-@click.option("--control", required=True, help="Unix socket of the simulator.")
-@click.argument("order", nargs=-1, required=True)
-def ctl(control: str, order: tuple[str, ...]) -> None:
-    """对运行中的终端下指令 / give an order: set KNOB=VALUE, power off|on|cycle, state."""
-    from fep.sim.pos import control as desk
-
-    try:
-        answer = desk.ask(control, order)
-    except (OSError, ValueError) as error:
-        raise click.ClickException(f"{control}: {error}") from error
-    if not answer.get("ok"):
-        raise click.ClickException(str(answer.get("error")))
-    click.echo(json.dumps(answer["state"]))
+add_ctl(command, "对运行中的终端下指令 / give an order: set KNOB=VALUE, power off|on|cycle, state.")

@@ -6,15 +6,13 @@ standard error; SIGTERM tears off the paper that hangs out.
 
 from __future__ import annotations
 
-import fcntl
-import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import click
 
+from fep.cli.sim_loop import add_ctl, claim, say, serve
 from fep.sim.printer.knobs import ByteFault, Knobs
 from fep.sim.printer.profiles import PROFILES
 
@@ -95,7 +93,8 @@ def command(
     from fep.sim.printer import control as desk
     from fep.sim.printer.glyphs import FontMissing
 
-    lock = _claim(paper)
+    # Two printers on one directory would give one sheet number twice.
+    lock = claim(paper / ".lock", "another printer prints there")
     settings = Knobs(**{**knobs, "faults": list(knobs["faults"])})
     try:
         station = build.make_station(
@@ -105,43 +104,15 @@ def command(
     except FontMissing as error:
         raise click.ClickException(str(error)) from error
     where = control or str(paper / "control.sock")
-    failed: list[str] = []
 
     async def start() -> None:
         desk.listen(reactor, station, where)
         listening = await station.start(port, interface)
-        ready = {"listening": f"{interface}:{listening}", "port": listening, "control": where}
-        click.echo(json.dumps({**ready, "paper": str(paper), "profile": profile}))
-        sys.stdout.flush()
+        say(listening=f"{interface}:{listening}", port=listening, control=where,
+            paper=str(paper), profile=profile)  # fmt: skip
 
-    _run(reactor, start, station.stop, failed)
-    lock.close()
-    if failed:
-        raise click.ClickException(failed[0])
-
-
-def _claim(paper: Path) -> BinaryIO:
-    """Lock the paper directory; two printers would give one sheet number twice."""
-    paper.mkdir(parents=True, exist_ok=True)
-    lock = (paper / ".lock").open("wb")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise click.ClickException(f"{paper}: another printer prints there") from error
-    return lock
-
-
-def _run(reactor: Any, start: Any, stop: Any, failed: list[str]) -> None:
-    """Run the reactor until it is told to stop, or until `start` fails."""
-    from twisted.internet.defer import Deferred
-
-    def give_up(failure: Any) -> None:
-        failed.append(failure.getErrorMessage())
-        reactor.stop()
-
-    reactor.callWhenRunning(lambda: Deferred.fromCoroutine(start()).addErrback(give_up))
-    reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(stop()))
-    reactor.run()
+    with lock:
+        serve(reactor, start, station.stop)
 
 
 def _tell(event: str, facts: dict[str, object]) -> None:
@@ -152,17 +123,4 @@ def _tell(event: str, facts: dict[str, object]) -> None:
     click.echo(f"{event} {shown}".rstrip(), err=True)
 
 
-@command.command("ctl")
-@click.option("--control", required=True, help="Unix socket path or TCP port of the simulator.")
-@click.argument("order", nargs=-1, required=True)
-def ctl(control: str, order: tuple[str, ...]) -> None:
-    """对运行中的打印机下指令 / give an order: cover open, paper end, restart, state …"""
-    from fep.sim.printer import control as desk
-
-    try:
-        answer = desk.ask(control, order)
-    except (OSError, ValueError) as error:
-        raise click.ClickException(f"{control}: {error}") from error
-    if not answer.get("ok"):
-        raise click.ClickException(str(answer.get("error")))
-    click.echo(json.dumps(answer["state"]))
+add_ctl(command, "对运行中的打印机下指令 / give an order: cover open, paper end, restart, state …")

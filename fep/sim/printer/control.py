@@ -1,65 +1,13 @@
-"""The control socket: one JSON line in, one JSON line out.
-
-`{"order": ["cover", "open"]}` is answered `{"ok": true, "state": {…}}`, or
-`{"ok": false, "error": "…"}` when the order was not carried out.
-"""
+"""What the operator asks of the printer over its control socket; each order is journalled."""
 
 from __future__ import annotations
 
-import json
-import socket
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred
-from twisted.internet.protocol import Factory
-from twisted.protocols.basic import LineOnlyReceiver
-
+from fep.sim import control
 from fep.sim.printer import orders
 from fep.sim.printer.server import Station
-
-MAX_LINE_BYTES = 4096
-ASK_TIMEOUT_S = 10.0
-_MAX_REPLY_BYTES = 65536
-
-
-class Desk(LineOnlyReceiver):
-    """One connection of an operator."""
-
-    delimiter = b"\n"
-    MAX_LENGTH = MAX_LINE_BYTES
-    transport: Any
-
-    def __init__(self, station: Station) -> None:
-        self._station = station
-
-    def lineReceived(self, line: bytes) -> None:
-        Deferred.fromCoroutine(self._answer(line))
-
-    async def _answer(self, line: bytes) -> None:
-        try:
-            words = _words(line)
-            answer: dict[str, object] = {
-                "ok": True,
-                "state": await orders.obey(self._station, words),
-            }
-            self._station.printer.journal.write("order", words=words)
-        except orders.OrderRefused as error:
-            answer = {"ok": False, "error": str(error)}
-        self.transport.write(json.dumps(answer).encode() + b"\n")
-
-
-class DeskFactory(Factory):
-    """Listens for operators."""
-
-    noisy = False
-
-    def __init__(self, station: Station) -> None:
-        self._station = station
-
-    def buildProtocol(self, addr: Any) -> Desk:
-        return Desk(self._station)
 
 
 def listen(reactor: Any, station: Station, where: str) -> Any:
@@ -67,40 +15,10 @@ def listen(reactor: Any, station: Station, where: str) -> Any:
 
     Raises CannotListenError.
     """
-    factory = DeskFactory(station)
-    if where.isdigit():
-        return reactor.listenTCP(int(where), factory, interface="127.0.0.1")
-    # A socket file left behind by a killed process is in the way of bind(2).
-    Path(where).unlink(missing_ok=True)
-    return reactor.listenUNIX(where, factory, mode=0o600)
 
+    async def obey(words: Sequence[str]) -> dict[str, object]:
+        state = await orders.obey(station, words)
+        station.printer.journal.write("order", words=list(words))
+        return state
 
-def ask(where: str, words: Sequence[str], *, timeout_s: float = ASK_TIMEOUT_S) -> dict[str, Any]:
-    """Give one order and wait for the answer. Blocks. Raises OSError, ValueError."""
-    family, address = (
-        (socket.AF_INET, ("127.0.0.1", int(where))) if where.isdigit() else (socket.AF_UNIX, where)
-    )
-    with socket.socket(family, socket.SOCK_STREAM) as line:
-        line.settimeout(timeout_s)
-        line.connect(address)
-        line.sendall(json.dumps({"order": list(words)}).encode() + b"\n")
-        heard = bytearray()
-        while not heard.endswith(b"\n") and len(heard) < _MAX_REPLY_BYTES:
-            chunk = line.recv(4096)
-            if not chunk:
-                break
-            heard += chunk
-    answer = json.loads(heard)
-    assert isinstance(answer, dict), answer
-    return answer
-
-
-def _words(line: bytes) -> list[str]:
-    try:
-        asked = json.loads(line)
-        words = asked["order"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise orders.OrderRefused('expected {"order": ["word", …]}') from error
-    if not isinstance(words, list) or not words or not all(isinstance(w, str) for w in words):
-        raise orders.OrderRefused("an order is a list of words")
-    return words
+    return control.listen(reactor, obey, where)

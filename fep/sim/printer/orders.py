@@ -15,7 +15,7 @@ Values = Sequence[str]
 Do = Callable[[Station, Values], Awaitable[None] | None]
 
 
-class OrderRefused(Exception):
+class OrderRefused(ValueError):
     """The order is not known or its value makes no sense."""
 
 
