@@ -60,6 +60,22 @@ def book_red(book: Book, conn: sqlite3.Connection, body: Mapping[str, Any]) -> N
         raise Rejected("REVERSED", name)
 
 
+def flags(book: Book, code: str, number: str) -> dict[str, str]:
+    """Return the state of a receipt as the dialects tell it: three flags, 0 or 1."""
+    booking = book.row(
+        "SELECT mark FROM mark WHERE code=? AND number=? AND mark IN ('booked', 'unbooked')"
+        " ORDER BY mark_id DESC LIMIT 1", code, number,
+    )  # fmt: skip
+    off = "SELECT 1 FROM mark WHERE code=? AND number=? AND mark='written_off'"
+    red = "SELECT 1 FROM red WHERE blue_code=? AND blue_number=?"
+    held = {
+        "reversed": book.row(red, code, number) is not None,
+        "written_off": book.row(off, code, number) is not None,
+        "booked": booking is not None and booking["mark"] == "booked",
+    }
+    return {name: "1" if there else "0" for name, there in held.items()}
+
+
 def book_paper(book: Book, conn: sqlite3.Connection, op: str, body: Mapping[str, Any]) -> None:
     """Take an act on paper into the books. Raises Rejected."""
     if op == "VOID_BLANK":

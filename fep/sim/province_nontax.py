@@ -106,7 +106,8 @@ def write(number: str, call_id: str, day: str, said: Said, token: str) -> bytes:
 def _fields(found: Mapping[str, Any]) -> dict[str, Any]:
     names = {"code": "EInvoiceCode", "number": "EInvoiceNumber", "check_code": "RandomNumber",
              "pay_code": "PayCode", "url": "Invoice_Url", "total": "Amt",
-             "state": "PayStats"}  # fmt: skip
+             "state": "PayStats", "reversed": "IsReversed", "written_off": "IsWrittenOff",
+             "booked": "IsBooked"}  # fmt: skip
     fields = {theirs: found[ours] for ours, theirs in names.items() if ours in found}
     if "amount_fen" in found:
         fields["TotalAmount"] = yuan(int(found["amount_fen"]))

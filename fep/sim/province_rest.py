@@ -109,7 +109,9 @@ def _message(op: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         return {"pay_code": fields["pay_code"], "total_amt": fields["total"],
                 "confirm_date": "", "payment_channel": "", "receive": fields["state"]}  # fmt: skip
     names = {"code": "bill_batch_code", "number": "bill_no", "check_code": "random",
-             "pay_code": "pay_code", "url": "url", "time": "issue_time"}  # fmt: skip
+             "pay_code": "pay_code", "url": "url", "time": "issue_time",
+             "reversed": "is_reversed", "written_off": "is_written_off",
+             "booked": "is_booked"}  # fmt: skip
     message = {theirs: fields[ours] for ours, theirs in names.items() if ours in fields}
     if "amount_fen" in fields:
         message["total_amt"] = yuan(int(fields["amount_fen"]))

@@ -188,7 +188,7 @@ class Window:
         if added.rowcount == 0:
             raise Rejected("NUMBER_USED", f"{body['code']} {body['number']}")
         conn.execute(
-            "INSERT INTO paper_of VALUES(?,?,?,?)",
+            "INSERT OR REPLACE INTO paper_of VALUES(?,?,?,?)",
             (body["code"], body["number"], body["check_code"], asked.original),
         )
         if red:
@@ -229,6 +229,7 @@ class Window:
         return Said(fields={
             "code": row["code"], "number": row["number"], "check_code": row["check_code"],
             "amount_fen": row["amount_fen"], "original": row["original"],
+            **life.flags(self._book, row["code"], row["number"]),
         })  # fmt: skip
 
     def _number(self, conn: sqlite3.Connection, asked: Asked) -> Said:

@@ -225,7 +225,9 @@ def _elements(members: Mapping[str, str]) -> str:
 def _facts(op: Operation, voucher: Mapping[str, str]) -> dict[str, str]:
     facts = dict(voucher)
     for theirs, ours in (("EInvoiceCode", "code"), ("EInvoiceNumber", "number"),
-                         ("RandomNumber", "check_code"), ("Invoice_Url", "url")):  # fmt: skip
+                         ("RandomNumber", "check_code"), ("Invoice_Url", "url"),
+                         ("IsReversed", "reversed"), ("IsWrittenOff", "written_off"),
+                         ("IsBooked", "booked")):  # fmt: skip
         if theirs in facts:
             facts[ours] = facts.pop(theirs)
     if op is Operation.FIND and "TotalAmount" in facts:

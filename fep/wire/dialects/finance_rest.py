@@ -163,6 +163,7 @@ def _facts(op: Operation, message: Mapping[str, Any]) -> dict[str, str]:
     facts = {name: text for name, text in message.items() if isinstance(text, str)}
     for theirs, ours in (
         ("bill_batch_code", "code"), ("bill_no", "number"), ("random", "check_code"),
+        ("is_reversed", "reversed"), ("is_written_off", "written_off"), ("is_booked", "booked"),
     ):  # fmt: skip
         if theirs in facts:
             facts[ours] = facts.pop(theirs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -53,13 +54,36 @@ def test_an_answer_names_only_what_is_not_as_asked():
 
     again = findings_of(told.text())
 
-    assert Findings(frozenset({1}), {3: -7, 4: 0}, frozenset({2})) == told == again
+    assert Findings(frozenset({1}), {3: -7, 4: 0}, frozenset({2}), "-----") == told == again
     held = there(lines, again)
     assert [101, 103, -7, 0] == [line.fen for line in held]
 
 
+@pytest.mark.parametrize("reversed_", ["0", "1", ""])
+@pytest.mark.parametrize("off", ["0", "1", ""])
+@pytest.mark.parametrize("booked", ["0", "1", "yes"])
+def test_each_flag_of_a_state_is_taken_over_when_it_is_told_and_only_then(
+    reversed_: str, off: str, booked: str
+):
+    facts = {"reversed": reversed_, "written_off": off, "booked": booked}
+    ours = replace(_lines(1)[0], reversed=True, written_off=True)
+
+    told = findings_of(findings([Reply(Verdict.DUP, facts=facts)]).text())
+    (held,) = there([ours], told)
+
+    assert (reversed_ != "0", off != "0", booked == "1") == (
+        held.reversed, held.written_off, held.booked)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ['{"a":[],"d":[],"x":[]}', '{"a":[],"d":[],"s":"~","x":[]}'])
+def test_an_answer_without_readable_states_leaves_them_as_ours(text: str):
+    (ours,) = _lines(1)
+
+    assert [ours] == there([ours], findings_of(text))
+
+
 def test_the_longest_answer_fits_into_an_acknowledgement():
-    reply = Reply(Verdict.CONFLICT, "differs", "amount_fen: -99999999999, not 1")
+    reply = Reply(Verdict.CONFLICT, "differs", "amount_fen: -999999999999999, not 1")
 
     assert len(findings([reply] * CHUNK).text()) < 1000
 
