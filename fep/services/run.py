@@ -83,9 +83,9 @@ class Daemon:
     def _started(self, _: None) -> None:
         self._up = True
         self._almanac.daily("new-day", 0, 0, self._node.new_day)
-        self._almanac.daily("day-close", 0, self._close_minute, self._node.accounts.new_day)
+        self._almanac.daily("day-close", 0, self._close_minute, self._node.parts.accounts.new_day)
         at = self._reconcile
-        self._almanac.daily("reconcile", at.hour, at.minute, self._node.accounts.compare)
+        self._almanac.daily("reconcile", at.hour, at.minute, self._node.parts.accounts.compare)
         self._almanac.every("self-check", self._minutes, self._node.self_check)
         self._almanac.start()
         self._node.self_check()

@@ -168,8 +168,8 @@ def _delivered_once_in_order(city: YearTurn) -> None:
     assert issued == arrived
     assert [(len(issued),)] == city.rows("SELECT count(*) FROM supervision")
     assert city.node is not None
-    assert city.node.uplink is not None
-    assert 0 == city.node.uplink.status().supervision_bad
+    assert city.node.parts.uplink is not None
+    assert 0 == city.node.parts.uplink.status().supervision_bad
 
 
 @pytest.mark.timeout(120)
