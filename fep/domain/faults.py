@@ -94,6 +94,7 @@ def _load() -> None:
         faults_core,
         faults_day,
         faults_desk,
+        faults_device,
         faults_fence,
         faults_his,
         faults_http,
@@ -116,6 +117,7 @@ def _load() -> None:
     CATALOGUE.add(faults_pos.CATALOGUE)
     CATALOGUE.add(faults_print.CATALOGUE)
     CATALOGUE.add(faults_desk.CATALOGUE)
+    CATALOGUE.add(faults_device.CATALOGUE)
     CATALOGUE.add(faults_site.CATALOGUE)
     CATALOGUE.add(faults_kind.CATALOGUE)
     CATALOGUE.add(faults_fence.CATALOGUE)

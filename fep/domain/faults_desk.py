@@ -71,7 +71,9 @@ LINK_WORDS: dict[str, str] = {
 }  # fmt: skip
 DEVICE_WORDS: dict[str, str] = {
     "ready": "就绪", "degraded": "欠佳", "stopped": "未运行", "disabled": "停用",
-    "opening": "正在连接", "lost": "已断开", "failed": "故障",
+    "opening": "正在连接", "lost": "已断开", "failed": "故障", "configured": "未连接",
+    "claimed": "被占用", "printing": "正在打印", "busy": "交易中", "recovering": "查询未知交易",
+    "fault": "故障",
 }  # fmt: skip
 
 _BY_CODE = {entry.code: entry for entry in CATALOGUE}

@@ -1,0 +1,13 @@
+CREATE TABLE device_note (
+	device VARCHAR(40) NOT NULL, 
+	disabled BOOLEAN NOT NULL, 
+	owner VARCHAR(64) NOT NULL, 
+	until_at INTEGER NOT NULL, 
+	reason VARCHAR(200) NOT NULL, 
+	who VARCHAR(64) NOT NULL, 
+	at INTEGER NOT NULL, 
+	maker VARCHAR(80) NOT NULL, 
+	model VARCHAR(80) NOT NULL, 
+	serial VARCHAR(80) NOT NULL, 
+	PRIMARY KEY (device)
+);
