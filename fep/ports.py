@@ -56,7 +56,7 @@ class Printer(Protocol):
     """A printer: takes a neutral document, answers with a proven outcome."""
 
     takes: str
-    """The kind of paper it wants: `slip` or `page`."""
+    """The kind of paper it wants: `slip`, `page` or `form`."""
 
     def print(self, paper: Paper, fence_id: str) -> Awaitable[PrintResult]:
         """Print one document; never raises for a device fault, the outcome says it."""

@@ -96,6 +96,7 @@ def _load() -> None:
         faults_desk,
         faults_device,
         faults_fence,
+        faults_forms,
         faults_his,
         faults_http,
         faults_kind,
@@ -116,6 +117,7 @@ def _load() -> None:
     CATALOGUE.add(faults_platform.CATALOGUE)
     CATALOGUE.add(faults_pos.CATALOGUE)
     CATALOGUE.add(faults_print.CATALOGUE)
+    CATALOGUE.add(faults_forms.CATALOGUE)
     CATALOGUE.add(faults_desk.CATALOGUE)
     CATALOGUE.add(faults_device.CATALOGUE)
     CATALOGUE.add(faults_site.CATALOGUE)

@@ -96,7 +96,35 @@ class Page:
     name: str
 
 
-Paper = Slip | Page
+@dataclass(frozen=True, slots=True)
+class FormText:
+    """One line of text; (x, y) is the top left corner of its first glyph on the sheet.
+
+    `dots` is the height of its glyphs in 1/180 inch: 24 is the printer's own font, less is
+    drawn. A Han glyph is as wide as it is high, ASCII half as wide.
+    """
+
+    text: str
+    x_mm: float
+    y_mm: float
+    dots: int = 24
+    bold: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A document for a form printer (套打): what is put on one preprinted sheet of a tractor.
+
+    Sizes are those of the sheet from perforation to perforation; a form ends with its sheet.
+    """
+
+    name: str
+    width_mm: float
+    length_mm: float
+    texts: tuple[FormText, ...]
+
+
+Paper = Slip | Page | Form
 
 
 class JobState(StrEnum):

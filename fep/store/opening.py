@@ -24,6 +24,7 @@ from fep.store import (
     schema_batches,
     schema_days,
     schema_devices,
+    schema_forms,
     schema_imports,
     schema_link,
     schema_medical,
@@ -41,9 +42,8 @@ THREAD_FOR_S = 30.0
 MIGRATIONS = Path(__file__).parent / "migrations"
 # Importing a subject's tables makes the metadata complete.
 SUBJECTS = (
-    schema_batches, schema_days, schema_devices, schema_imports, schema_medical, schema_messages,
-    schema_link, schema_payments, schema_reconcile,
-    schema_revocation,
+    schema_batches, schema_days, schema_devices, schema_forms, schema_imports, schema_medical,
+    schema_messages, schema_link, schema_payments, schema_reconcile, schema_revocation,
 )  # fmt: skip
 
 

@@ -16,7 +16,14 @@ from sqlalchemy import Connection, func, select
 from fep.crypto import sm3
 from fep.domain.journal import GENESIS, line
 from fep.domain.numbers import Block, Blocks, BlockState, number_text
-from fep.store import schema, schema_batches, schema_messages, schema_payments, schema_reconcile
+from fep.store import (
+    schema,
+    schema_batches,
+    schema_forms,
+    schema_messages,
+    schema_payments,
+    schema_reconcile,
+)
 
 INSERT_JOURNAL = "INSERT INTO journal (seq, line, hash) VALUES (?, ?, ?)"
 COUNTED = (
@@ -24,7 +31,8 @@ COUNTED = (
     schema.link_batch, schema.number_block, schema.certificate, schema.sheet_block,
     schema.sheet_act, schema_messages.message, schema_batches.batch,
     schema_reconcile.recon_run, schema_reconcile.recon_diff,
-    schema_payments.payment, schema_payments.settlement,
+    schema_payments.payment, schema_payments.settlement, schema_forms.form_job,
+    schema_forms.form_attempt,
 )  # fmt: skip
 
 
