@@ -8,12 +8,15 @@ cumulative, idempotent and repeated. What cannot be read is set aside and never 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from typing import Final, Literal
 
 from twisted.internet.defer import Deferred
 
 from fep.domain.link_gap import GapWatch, missing, ranges
+from fep.services.arrivals import ARRIVALS_MAX, Arrivals, Reader
+from fep.services.carrier_belt import Tools
 from fep.services.relay_control import ControlOut
 from fep.services.relay_courier import Courier
 from fep.services.relay_ends import (
@@ -39,25 +42,15 @@ from fep.store.relay import (
     told_q,
 )
 from fep.store.relay_out import peer_q, transport_txn
-from fep.wire.fpb import Kind, Reason, Unreadable
+from fep.wire.fpb import Kind, Reason
 from fep.wire.fpb_ack import Ack, Nack, Result
 from fep.wire.fpb_name import parse_name
 
-ARRIVALS_MAX: Final = 64
 RESULTS_MAX: Final = 1000
-LOOKS_MAX: Final = 10_000
-LOOK_MOST_S: Final = 60.0
 AFTER_FAULT_S: Final = 5.0
 WORDS: Final[Mapping[str, Literal["OK", "DUP", "REJECT", "CONFLICT"]]] = {
     "OK": "OK", "DUP": "DUP", "REJECT": "REJECT", "CONFLICT": "CONFLICT",
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    first_s: float
-    next_s: float
-    wait_s: float
 
 
 class Peer:
@@ -71,7 +64,12 @@ class Peer:
             ends, couriers, on_answers=self._ack_bell.ring, on_chain=self._chain_broken
         )
         self.control = ControlOut(ends)
-        self._looks: dict[str, _Look] = {}
+        us = ends.us
+        self._arrivals = Arrivals(
+            Tools(us.reactor, us.clock, us.work, us.log), us.store, ends.carrier,
+            Reader(partial(open_file, ends), self._take, self._set_aside),
+            part_timeout_s=us.settings.part_timeout_s,
+        )  # fmt: skip
         self._gaps: dict[int, GapWatch] = {}
         self._received: set[int] = set()  # epochs with batches that were not acknowledged
         self._transport_seq = 0
@@ -126,7 +124,7 @@ class Peer:
                 if self._us.clock.mono() >= beat_s:
                     beat_s = self._us.clock.mono() + self._us.settings.heartbeat_s
                     await self._beat()
-                self.fault = ""
+                self.fault = self._arrivals.fault or self._arrivals.stumble
             except Exception as error:  # one node's trouble must not end the relay
                 if not self._survives(error):
                     return
@@ -159,32 +157,10 @@ class Peer:
 
     # arrivals
     async def _turn(self) -> int:
-        names = await self._us.work(self.ends.carrier.names)
-        present = set(names)
-        self._looks = {name: look for name, look in self._looks.items() if name in present}
-        now = self._us.clock.mono()
-        ready = [n for n in names if n not in self._looks or self._looks[n].next_s <= now]
-        for name in ready[:ARRIVALS_MAX]:
-            await self._arrival(name)
+        dealt_with = await self._arrivals.turn()
         for epoch in self.streams.tallies:
             await self._ask_for_gap(epoch)
-        return len(ready)
-
-    async def _arrival(self, name: str) -> None:
-        try:
-            opened = await self._us.work(open_file, self.ends, name)
-        except OSError as error:
-            self.fault = str(error)
-            self._not_ready(name)
-            return
-        except Unreadable as error:
-            if not error.partial or self._not_ready(name):
-                await self._set_aside(name, error.reason)
-            return
-        if opened is None or await self._take(name, opened):
-            self._looks.pop(name, None)
-            if opened is not None:
-                await self._us.work(self.ends.carrier.taken, name)
+        return dealt_with
 
     async def _take(self, name: str, opened: Opened) -> bool:
         """Store an arrival; True when its file may go."""
@@ -193,7 +169,7 @@ class Peer:
             epoch = opened.arrived.epoch
             taken = await self._us.store.do("relay.arrived", arrived_txn, opened.arrived)
             if taken is Taken.LATER:
-                self._not_ready(name)
+                self._arrivals.not_ready(name)
                 return False
             if taken is Taken.CONFLICT:
                 self._us.log.error("relay.conflict", node=self.ends.node, name=name)
@@ -225,20 +201,7 @@ class Peer:
             await self._nack(epoch, Reason.MISSING, ask)
 
     # what cannot be read
-    def _not_ready(self, name: str) -> bool:
-        """Note that a file is not ready; True when it had all the time it gets."""
-        now = self._us.clock.mono()
-        look = self._looks.get(name)
-        if look is None:
-            if len(self._looks) < LOOKS_MAX:
-                self._looks[name] = _Look(now, now + 1.0, 1.0)
-            return False
-        wait = min(LOOK_MOST_S, look.wait_s * 2)
-        self._looks[name] = _Look(look.first_s, now + wait, wait)
-        return now - look.first_s >= self._us.settings.part_timeout_s
-
     async def _set_aside(self, name: str, reason: Reason) -> None:
-        self._looks.pop(name, None)
         self._us.log.warning("relay.set_aside", name=name, why=reason.value)
         await self._aside(name, reason.value)
         hint = parse_name(name)

@@ -17,7 +17,7 @@ import msgspec
 
 from fep.crypto import sm3
 from fep.domain.platform import DELIVERIES, Operation, Parcel
-from fep.services.ferry import TooBig
+from fep.services.arrivals import content_of
 from fep.services.relay_ends import RECORDS, TRANSPORT, NodeEnds, stream_of
 from fep.store.relay import Arrived, NewCall, Stream
 from fep.wire.fpb import Header, Kind, Reason, Unreadable, unpack
@@ -45,10 +45,7 @@ class Shapeless(Exception):
 
 def open_file(ends: NodeEnds, name: str) -> Opened | None:
     """Read and prove one arrival; None when it is gone. Raises Unreadable, OSError."""
-    try:
-        content = ends.carrier.read(name)
-    except TooBig as error:
-        raise Unreadable(Reason.TOO_BIG, "larger than any batch") from error
+    content = content_of(ends.carrier, name)
     if content is None:
         return None
     header, plain = unpack(content, ends.seat(), ends.key_of)

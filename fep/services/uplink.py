@@ -17,11 +17,12 @@ from fep.crypto.sm2 import PrivateKey
 from fep.domain.link import LinkState, LinkStatus
 from fep.domain.link_budget import OfflineBudget
 from fep.ports import Carrier, Clock, Entropy
+from fep.services.arrivals import ARRIVALS_MAX
 from fep.services.uplink_build import SignatureXml
 from fep.services.uplink_cargo import Letters, Receipts
 from fep.services.uplink_ends import Bell, Ends, Log, Timer, Timers, Work
 from fep.services.uplink_greet import Greeter
-from fep.services.uplink_in import ARRIVALS_MAX, Inbox
+from fep.services.uplink_in import Inbox
 from fep.services.uplink_out import Outbox
 from fep.services.uplink_peers import Peers
 from fep.services.uplink_pulse import Pulse

@@ -1,8 +1,7 @@
 """The receiving side of an uplink: arrivals are read, proven, applied, answered, unlinked.
 
 Order: open off the reactor, one transaction for content and effect, and only then the file
-goes. A half-visible file is looked at again after 1, 2, 4 … 60 s; what stays unreadable is
-set aside and the platform is told.
+goes. What stays unreadable is set aside and the platform is told.
 """
 
 from __future__ import annotations
@@ -10,11 +9,13 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from fep.crypto import sm3
 from fep.domain.link_gap import GapWatch, missing, ranges
-from fep.services.ferry import TooBig
+from fep.services.arrivals import Arrivals, Reader, content_of
+from fep.services.carrier_belt import Tools
 from fep.services.uplink_build import SignatureXml
 from fep.services.uplink_ends import Ends
 from fep.services.uplink_finance import examined
@@ -33,15 +34,11 @@ from fep.store.link import (
 from fep.store.link_certs import peer_certs_q
 from fep.store.link_in import Control, Fate, OnGrant, Outcome, control_txn, next_held_txn
 from fep.store.link_out import Answer
-from fep.wire.fpb import Header, Kind, Reason, Unreadable, unpack
+from fep.wire.fpb import Header, Kind, Reason, unpack
 from fep.wire.fpb_ack import Ack, Nack, Result, read_ack, read_nack
 from fep.wire.fpb_greet import Greeting, Hello, Manifest, Sync, read_greeting
 from fep.wire.fpb_name import parse_name
 
-ARRIVALS_MAX: Final = 64  # a turn
-LOOKS_MAX: Final = 10_000  # names remembered as not ready
-FIRST_LOOK_S: Final = 1.0
-LATEST_LOOK_S: Final = 60.0
 GREETINGS: Final[dict[Kind, type[Greeting]]] = {
     Kind.HELLO: Hello, Kind.SYNC: Sync, Kind.MANIFEST: Manifest,
 }  # fmt: skip
@@ -61,24 +58,12 @@ class Opened:
     greeting: Greeting | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
-    """A file that was not ready."""
-
-    first_s: float
-    next_s: float
-    wait_s: float
-
-
 def open_arrival(ends: Ends, name: str) -> Opened | None:
     """Read and prove one arrival; None when it is gone. For a worker thread.
 
     Raises Unreadable, OSError.
     """
-    try:
-        content = ends.carrier.read(name)
-    except TooBig as error:
-        raise Unreadable(Reason.TOO_BIG, "larger than any batch") from error
+    content = content_of(ends.carrier, name)
     if content is None:
         return None
     header, plain = unpack(content, ends.seat(), ends.peers.key_of)
@@ -121,7 +106,11 @@ class Inbox:
         self._outboxes = greeter.outboxes
         self._outbox = greeter.outboxes[RECEIPTS]
         self._on_grant = on_grant
-        self._looks: dict[str, Look] = {}
+        self._arrivals = Arrivals(
+            Tools(ends.reactor, ends.clock, ends.work, ends.log), ends.store, ends.carrier,
+            Reader(partial(open_arrival, ends), self._take, self._set_aside),
+            part_timeout_s=ends.settings.part_timeout_s,
+        )  # fmt: skip
         watch = GapWatch(ends.settings.gap_patience_s())
         self._gaps = dict.fromkeys(LETTERS, watch)
         self._tops = dict.fromkeys(LETTERS, (0, 0))  # (epoch, seq) of a manifest
@@ -139,32 +128,20 @@ class Inbox:
     async def turn(self) -> int:
         """Take in what has arrived and is ready; returns how many files were dealt with."""
         try:
-            names = await self._ends.work(self._ends.carrier.names)
+            dealt_with = await self._arrivals.turn()
         except OSError as error:
+            if self._ends.store.dead:
+                raise
             self._pulse.carrier_fault = str(error)
             return 0
-        present = set(names)
-        self._looks = {name: look for name, look in self._looks.items() if name in present}
-        now = self._ends.clock.mono()
-        ready = [
-            name for name in names if name not in self._looks or self._looks[name].next_s <= now
-        ]
-        for name in ready[:ARRIVALS_MAX]:
-            try:
-                await self._arrival(name)
-            except Exception as fault:
-                if self._ends.store.dead:
-                    raise
-                # One file we stumble over must not stand in the way of all others.
-                self._ends.log.error("link.arrival_failed", name=name, why=repr(fault),
-                                     exc_info=fault)  # fmt: skip
-                self._not_ready(name)
+        if self._arrivals.fault:
+            self._pulse.carrier_fault = self._arrivals.fault
         await self._ask_for_gap()
-        return min(len(ready), ARRIVALS_MAX)
+        return dealt_with
 
     async def go_on(self) -> None:
         """Look again at all that waits, after a start or an operator's word."""
-        self._looks.clear()
+        self._arrivals.look_again()
         for channel in LETTERS:
             await self._follow_up(channel)
 
@@ -173,22 +150,6 @@ class Inbox:
         await self._send_ack(CONTROL, ())
 
     # one arrival
-    async def _arrival(self, name: str) -> None:
-        try:
-            opened = await self._ends.work(open_arrival, self._ends, name)
-        except OSError as error:
-            self._pulse.carrier_fault = str(error)
-            self._not_ready(name)
-            return
-        except Unreadable as error:
-            if not error.partial or self._not_ready(name):
-                await self._set_aside(name, error.reason)
-            return
-        if opened is None or await self._take(name, opened):
-            self._looks.pop(name, None)
-            if opened is not None:
-                await self._ends.work(self._ends.carrier.taken, name)
-
     async def _take(self, name: str, opened: Opened) -> bool:
         """Apply an arrival; True when its content is stored and the file may go."""
         before = self._pulse.silent_ms() / 1000 > self._ends.settings.silent_after_s
@@ -212,7 +173,7 @@ class Inbox:
             return True
         if CARGO_KINDS.get(opened.header.channel) is opened.header.kind:
             if self._pulse.stopped_in:
-                self._not_ready(name)  # it stays where it is until a person resumes
+                self._arrivals.not_ready(name)  # it stays where it is until a person resumes
                 return False
             return await self._control(name, opened)
         await self._ends.work(self._ends.carrier.aside, name, "unexpected")
@@ -256,7 +217,7 @@ class Inbox:
         elif fate is Fate.HELD:
             self._recount_held(channel)
         elif fate is Fate.LATER:
-            self._not_ready(name)
+            self._arrivals.not_ready(name)
             return False
         elif fate is Fate.CHAIN:
             await self._chain_broken(channel, outcome)
@@ -308,20 +269,7 @@ class Inbox:
                 await self._send_nack(Reason.MISSING, ask, channel=channel)
 
     # what cannot be read
-    def _not_ready(self, name: str) -> bool:
-        """Note that a file is not ready; True when it had all the time it gets."""
-        now = self._ends.clock.mono()
-        look = self._looks.get(name)
-        if look is None:
-            if len(self._looks) < LOOKS_MAX:
-                self._looks[name] = Look(now, now + FIRST_LOOK_S, FIRST_LOOK_S)
-            return False
-        wait = min(LATEST_LOOK_S, look.wait_s * 2)
-        self._looks[name] = Look(look.first_s, now + wait, wait)
-        return now - look.first_s >= self._ends.settings.part_timeout_s
-
     async def _set_aside(self, name: str, reason: Reason) -> None:
-        self._looks.pop(name, None)
         self._pulse.damaged()
         self._ends.log.warning("link.set_aside", name=name, why=reason.value)
         await self._ends.work(self._ends.carrier.aside, name, reason.value)
