@@ -80,6 +80,7 @@ class EscposPrinter:
         self._syncs = 0
         self._freed_at = float("-inf")
         self._given_back = False
+        self._identified = False
 
     # from the spool
     async def print(self, paper: Paper, fence_id: str) -> PrintResult:
@@ -112,14 +113,19 @@ class EscposPrinter:
             faults = await self._ask_faults(talk)
             if "PRN_CUTTER" in faults and "PRN_COVER_OPEN" not in faults:
                 faults = await self._free_cutter(talk, faults)
+            if not (self._identified or self._torn or status.blocking(faults)):
+                await self._ready()
         except DeviceFault as error:
             return (error.code,)
         self._give_back()
         return faults
 
     async def identify(self) -> Identity:
-        """Return what the device says of itself. Raises DeviceFault."""
-        talk = await self._opened()
+        """Return what the device says of itself. Raises DeviceFault, also while the rest of a
+        broken job may lie in its buffer: getting rid of it takes paper."""
+        if self._torn:
+            raise DeviceFault("DEV_BUSY", "the rest of a job may be in the buffer")
+        talk = await self._ready()
         try:
             maker = await self._name(talk, 66)
             model = await self._name(talk, 67)
@@ -127,6 +133,15 @@ class EscposPrinter:
         except LineLost as error:
             raise self._lost_before_body(talk) from error
         return Identity(maker, model, serial, self._proof)
+
+    def expect(self, model: str, serial: str) -> None:
+        """Refuse any other device from now on; what the settings expect stands above it."""
+        options = self._options
+        self._options = replace(
+            options, expect_model=options.expect_model or model,
+            expect_serial=options.expect_serial or serial,
+        )  # fmt: skip
+        self._identified = False
 
     def distrust(self) -> None:
         """Take the device's buffer for unfinished business of an earlier run."""
@@ -173,17 +188,26 @@ class EscposPrinter:
         if not self._given_back:
             self._proof = ""
         self._given_back = False
-        try:
-            await self._check_identity(talk)
-        except LineLost as error:
-            raise self._lost_before_body(talk) from error
+        self._identified = not (self._options.expect_model or self._options.expect_serial)
         return talk
 
     async def _check_identity(self, talk: Talk) -> None:
-        for n, expected in ((67, self._options.expect_model), (68, self._options.expect_serial)):
-            if expected and (found := await self._name(talk, n)) != expected:
-                self._drop()
-                raise DeviceFault("DEV_IDENTITY", f"{found!r} is not {expected!r}")
+        """Compare once a connection, when the device is fit: a stopped one would not answer."""
+        if self._identified:
+            return
+        try:
+            for n, expected in (
+                (67, self._options.expect_model), (68, self._options.expect_serial),
+            ):  # fmt: skip
+                if not expected:
+                    continue
+                found = await self._name(talk, n) or await self._name(talk, n)
+                if found != expected:
+                    self._drop()
+                    raise DeviceFault("DEV_IDENTITY", f"{found!r} is not {expected!r}")
+        except LineLost as error:
+            raise self._lost_before_body(talk) from error
+        self._identified = True
 
     async def _name(self, talk: Talk, n: int) -> str:
         block = await talk.ask_block(codec.identity_query(n), self._profile.probe_timeout_s)
@@ -202,6 +226,7 @@ class EscposPrinter:
                 self._proof = await self._probe(talk)
             if self._stale:
                 await self._settle(talk)
+            await self._check_identity(talk)
             for event in talk.pending():
                 if isinstance(event, status.Asb):
                     faults = status.blocking(status.asb_faults(event))

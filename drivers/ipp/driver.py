@@ -8,7 +8,7 @@ printer itself says that no impression was made. Never raises for a device fault
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from twisted.internet.task import deferLater
@@ -52,6 +52,16 @@ class Options:
     def url(self) -> str:
         """Return where requests are posted."""
         return f"{'https' if self.tls else 'http'}://{self.host}:{self.port}/{self.queue}"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What the printer says of itself; empty where it says nothing."""
+
+    maker: str
+    model: str
+    serial: str
+    proof: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +137,19 @@ class IppPrinter:
         if codec.number(told, "printer-state") == _STOPPED and not reasons_that_stop(found):
             found = ("PRN_FATAL", *found)
         return found
+
+    async def identify(self) -> Identity:
+        """Return what the printer says of itself; it has no serial number. Never raises."""
+        try:
+            said = await self._ask(Op.GET_PRINTER, [_keywords("requested-attributes", _ASKED)])
+        except (NotSent, NoAnswer):
+            return Identity("", "", "", "")
+        model = codec.text(said.first(codec.PRINTER), "printer-make-and-model") or ""
+        return Identity("", model, "", "ipp_job")
+
+    def expect(self, model: str, _serial: str) -> None:
+        """Refuse any other model from now on; what the settings expect stands above it."""
+        self._options = replace(self._options, expect_model=self._options.expect_model or model)
 
     def distrust(self) -> None:
         """Nothing to do: a print server keeps no half jobs of ours."""

@@ -16,8 +16,11 @@ from fep.domain.printing import PrintResult
 from fep.ports import Clock, Entropy, Rasteriser
 from fep.services.spool_devices import SpoolPrinter, make_printer
 from fep.services.spool_loop import DeviceHealth, DeviceLoop, Log, PageOf, ViewOf, no_page
+from fep.services.spool_queue import Press
 from fep.settings_device import DeviceSettings
+from fep.store import forms
 from fep.store import printing as jobs
+from fep.store.devices import notes_q
 from fep.store.writer import Store
 
 Verdict = Literal["printed", "reprint"]
@@ -40,17 +43,22 @@ class Spool:
         *,
         make: MakePrinter = make_printer,
         page_of: PageOf = no_page,
+        press: Press | None = None,
     ) -> None:
         self._store = store
         self._log = log
-        self._loops = {
-            settings.id: DeviceLoop(
-                reactor, clock, entropy, store, settings,
-                make(reactor, clock, settings, rasteriser), view_of, log, page_of,
+
+        def made(settings: DeviceSettings) -> SpoolPrinter:
+            return make(reactor, clock, settings, rasteriser)
+
+        def loop(settings: DeviceSettings) -> DeviceLoop:
+            return DeviceLoop(
+                reactor, clock, entropy, store, settings, made, view_of, log, page_of, press
             )
-            for settings in devices
-            if settings.enabled
-        }  # fmt: skip
+
+        self._loop = loop
+        self._loops = {settings.id: loop(settings) for settings in devices if settings.enabled}
+        self._ended: Callable[[jobs.Job], None] = lambda job: None
         self._started = False
 
     # from the node
@@ -61,8 +69,15 @@ class Spool:
             self._log.warning("print.uncertain", job=job.id, device=job.device)
             if job.device in self._loops:
                 self._loops[job.device].printer.distrust()
+        for sheet in await self._store.do("form.recover", forms.recover_txn):
+            self._log.warning("form.uncertain", job=sheet.id, device=sheet.device)
+            if sheet.device in self._loops:
+                self._loops[sheet.device].printer.distrust()
         self._started = True
-        for loop in self._loops.values():
+        noted = self._store.read(notes_q)
+        for id_, loop in self._loops.items():
+            if id_ in noted:
+                loop.life.remember(noted[id_])
             loop.start()
 
     async def stop(self) -> None:
@@ -79,23 +94,50 @@ class Spool:
     # from notifications
     def listen(self, ended: Callable[[jobs.Job], None]) -> None:
         """Have every attempt at a job told; the listener is quick and does not raise."""
+        self._ended = ended
         for loop in self._loops.values():
             loop.ended = ended
 
     # from a person
+    def loop(self, device: str) -> DeviceLoop:
+        """Return the loop of a device. Raises Refused DEV_UNKNOWN."""
+        if device not in self._loops:
+            raise refuse("DEV_UNKNOWN", device=device)
+        return self._loops[device]
+
+    def loops(self) -> tuple[DeviceLoop, ...]:
+        """Return the loops of all devices, by id."""
+        return tuple(self._loops[id_] for id_ in sorted(self._loops))
+
+    def add(self, settings: DeviceSettings) -> DeviceLoop:
+        """Drive a device that is new."""
+        loop = self._loops[settings.id] = self._loop(settings)
+        loop.ended = self._ended
+        if self._started:
+            loop.start()
+        return loop
+
     def devices(self) -> list[DeviceHealth]:
         """Return the health of every device, by id."""
-        return [self._loops[id_].health() for id_ in sorted(self._loops)]
+        return [loop.health() for loop in self.loops()]
 
     def groups(self) -> frozenset[str]:
-        """Return the groups that have a device."""
-        return frozenset(loop.settings.group for loop in self._loops.values())
+        """Return the groups that have a device for receipts."""
+        return frozenset(
+            loop.settings.group for loop in self._loops.values() if loop.printer.takes != "form"
+        )
+
+    def form_printers(self, group: str) -> tuple[str, ...]:
+        """Return the form printers (套打) of a group, by id."""
+        return tuple(
+            id_
+            for id_, loop in sorted(self._loops.items())
+            if loop.settings.group == group and loop.printer.takes == "form"
+        )
 
     def test(self, device: str) -> Deferred[PrintResult]:
         """Print a test page. Raises Refused DEV_UNKNOWN."""
-        if device not in self._loops:
-            raise refuse("DEV_UNKNOWN", device=device)
-        return self._loops[device].test()
+        return self.loop(device).test()
 
     async def resolve(
         self, job_id: int, verdict: Verdict, reason: str, who: str

@@ -1,36 +1,37 @@
 """One device's loop: take the next due job of its group, print it, store what became of it.
 
-Rules: window 1; the attempt is committed before the first byte; a device that is not fit
-costs no attempt, it is asked again after a pause; a job that cannot be printed for its own
-reason backs off alone and lets the next one pass. Never retries what is uncertain.
+Rules: window 1; the attempt is committed before the first byte; a device that is not fit, or
+that somebody holds, costs no attempt; a job that cannot be printed for its own reason backs off
+alone and lets the next one pass. Never retries what is uncertain. What the device is fit for
+is its life's to say (fep.services.devices_life).
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.threads import deferToThread
 
 from fep.domain.calendar import CST, to_ms
+from fep.domain.device import DeviceState
 from fep.domain.faults import Refused, refuse
 from fep.domain.printing import JobState, Outcome, Page, Paper, PrintResult, retry_after_s
 from fep.ports import Clock, Entropy
 from fep.render.slip import ReceiptView, slip, trial_slip
 from fep.render.trial_page import trial_page
+from fep.services.devices_life import DeviceLife, Make
 from fep.services.spool_devices import SpoolPrinter
+from fep.services.spool_queue import Due, Press, Queue
 from fep.settings_device import DeviceSettings
 from fep.store import printing as jobs
 from fep.store.writer import Store
 
-WARNINGS = frozenset({"PRN_PAPER_NEAR_END"})
-# A printer that waits for paper is asked often, so that it goes on when it is loaded.
-PERSON_AT_DEVICE_S = 2.0
-MAX_TESTS = 4
-LOST_AFTER = 3
+T = TypeVar("T")
+MAX_ASKS = 4
 
 ViewOf = Callable[[Connection, int], ReceiptView]
 PageOf = Callable[[int, int], Awaitable[Page]]
@@ -54,7 +55,10 @@ class Log(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DeviceHealth:
-    """What the technician sees of a device. `since` and `last_at` are ms since the epoch."""
+    """What the technician sees of a device. `since`, `last_at` and `until` are ms since the
+    epoch; `owner` is who holds it, until then or (0) until it is released; `said` is who
+    switched it off and why; `identity` what it says of itself.
+    """
 
     id: str
     group: str
@@ -69,18 +73,24 @@ class DeviceHealth:
     last_outcome: str
     last_fault: str
     last_at: int
+    kind: str = "printer"
+    owner: str = ""
+    until: int = 0
+    said: str = ""
+    identity: str = ""
 
 
 class DeviceLoop:
-    """Runs one device. `start`, `wake`, `test`, `stop` are its inputs."""
+    """Runs one device. `start`, `wake`, `test`, `ask`, `stop` are its inputs."""
 
     def __init__(
         self, reactor: Any, clock: Clock, entropy: Entropy, store: Store,
-        settings: DeviceSettings, printer: SpoolPrinter, view_of: ViewOf, log: Log,
-        page_of: PageOf = no_page,
+        settings: DeviceSettings, make: Make, view_of: ViewOf, log: Log,
+        page_of: PageOf = no_page, press: Press | None = None,
     ) -> None:  # fmt: skip
-        self.settings = settings
-        self.printer = printer
+        self.life = DeviceLife(reactor, clock, entropy, store, log, settings, make)
+        self._press = press if self.life.printer.takes == "form" else None
+        self._jobs: Queue = self._press.queue(settings.id) if self._press else jobs
         self._reactor = reactor
         self._clock = clock
         self._entropy = entropy
@@ -88,19 +98,24 @@ class DeviceLoop:
         self._view_of = view_of
         self._page_of = page_of
         self._log = log
-        self._state = "opening"
-        self._faults: tuple[str, ...] = ()
-        self._since = self._now_ms()
-        self._misses = 0
         self._job = 0
         self._last: tuple[str, str, int] = ("", "", 0)
-        self._tests: list[Deferred[PrintResult]] = []
-        self._stopping = False
+        self._asks: list[tuple[Callable[[], Awaitable[Any]], Deferred[Any]]] = []
+        self._stopping = self._stopped = False
         self._waiter: Deferred[None] | None = None
         self._woken = False
         self._running: Deferred[None] | None = None
-        self._asked_at = float("-inf")
         self.ended: Callable[[jobs.Job], None] = lambda job: None  # told after every attempt
+
+    @property
+    def settings(self) -> DeviceSettings:
+        """Return the settings the driver was made of."""
+        return self.life.settings
+
+    @property
+    def printer(self) -> SpoolPrinter:
+        """Return the driver as it is now; a crash replaces it."""
+        return self.life.printer
 
     # from the spool
     def start(self) -> None:
@@ -110,18 +125,30 @@ class DeviceLoop:
     def wake(self) -> None:
         """Look for jobs now; a pause because of a fault is not cut short."""
         self._woken = True
-        if not self._blocking():
+        if not self.life.waits:
             self._fire()
 
     def test(self) -> Deferred[PrintResult]:
         """Print the test page as soon as the current job is done."""
-        done: Deferred[PrintResult] = Deferred()
-        if self._stopping or len(self._tests) >= MAX_TESTS:
-            done.callback(PrintResult(Outcome.NOT_PRINTED, "DEV_BUSY"))
+        return self.ask(self._test).addErrback(_untested)
+
+    def ask(self, work: Callable[[], Awaitable[T]]) -> Deferred[T]:
+        """Have something done with the device between two jobs, whatever its state.
+
+        Fails with Refused DEV_BUSY when too much is asked, or at the end.
+        """
+        done: Deferred[T] = Deferred()
+        if self._stopping or len(self._asks) >= MAX_ASKS:
+            done.errback(refuse("DEV_BUSY"))
             return done
-        self._tests.append(done)
+        self._asks.append((work, done))
         self._fire()
         return done
+
+    def look_again(self) -> None:
+        """Something about the device was changed by a person: no pause is kept."""
+        self._woken = True
+        self._fire()
 
     def stop(self) -> Deferred[None]:
         """Finish the current job, then end; fires when the device is given back."""
@@ -135,13 +162,18 @@ class DeviceLoop:
 
     def health(self) -> DeviceHealth:
         """Return what is known of the device now."""
-        transport = self.settings.transport
+        settings, life, note = self.settings, self.life.life, self.life.note
+        state = "stopped" if self._stopped else "printing" if self._job else life.state.value
+        lease, off = life.lease, life.state is DeviceState.DISABLED
         return DeviceHealth(
-            self.settings.id, self.settings.group, self.settings.driver,
-            self.settings.profile, f"{transport.type}:{transport.address}",
-            self._state, self._faults, self._since,
-            self._store.read(jobs.queue_length_q, self.settings.group),
-            self._job, *self._last,
+            settings.id, settings.group, settings.driver, settings.profile,
+            f"{settings.transport.type}:{settings.transport.address}",
+            state, life.faults, self.life.since,
+            self._store.read(self._jobs.queue_length_q, settings.group),
+            self._job, *self._last, settings.kind,
+            lease.owner if lease else "", lease.until if lease else 0,
+            f"{note.who} {note.reason}" if off else "",
+            f"{note.identity.model} {note.identity.serial}".strip(),
         )  # fmt: skip
 
     # the loop
@@ -150,61 +182,84 @@ class DeviceLoop:
             try:
                 await self._turn()
             except Exception as error:
-                # A bug of ours or of a driver ends this turn, not the other devices.
+                # A bug of ours ends this turn, not the other devices.
                 self._log.warning("print.crash", device=self.settings.id, error=repr(error))
-                self._show("failed", ("DEV_DRIVER_CRASH",))
+                self.life.stumbled()
                 await self._pause(retry_after_s(99))
-        for done in self._tests:
-            done.callback(PrintResult(Outcome.NOT_PRINTED, "DEV_BUSY"))
-        self._tests = []
-        self.printer.close()
-        self._show("stopped", ())
+        for _work, done in self._asks:
+            done.errback(refuse("DEV_BUSY"))
+        self._asks = []
+        self.life.close()
+        self._stopped = True
 
     async def _turn(self) -> None:
         self._woken = False
-        if self._tests:
-            await self._test()
+        if self._asks:
+            await self._answer()
             return
-        due = self._store.read(jobs.next_due_q, self.settings.group, self._now_ms())
+        self.life.rest()
+        if self.life.life.resting:
+            await self._pause(self.life.pause_s())
+            return
+        due = self._next_due()
         if due is None:
             await self._idle()
-            return
-        if not await self._fit():
-            await self._pause(self._pause_s())
-            return
-        await self._print(due)
+        elif not await self.life.look():
+            await self._pause(self.life.pause_s())
+        elif self.life.takes_jobs:  # somebody may have claimed it meanwhile
+            await self._print(due)
+
+    def _next_due(self) -> Due | None:
+        if self.life.held:
+            return None
+        found: Due | None = self._store.read(
+            self._jobs.next_due_q, self.settings.group, self._now_ms()
+        )
+        return found
 
     async def _idle(self) -> None:
-        poll_s = self.settings.poll_s
-        left_s = self._asked_at + poll_s - self._clock.mono()
+        left_s = self.life.asked_at + self.settings.poll_s - self._clock.mono()
         if left_s <= 0:
             # A shared printer is not held, and not asked while it is idle.
             if self.settings.transport.lent:
-                self._asked_at = self._clock.mono()
-                self._show("ready", ())
-            elif not await self._fit():
-                await self._pause(self._pause_s())
+                self.life.passed_over()
+            elif not await self.life.look():
+                await self._pause(self.life.pause_s())
             return
-        next_ms = self._store.read(jobs.next_wake_q, self.settings.group)
-        if next_ms is not None:
+        left_s = self.life.lease_left_s(left_s)
+        next_ms = self._store.read(self._jobs.next_wake_q, self.settings.group)
+        if next_ms is not None and not self.life.held:
             left_s = min(left_s, max(0.05, (next_ms - self._now_ms()) / 1000))
         await self._pause(left_s)
 
-    async def _fit(self) -> bool:
-        """Ask the device; say whether a job may be started."""
-        faults = await self.printer.status()
-        self._asked_at = self._clock.mono()
-        self._learn(faults)
-        return not self._blocking()
+    async def _answer(self) -> None:
+        """Do what was asked; what goes wrong is the asker's to know."""
+        work, done = self._asks.pop(0)
+        try:
+            told = await work()
+        except Exception:
+            done.errback()
+        else:
+            done.callback(told)
 
-    async def _print(self, job: jobs.Job) -> None:
+    async def _print(self, job: Due) -> None:
         paper = await self._paper(job)
         begun_at = self._clock.mono()
-        attempt = await self._store.do("print.begin", jobs.begin_txn, job.id, self.settings.id)
-        if attempt is None:
+        if not self.life.takes_jobs:
             return
         self._job = job.id
-        self._show("printing", self._faults)
+        try:
+            await self._attempt(job, paper, begun_at)
+        finally:
+            self._job = 0
+
+    async def _attempt(self, job: Due, paper: Paper | PrintResult, begun_at: float) -> None:
+        attempt = await self._store.do(
+            "print.begin", self._jobs.begin_txn, job.id, self.settings.id
+        )
+        if attempt is None:
+            return
+        crash: Exception | None = None
         if isinstance(paper, PrintResult):
             result = paper
         else:
@@ -212,27 +267,34 @@ class DeviceLoop:
                 result = await self.printer.print(paper, attempt.fence_id)
             except Exception as error:
                 # The driver may have sent anything before it crashed.
-                self._log.warning("print.crash", device=self.settings.id, error=repr(error))
+                crash = error
                 result = PrintResult(Outcome.UNCERTAIN, "DEV_DRIVER_CRASH", repr(error))
-        after = await self._store.do("print.end", jobs.end_txn, attempt, result)
-        self.ended(after)
+        after = await self._store.do("print.end", self._jobs.end_txn, attempt, result)
+        if isinstance(after, jobs.Job):  # of numbered sheets people tell, not the printer
+            self.ended(after)
         self._job = 0
         self._last = (result.outcome.value, result.fault, self._now_ms())
-        self._asked_at = self._clock.mono()
+        self.life.asked_at = self._clock.mono()
         self._log.info(
             "print.ended", device=self.settings.id, job=job.id, copy=job.copy,
             outcome=result.outcome.value, fault=result.fault,
             ms=round((self._clock.mono() - begun_at) * 1000),
         )  # fmt: skip
         of_job = isinstance(paper, PrintResult) or result.fault.startswith(
-            ("PRN_CHAR", "PRN_TEXT", "PRN_TOO", "PRN_GLYPHS", "RND_")
+            ("PRN_CHAR", "PRN_TEXT", "PRN_TOO", "PRN_GLYPHS", "RND_", "FRM_")
         )
-        self._learn(() if of_job or not result.fault else (result.fault,))
+        if crash is not None:
+            self.life.crashed(crash)
+        else:
+            found = () if of_job or not result.fault else (result.fault,)
+            self.life.learn(found, proved=True)
         if after.state is JobState.DUE and not of_job:
-            await self._pause(self._pause_s())
+            await self._pause(self.life.pause_s())
 
-    async def _paper(self, job: jobs.Job) -> Paper | PrintResult:
+    async def _paper(self, job: Due) -> Paper | PrintResult:
         try:
+            if self._press is not None:
+                return await self._press.form(job.id)
             if self.printer.takes == "page":
                 return await self._page_of(job.receipt_id, job.copy)
             view = self._store.read(self._view_of, job.receipt_id)
@@ -243,54 +305,29 @@ class DeviceLoop:
             # The stored receipt cannot be shown: that job waits, the others go on.
             return PrintResult(Outcome.NOT_PRINTED, "PRN_TEXT", repr(error))
 
-    async def _test(self) -> None:
-        done = self._tests.pop(0)
+    async def _test(self) -> PrintResult:
+        if self.life.life.resting:
+            return PrintResult(Outcome.NOT_PRINTED, self.life.why_resting)
         mark = jobs.fence_id(self._entropy.below(36**4))
         at = f"{self._clock.wall().astimezone(CST):%Y-%m-%d %H:%M:%S}"
         try:
             paper: Paper = trial_slip(self.settings.id, at, mark)
             if self.printer.takes == "page":
                 paper = Page(await deferToThread(trial_page, self.settings.id, at), "fep-test")
+            elif self._press is not None:
+                paper = self._press.trial(self.settings.id, at)
             result = await self.printer.print(paper, mark)
         except Exception as error:
             result = PrintResult(Outcome.UNCERTAIN, "DEV_DRIVER_CRASH", repr(error))
-        self._learn((result.fault,) if result.fault else ())
-        self._log.info("print.tested", device=self.settings.id, outcome=result.outcome.value)
-        done.callback(result)
-
-    # what is known of the device
-    def _learn(self, faults: tuple[str, ...]) -> None:
-        blocking = tuple(fault for fault in faults if fault not in WARNINGS)
-        self._misses = self._misses + 1 if blocking else 0
-        if not blocking:
-            self._show("ready", faults)
-        elif any(fault in ("DEV_CONFIG", "DEV_IDENTITY", "PRN_FATAL") for fault in faults):
-            self._show("failed", faults)
-        elif any(fault.startswith("DEV_") for fault in faults) and self._misses >= LOST_AFTER:
-            self._show("lost", faults)
+            self.life.crashed(error)
         else:
-            self._show("degraded", faults)
-
-    def _show(self, state: str, faults: tuple[str, ...]) -> None:
-        if (state, faults) == (self._state, self._faults):
-            return
-        if faults != self._faults:
-            self._log.info("device.changed", device=self.settings.id, state=state, faults=faults)
-            self._since = self._now_ms()
-        self._state, self._faults = state, faults
-
-    def _blocking(self) -> bool:
-        return any(fault not in WARNINGS for fault in self._faults)
-
-    def _pause_s(self) -> float:
-        if all(fault.startswith("PRN_") for fault in self._faults):
-            return PERSON_AT_DEVICE_S
-        # Twenty per cent either way, so that devices of one switch do not return as one.
-        return retry_after_s(self._misses) * (80 + self._entropy.below(41)) / 100
+            self.life.learn((result.fault,) if result.fault else (), proved=True)
+        self._log.info("print.tested", device=self.settings.id, outcome=result.outcome.value)
+        return result
 
     # waiting
     async def _pause(self, seconds: float) -> None:
-        if self._stopping or self._tests or (self._woken and not self._blocking()):
+        if self._stopping or self._asks or (self._woken and not self.life.waits):
             return
         self._waiter = waiter = Deferred[None]()
         alarm = self._reactor.callLater(seconds, self._fire)
@@ -305,3 +342,9 @@ class DeviceLoop:
 
     def _now_ms(self) -> int:
         return to_ms(self._clock.wall())
+
+
+def _untested(failure: Any) -> PrintResult:
+    """Return the result of a test that never began."""
+    failure.trap(Refused)
+    return PrintResult(Outcome.NOT_PRINTED, failure.value.code)
