@@ -1,0 +1,66 @@
+"""What a kit's test promises, and which drivers are excused from it, with the reason.
+
+A promise is a test of a kit; its words stand in the table of driver quality. A driver class
+excuses itself by `exempt = {"test_name": "reason"}`; the plug-in skips it with that reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar, cast
+
+import pytest_twisted
+
+Test = TypeVar("Test", bound=Callable[..., Awaitable[None]])
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """One test of a kit. `part` is A to F of the kit's sections."""
+
+    test: str
+    part: str
+    zh: str
+    en: str
+
+
+def promise(part: str, zh: str, en: str) -> Callable[[Test], Test]:
+    """Make an async test method a promise of its kit."""
+
+    def made(test: Test) -> Test:
+        run = pytest_twisted.ensureDeferred(test)
+        run.__promise__ = Promise(test.__name__, part, zh, en)
+        return cast(Test, run)
+
+    return made
+
+
+class Kit:
+    """What every kit tells of the driver it runs over."""
+
+    driver: ClassVar[str] = ""
+    """The driver's name, as in a device file."""
+
+    way: ClassVar[str] = "tcp"
+    """How it is reached here: `tcp` or `pty`."""
+
+    tried_on: ClassVar[str] = ""
+    """What stands at the other end, for the table of quality."""
+
+    hardware: ClassVar[tuple[str, ...]] = ()
+    """Real devices on which a person has run it; empty means untested on hardware."""
+
+    exempt: ClassVar[Mapping[str, str]] = {}
+    """Promises that do not apply, each with the reason."""
+
+    @classmethod
+    def promises(cls) -> tuple[Promise, ...]:
+        """Return the promises of this kit, in their order."""
+        found: dict[str, Promise] = {}
+        for kind in reversed(cls.__mro__):
+            for value in vars(kind).values():
+                told: Any = getattr(value, "__promise__", None)
+                if isinstance(told, Promise):
+                    found[told.test] = told
+        return tuple(found.values())
