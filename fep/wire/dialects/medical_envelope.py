@@ -65,12 +65,18 @@ def fits(envelope: Envelope, key: bytes) -> bool:
     good = False
     # A form may have turned "+" into a blank, a MIME encoder may have signed before it wrapped.
     came = envelope.data
-    for data in dict.fromkeys((came, came.replace(" ", "+"), _BLANKS.sub("", came))):
+    forms = (came,) if _solid(came) else (came, came.replace(" ", "+"), _BLANKS.sub("", came))
+    for data in dict.fromkeys(forms):
         expected = signature(
             envelope.appid, data, envelope.noise, key, envelope.version, envelope.head
         )
         good |= hmac.compare_digest(expected.encode(), given)
     return good
+
+
+def _solid(data: str) -> bool:
+    """Say whether there is no blank anywhere; a split is a tenth of what a pattern costs."""
+    return len(data.split(maxsplit=1)) == 1 and not (data[:1].isspace() or data[-1:].isspace())
 
 
 def opened(body: bytes) -> Envelope:
@@ -158,8 +164,10 @@ class Asked:
 
 def unpacked(envelope: Envelope, coding: str) -> Asked:
     """Return the business fields of an envelope. Raises Refused REQ_PARSE."""
-    packed = _BLANKS.sub("", envelope.data.replace(" ", "+")).translate(_STANDARD)
-    packed = packed.rstrip("=")
+    packed = envelope.data
+    if not _solid(packed):
+        packed = _BLANKS.sub("", packed.replace(" ", "+"))
+    packed = packed.translate(_STANDARD).rstrip("=")
     try:
         raw = base64.b64decode(packed + "=" * (-len(packed) % 4), validate=True)
     except (binascii.Error, ValueError) as error:

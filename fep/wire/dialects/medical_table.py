@@ -18,6 +18,7 @@ from fep.wire.dialects import medical_envelope, medical_values
 
 Row = Mapping[str, Any]
 ROWS_MAX = 20_000
+_MONEY = medical_values.MONEY.fullmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +33,15 @@ class Field:
     rows_max: int = 200
     default: int = 0
     optional: bool = dataclasses.field(init=False, default=False)
+    plain: bool = dataclasses.field(init=False, default=False)
+    money: bool = dataclasses.field(init=False, default=False)
 
     def __post_init__(self) -> None:
-        """Note once whether the field may be left out, and is an empty text then."""
+        """Note once what is asked at every call: may it be left out, is it a text, an amount."""
         optional = not self.need and self.shape not in ("list", "count")
         object.__setattr__(self, "optional", optional)
+        object.__setattr__(self, "plain", self.shape == "text")
+        object.__setattr__(self, "money", self.shape == "amount")
 
     def read(self, value: Any, path: str) -> Any:
         """Return the value of this field. Raises Refused REQ_FIELD_*."""
@@ -85,18 +90,64 @@ _SHAPES: Mapping[str, Callable[[Any, str], str]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A table as it is read: what an empty object gives, and the fields by their names."""
+
+    table: tuple[Field, ...]  # kept, so that its identity stays its own
+    empty: Mapping[str, Any]
+    named: Mapping[str, Field]
+    strict: tuple[Field, ...]  # those that have something to say when they are not there
+
+
+_plans: dict[int, _Plan] = {}  # by identity: the tables are constants of the dialects
+_ABSENT: Any = object()
+
+
+def _planned(table: tuple[Field, ...]) -> _Plan:
+    plan = _plans.get(id(table))
+    if plan is None:
+        empty = {field.name: "" if field.optional else _ABSENT for field in table}
+        strict = tuple(field for field in table if not field.optional)
+        plan = _Plan(table, empty, {field.name: field for field in table}, strict)
+        _plans[id(table)] = plan
+    return plan
+
+
 def read(table: tuple[Field, ...], value: Any, path: str = "") -> dict[str, Any]:
-    """Return every field of a table out of one object. Raises Refused REQ_FIELD_*, REQ_PARSE."""
+    """Return every field of a table out of one object. Raises Refused REQ_FIELD_*, REQ_PARSE.
+
+    `table` is a constant. What is sent is walked, not what could be: a call fills a third of
+    its fields, a row of a list fewer.
+    """
     if not isinstance(value, dict):
         raise refuse("REQ_FIELD_TYPE", field=path or "data", why="object")
-    named = {str(name).strip(): entry for name, entry in value.items()}
-    found: dict[str, Any] = {}
-    for field in table:
-        given = named.get(field.name)
-        if (given is None or given == "") and field.optional:  # most fields, most of the time
-            found[field.name] = ""
+    plan = _planned(table)
+    found = dict(plan.empty)
+    named, base = plan.named, f"{path}." if path else ""
+    for name, given in value.items():
+        field = named.get(name)
+        if field is None:
+            name = str(name).strip()
+            field = named.get(name)
+            if field is None:
+                continue
+        if type(given) is str:
+            if field.plain and given.isprintable() and len(given) <= field.limit:
+                plain = given.strip()
+                if plain or field.optional:
+                    found[name] = plain
+                    continue
+            elif field.money and _MONEY(given):  # most amounts, as they should be written
+                found[name] = given
+                continue
+        if field.optional and (given is None or given == ""):
+            found[name] = ""
         else:
-            found[field.name] = field.read(given, f"{path}.{field.name}" if path else field.name)
+            found[name] = field.read(given, base + name)
+    for field in plan.strict:
+        if found[field.name] is _ABSENT:
+            found[field.name] = field.read(None, base + field.name)
     return found
 
 

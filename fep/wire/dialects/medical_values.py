@@ -16,6 +16,8 @@ _NUMBER = re.compile(
     r"([+-]?)([0-9]{0,20})(?:\.([0-9]{0,20}))?(?:[eE]([+-]?[0-9]{1,2}))?", re.ASCII
 )
 _PLAIN = re.compile(r"(?:0|-?[1-9][0-9]{0,10})(?:\.([0-9]{1,6}))?", re.ASCII)
+MONEY = re.compile(r"(?:0|-?[1-9][0-9]{0,10})\.[0-9]{2}", re.ASCII)
+"""An amount that is written as it is kept."""
 _DIGITS_MAX = 24
 _DAY = re.compile(r"([0-9]{4})[-/.]?([0-9]{1,2})[-/.]?([0-9]{1,2})(?:\D.*|\d{4,9})?", re.ASCII)
 _MOMENT = re.compile(r"[0-9]{8}(?:[0-9]{4}(?:[0-9]{2}(?:[0-9]{1,3})?)?)?", re.ASCII)
@@ -54,8 +56,8 @@ def amount(value: Any, name: str) -> str:
     Raises Refused REQ_FIELD_MONEY for more than two decimals that count.
     """
     given = text(value, name, 40)
-    if not given:
-        return ""
+    if not given or MONEY.fullmatch(given) is not None:  # as nearly every one is written
+        return given
     scaled = _scaled(given, 2)
     if scaled is None:
         raise refuse("REQ_FIELD_MONEY", field=name, value=given[:20])
