@@ -36,6 +36,8 @@ fep_debian_missing() { # level
     [[ $1 == run ]] || command -v node >/dev/null || echo nodejs
     [[ $1 == run ]] || command -v javac >/dev/null || echo default-jdk-headless
     [[ $1 == run ]] || command -v socat >/dev/null || echo socat
+    # The stub of a UKEY library is compiled by its tests.
+    [[ $1 == run ]] || command -v gcc >/dev/null || echo "gcc libc6-dev"
     [[ $1 == run ]] || [[ -x /usr/sbin/ippeveprinter || -x /usr/bin/ippeveprinter ]] || echo cups-ipp-utils
     [[ $1 == run ]] || [[ -x /usr/sbin/avahi-daemon ]] || echo avahi-daemon
     [[ $1 == run ]] || command -v dbus-daemon >/dev/null || echo dbus

@@ -17,6 +17,7 @@ SIMULATORS = {
     "his": "fep.cli.sim_his",
     "printer": "fep.cli.sim_printer",
     "pos": "fep.cli.sim_pos",
+    "signer": "fep.cli.sim_signer",
 }
 
 

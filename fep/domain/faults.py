@@ -106,6 +106,7 @@ def _load() -> None:
         faults_pos,
         faults_print,
         faults_render,
+        faults_sign,
         faults_site,
         faults_web,
     )
@@ -121,6 +122,7 @@ def _load() -> None:
     CATALOGUE.add(faults_desk.CATALOGUE)
     CATALOGUE.add(faults_device.CATALOGUE)
     CATALOGUE.add(faults_site.CATALOGUE)
+    CATALOGUE.add(faults_sign.CATALOGUE)
     CATALOGUE.add(faults_kind.CATALOGUE)
     CATALOGUE.add(faults_fence.CATALOGUE)
     CATALOGUE.add(faults_life.CATALOGUE)

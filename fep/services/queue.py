@@ -25,7 +25,8 @@ from fep.store.writer import Store
 WINDOW = 32
 PAUSE_S = (1.0, 2.0, 5.0, 15.0, 30.0)
 # Causes of one kind of one unit; other refusals that may pass concern every event.
-LOCAL = ("NUM_NONE", "SIG_DOWN", "SIG_FAIL", "SIG_KEY", "SIG_TIMEOUT")
+LOCAL = ("NUM_NONE", "SIG_DOWN", "SIG_FAIL", "SIG_KEY", "SIG_TIMEOUT", "SIG_REMOVED",
+         "SIG_PIN_WRONG", "SIG_PIN_LOCKED", "SIG_LOGIN", "SIG_CERT_EXPIRED")  # fmt: skip
 GLOBAL = ("FENCED", "STORE_DEAD")
 
 

@@ -1,8 +1,9 @@
 """The daemon's side of the signer process: digests down, signatures up.
 
-One child a unit. Requests that were under way when the child died are sent again to the
-next one: a signature over frozen bytes may be made twice, a number never. Bounded: more
-than `PENDING_MAX` waiting digests are refused as BUSY.
+One child a key. Requests that were under way when the child died, or the key was pulled out,
+are sent again when it is back: a signature over frozen bytes may be made twice, a number
+never. A key whose PIN was refused is `failed` until an operator resets it. Bounded: more than
+`PENDING_MAX` waiting digests are refused as BUSY.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,22 +24,30 @@ from twisted.python.failure import Failure
 
 from fep.crypto import certs
 from fep.domain.faults import Refused, refuse
-from fep.services.signer_process import ANSWER, REQUEST
+from fep.services.signer_process import ANSWER, FAULT, NOTE, REMOVED, REQUEST
 
 PENDING_MAX = 4096
 NOT_INHERITED = ("PYTHON", "NOTIFY_SOCKET", "WATCHDOG_", "LISTEN_")
 HUNG_S = 10.0
+OPEN_S = 60.0  # a UKEY may be slow to open, a hung library takes for ever
 RESTART_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
 @dataclass(frozen=True, slots=True)
 class SignerFiles:
-    """Where a unit's key lives; the passphrase is in memory only while handed over."""
+    """Where a unit's key lives: a file, or with `skf` a UKEY whose PIN is the passphrase."""
 
     unit: str
     key: Path
     cert: Path
-    passphrase: str
+    passphrase: str = field(repr=False)
+    role: str = "main"  # main | standby
+    skf: Mapping[str, Any] | None = None
+    mark: Path | None = None  # of a login that was not good, see fep/crypto/skf_key.py
+
+
+class Moved(Exception):
+    """This signer has gone and another of its unit is there: sign again, with that one."""
 
 
 class UnitSigner:
@@ -51,7 +62,11 @@ class UnitSigner:
         self.cert_id = 0
         self.state = "stopped"
         self.why = ""
+        self.fault = ""  # the code of the catalogue for a key that is away or refused
+        self.left = 0  # tries of the PIN
         self.backend = ""
+        self.hung_s = 0.0  # 0: HUNG_S
+        self.on_change: Callable[[], None] = _nobody
         self._pending: dict[int, tuple[bytes, Deferred[bytes]]] = {}
         self._next = 1
         self._child: _Child | None = None
@@ -79,8 +94,10 @@ class UnitSigner:
             "key": str(self._files.key),
             "cert": str(self._files.cert),
             "passphrase": self._files.passphrase,
+            "skf": self._files.skf,
         }
         self._child.send(json.dumps(config).encode() + b"\n")
+        self._hung = self._reactor.callLater(OPEN_S, self._child.kill)
 
     def stop(self) -> Deferred[None]:
         """End the child; waiting digests fail with SIG_DOWN."""
@@ -96,6 +113,34 @@ class UnitSigner:
             self._child.close()
             self._hung = self._reactor.callLater(HUNG_S, self._child.kill)
         return done
+
+    def reset(self, passphrase: str) -> None:
+        """An operator has acted: forget the refused PIN and begin anew."""
+        self._files = replace(self._files, passphrase=passphrase)
+        if self._files.mark is not None:
+            self._files.mark.unlink(missing_ok=True)
+        self._failures = 0
+        self._log.warning("signer.reset", unit=self._files.unit, role=self._files.role)
+        if self._child is not None:
+            self._child.kill()  # `ended` starts the next one
+        elif self._restart is not None:
+            self._restart.reset(0)
+
+    @property
+    def files(self) -> SignerFiles:
+        """Return where the key lives."""
+        return self._files
+
+    @property
+    def waiting(self) -> int:
+        """Return how many digests wait."""
+        return len(self._pending)
+
+    def release(self) -> None:
+        """Give back what waits: another signer of the unit takes it. Fails it with `Moved`."""
+        waiting, self._pending = self._pending, {}
+        for _, done in waiting.values():
+            done.errback(Moved())
 
     def _calm(self) -> None:
         if self._hung is not None and self._hung.active():
@@ -127,8 +172,11 @@ class UnitSigner:
         if self._child is not None and self.state == "ready":
             self._child.send(REQUEST.pack(call_id, digest))
             if self._hung is None:
-                self._hung = self._reactor.callLater(HUNG_S, self._look, self._answers)
+                self._watch()
         return done
+
+    def _watch(self) -> None:
+        self._hung = self._reactor.callLater(self.hung_s or HUNG_S, self._look, self._answers)
 
     def _look(self, answers: int) -> None:
         """A child that has been asked and says nothing is hung: another one takes over."""
@@ -139,21 +187,37 @@ class UnitSigner:
             self._log.error("signer.hung", unit=self._files.unit, waiting=len(self._pending))
             self._child.kill()
             return
-        self._hung = self._reactor.callLater(HUNG_S, self._look, self._answers)
+        self._watch()
 
     # from child
     def opened(self, told: dict[str, Any]) -> None:
         """Take the child's first line; send what has been waiting."""
-        if not told["ok"]:
-            self.state, self.why = "failed", str(told["why"])
-            self._log.error("signer.failed", unit=self._files.unit, why=self.why)
+        self._calm()
+        if told["ok"]:
+            self._failures = 0
+            self.noted(told)
             return
-        self.state, self.why, self._failures = "ready", "", 0
-        self.backend = str(told["backend"])
+        self.state, self.why, self.fault = "failed", str(told["why"]), "SIG_KEY"
+        self._log.error("signer.failed", unit=self._files.unit, why=self.why)
+        self.on_change()
+
+    def noted(self, told: dict[str, Any]) -> None:
+        """Take what the child says of its key; one that is back gets what has been waiting."""
+        self.state, self.why = str(told.get("state", "ready")), str(told.get("why", ""))
+        self.fault, self.left = str(told.get("fault", "")), int(told.get("left", 0))
+        self.backend = str(told.get("backend", self.backend))
+        if self.state != "ready":
+            self._log.error("signer.away", unit=self._files.unit, role=self._files.role,
+                            state=self.state, fault=self.fault, why=self.why)  # fmt: skip
+            self.on_change()
+            return
         self._log.info("signer.ready", unit=self._files.unit, backend=self.backend)
         assert self._child is not None
         for call_id, (digest, _) in self._pending.items():
             self._child.send(REQUEST.pack(call_id, digest))
+        if self._pending and self._hung is None:
+            self._watch()
+        self.on_change()
 
     def signed(self, call_id: int, der: bytes) -> None:
         """Hand a signature to who waits for it; one that nobody waits for is dropped."""
@@ -161,10 +225,16 @@ class UnitSigner:
         entry = self._pending.pop(call_id, None)
         if entry is None:
             return
-        if der:
-            entry[1].callback(der)
-        else:
-            entry[1].errback(refuse("SIG_DOWN", why="sign"))
+        entry[1].callback(der)
+
+    def unsigned(self, call_id: int, fault: int) -> None:
+        """No signature: one of a key that is away waits for it, any other fails."""
+        self._answers += 1
+        if fault == REMOVED:
+            return
+        entry = self._pending.pop(call_id, None)
+        if entry is not None:
+            entry[1].errback(refuse("SIG_FAIL", unit=self._files.unit))
 
     def ended(self, why: str) -> None:
         """The child is gone: start another one after a pause, or finish the stop."""
@@ -179,6 +249,7 @@ class UnitSigner:
         self._failures += 1
         self._log.error("signer.down", unit=self._files.unit, why=why, retry_s=pause)
         self._restart = self._reactor.callLater(pause, self.start)
+        self.on_change()
 
     def _stopped(self, stopping: Deferred[None]) -> None:
         self.state = "stopped"
@@ -220,9 +291,17 @@ class _Child(ProcessProtocol):
         offset, head = 0, ANSWER.size
         while len(data) - offset >= head:
             call_id, length = ANSWER.unpack_from(data, offset)
+            if length >= FAULT and call_id != NOTE:
+                self._owner.unsigned(call_id, length)
+                offset += head
+                continue
             if len(data) - offset < head + length:
                 break
-            self._owner.signed(call_id, data[offset + head : offset + head + length])
+            body = data[offset + head : offset + head + length]
+            if call_id == NOTE:
+                self._owner.noted(json.loads(body))
+            else:
+                self._owner.signed(call_id, body)
             offset += head + length
         self._rest = data[offset:]
 
@@ -231,14 +310,31 @@ class _Child(ProcessProtocol):
         self._owner.ended(why)
 
 
-def signer_fault(signer: UnitSigner) -> Refused | None:
+def signer_fault(signer: UnitSigner, now: datetime | None = None) -> Refused | None:
     """Return why a unit cannot sign now, None when it can or soon will.
 
     Whoever asks before a number is given wastes none on a signer that is not there; a child
     that has just ended once is waited for.
     """
-    if signer.state == "failed":
-        return refuse("SIG_KEY", why=signer.why)
+    if signer.state in ("failed", "removed", "failing"):
+        unit, code = signer.files.unit, signer.fault or "SIG_KEY"
+        return refuse(code, unit=unit, why=signer.why, left=signer.left)
     if signer.state != "ready" and signer.failures > 1:
         return refuse("SIG_DOWN")
+    if now is not None:
+        return expired(signer, now)
     return None
+
+
+def expired(signer: UnitSigner, now: datetime) -> Refused | None:
+    """Return why a certificate is not valid at a moment, None when it is."""
+    held = signer.certificate
+    if held.not_before <= now <= held.not_after:
+        return None
+    return refuse("SIG_CERT_EXPIRED", unit=signer.files.unit, serial=held.serial_hex,
+                  since=f"{held.not_before:%Y-%m-%d}",
+                  until=f"{held.not_after:%Y-%m-%d}")  # fmt: skip
+
+
+def _nobody() -> None:
+    """Nobody is told of changes."""

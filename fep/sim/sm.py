@@ -42,6 +42,9 @@ _PROTOTYPES: dict[str, tuple[object, tuple[object, ...]]] = {
     "EVP_PKEY_encrypt": (_INT, (_P, _P, _P, ctypes.c_char_p, _SIZE)),
     "EVP_PKEY_decrypt_init": (_INT, (_P,)),
     "EVP_PKEY_decrypt": (_INT, (_P, _P, _P, ctypes.c_char_p, _SIZE)),
+    "EVP_PKEY_sign_init": (_INT, (_P,)),
+    "EVP_PKEY_sign": (_INT, (_P, _P, _P, ctypes.c_char_p, _SIZE)),
+    "i2d_PUBKEY": (_INT, (_P, _P)),
     "EVP_MD_CTX_new": (_P, ()),
     "EVP_MD_CTX_free": (None, (_P,)),
     "EVP_MD_CTX_set_pkey_ctx": (None, (_P, _P)),
@@ -127,6 +130,13 @@ class PublicKey:
             lib.EVP_MD_CTX_free(context)
             lib.EVP_PKEY_CTX_free(options)
 
+    def point(self) -> bytes:
+        """Return x‖y, 64 bytes: the end of the key's SubjectPublicKeyInfo."""
+        out = ctypes.create_string_buffer(256)
+        start = ctypes.cast(out, _P)
+        size = _lib().i2d_PUBKEY(self._handle, ctypes.byref(start))
+        return out.raw[:size][-64:]
+
     def encrypt(self, plain: bytes) -> bytes:
         """Return the SM2 cipher text as DER SEQUENCE {x, y, C3, C2}."""
         return self._crypt("encrypt", plain)
@@ -166,6 +176,10 @@ class PrivateKey(PublicKey):
         finally:
             lib.EVP_MD_CTX_free(context)
             lib.EVP_PKEY_CTX_free(options)
+
+    def sign_digest(self, digest: bytes) -> bytes:
+        """Return the DER signature of the 32 bytes e, as a device signs them."""
+        return self._crypt("sign", digest)
 
     def decrypt(self, cipher: bytes) -> bytes:
         """Return the plain text of an SM2 DER cipher text. Raises CryptoFault."""

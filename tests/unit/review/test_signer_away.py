@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from tests.unit.services.counter import DEADLINE_S, Counter, number
 class Signer:
     def __init__(self, state: str, failures: int) -> None:
         self.state, self.failures, self.why = state, failures, "wrong passphrase"
+        self.fault, self.left, self.files = "", 0, SimpleNamespace(unit="H001")
 
 
 @pytest.mark.parametrize(
