@@ -21,6 +21,7 @@ TAKES = {
     "serial": ("path", "baud", "parity", "flow", "shared"),
     "usblp": ("path", "shared"),
     "ipp": ("host", "port", "queue", "tls", "connect_timeout_s"),
+    "bridge": ("bridge", "name", "queue", "shared"),
 }
 _PORTS = {"tcp": 9100, "lpd": 515, "ipp": 631}
 
@@ -29,7 +30,7 @@ class TransportSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     """How to reach it; None is the transport's own default. Raises ValueError for a key that
     the type does not know or lacks. `shared`: give the line back between jobs."""
 
-    type: Literal["tcp", "serial", "usblp", "lpd", "ipp"] = "tcp"
+    type: Literal["tcp", "serial", "usblp", "lpd", "ipp", "bridge"] = "tcp"
     host: str | None = None
     port: Port | None = None
     queue: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_./-]{1,63}$")] | None = None
@@ -42,6 +43,8 @@ class TransportSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     parity: Literal["none", "even", "odd"] | None = None
     flow: Literal["none", "xonxoff", "rtscts", "dsrdtr"] | None = None
     shared: bool | None = None
+    bridge: Name | None = None
+    name: Name | None = None
 
     def __post_init__(self) -> None:
         """Compare the keys given with what the type takes."""
@@ -56,18 +59,22 @@ class TransportSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
             raise ValueError(f"{self.type} takes no {foreign[0]}, only {', '.join(takes)}")
         if takes[0] not in given:
             raise ValueError(f"{self.type} needs {takes[0]}")
+        if self.type == "bridge" and (self.name is None) is (self.queue is None):
+            raise ValueError("bridge needs either name (a port) or queue (a print queue)")
 
     @property
     def address(self) -> str:
         """Return host and port, or the path of the port."""
         if self.path is not None:
             return self.path
+        if self.bridge is not None:
+            return f"{self.bridge}/{self.name or self.queue}"
         return f"{self.host}:{self.port or _PORTS[self.type]}"
 
     @property
     def lent(self) -> bool:
         """Say whether the line is given back between jobs, and not asked while idle."""
-        return bool(self.shared) or self.type == "lpd"
+        return bool(self.shared) or self.type == "lpd" or bool(self.bridge and self.queue)
 
 
 class DeviceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

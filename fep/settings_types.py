@@ -15,6 +15,7 @@ from msgspec import Meta
 from fep.domain.life import Policy, Verdict
 from fep.domain.money import parse_fen
 from fep.settings_books import ReconcileSettings
+from fep.settings_bridge import BridgeSettings
 from fep.settings_his import HisSettings
 from fep.settings_http import HttpSettings, TlsSettings
 from fep.settings_link import LinkSettings, OfflineSettings
@@ -150,3 +151,4 @@ class FepFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     life: LifeSettings = LifeSettings()
     numbers: NumbersSettings = NumbersSettings()
     clock: ClockSettings = ClockSettings()
+    bridge: BridgeSettings = BridgeSettings()

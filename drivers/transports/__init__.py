@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from drivers.transports import lpd, serial, tcp, usblp
+from drivers.transports import bridge, lpd, serial, tcp, usblp
 from drivers.transports.line import Line, Occupied, Reached, Unreachable
 
 __all__ = ["KINDS", "Line", "Occupied", "Reached", "Unreachable", "options"]
@@ -15,6 +15,7 @@ KINDS: Mapping[str, type[Any]] = {
     "serial": serial.Options,
     "usblp": usblp.Options,
     "lpd": lpd.Options,
+    "bridge": bridge.Options,
 }
 
 

@@ -90,6 +90,7 @@ def _load() -> None:
     # The parts import `Fault` from here, so they can only be read once this module stands.
     from fep.domain import (
         faults_api,
+        faults_bridge,
         faults_callers,
         faults_core,
         faults_day,
@@ -112,6 +113,7 @@ def _load() -> None:
     )
 
     CATALOGUE.add(faults_core.CATALOGUE)
+    CATALOGUE.add(faults_bridge.CATALOGUE)
     CATALOGUE.add(faults_callers.CATALOGUE)
     CATALOGUE.add(faults_api.CATALOGUE)
     CATALOGUE.add(faults_link.CATALOGUE)

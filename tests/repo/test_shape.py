@@ -11,6 +11,8 @@ from pathlib import PurePosixPath
 from tests.repo.tree import modules, product
 
 MODULE_LINES = 400
+# One file by design: it is copied to a cashier's PC, where nothing else of this house is.
+SINGLE_FILES = {"fep/bridge.py": 1500}
 FUNCTION_LINES = 70
 # Words that say nothing about what a thing is (design 3).
 EMPTY_WORDS = ("manager", "handler", "processor", "engine", "helper", "helpers", "utils", "util")
@@ -28,7 +30,7 @@ def test_no_module_is_longer_than_400_lines():
     long = {
         module.name: module.text.count("\n")
         for module in modules("fep", "drivers", "tests", "scripts")
-        if module.text.count("\n") > MODULE_LINES
+        if module.text.count("\n") > SINGLE_FILES.get(module.name, MODULE_LINES)
     }
 
     assert {} == long
