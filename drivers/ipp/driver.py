@@ -2,7 +2,8 @@
 
 Rules: nothing is sent before the printer said it takes jobs; only job-state completed proves
 `printed`; an answer that never came is looked for by the job's name, which is unique to the
-attempt, before anything is said; a job that ended badly is `not_printed` only where the
+attempt, before anything is said, and is at best uncertain, since a printer completes a document
+that was cut off as well; a job that ended badly is `not_printed` only where the
 printer itself says that no impression was made. Never raises for a device fault.
 """
 
@@ -213,7 +214,7 @@ class IppPrinter:
             await deferLater(self._reactor, self._profile.poll_s)
             job = await self._named(name)
             if job is not None:
-                return await self._follow(job.id)
+                return _half_heard(await self._follow(job.id), why)
         return PrintResult(Outcome.UNCERTAIN, "DEV_TIMEOUT", why)
 
     async def _follow(self, job_id: int) -> PrintResult:
@@ -246,6 +247,13 @@ class IppPrinter:
         detail = f"job-state {job.state} {' '.join(job.reasons)}"[:200]
         clean = job.impressions == 0
         return PrintResult(Outcome.NOT_PRINTED if clean else Outcome.UNCERTAIN, fault, detail)
+
+
+def _half_heard(result: PrintResult, why: str) -> PrintResult:
+    """A request cut off in its document is printed as far as it came by many a printer."""
+    if result.outcome is not Outcome.PRINTED:
+        return result
+    return PrintResult(Outcome.UNCERTAIN, "DEV_LOST", f"found by its name, perhaps torn: {why}")
 
 
 def reasons_that_stop(faults: tuple[str, ...]) -> tuple[str, ...]:

@@ -222,3 +222,13 @@ class PageKit(PrinterKit):
     def paper(self, mark: str) -> Paper:
         """Return a page whose comments bear the mark."""
         return small_page(mark)
+
+    @promise("C", "页面原样", "the page arrives byte for byte")
+    async def test_what_was_given_is_on_the_paper(
+        self, device_reactor: Any, tmp_path: Path
+    ) -> None:
+        async with self.bench(device_reactor, tmp_path) as b:
+            mark, _ = await b.good()
+            (sheet,) = b.bearing(mark)
+
+        assert small_page(mark).pdf.decode() == sheet.text

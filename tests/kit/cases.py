@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from drivers import escpos
+from drivers import escpos, ipp
 from drivers.escpos import status
 from drivers.transports import Reached, serial, tcp
 from fep.env import RealClock
 from fep.testing.bench import BarRasteriser
 from fep.testing.cable import Way
-from fep.testing.printers import PrinterKit
+from fep.testing.printers import PageKit, PrinterKit
 from tests.device.bench import FAST, slower
-from tests.kit.sims import PeerPrinter, StationPrinter
+from tests.kit.sims import EvePrinter, PeerPrinter, StationPrinter
 
 
 def _transport(way: Way) -> Reached:
@@ -62,3 +62,31 @@ class EscposOverSerial(Escpos):
 
     async def make_simulator(self, reactor: Any, place: Path) -> PeerPrinter:
         return PeerPrinter(reactor, process_id=False)
+
+
+class IppOverTcp(PageKit):
+    """Page printers."""
+
+    driver = "ipp"
+    tried_on = "ippeveprinter (CUPS)"
+    single = False
+    stride = 61
+    exempt: Mapping[str, str] = {
+        "test_paper_ends_at_every_line": "a page printer ends its paper between pages",
+        "test_cover_opened_during_the_cut": "a page printer cuts nothing",
+        "test_a_device_in_other_hands_gets_no_byte": "a print server takes many clients",
+        "test_any_split_of_a_stream_gives_the_same_events": "an answer is one HTTP body",
+    }
+
+    async def make_simulator(self, reactor: Any, place: Path) -> EvePrinter:
+        return EvePrinter(place)
+
+    def make_driver(
+        self, reactor: Any, way: Way, rasteriser: BarRasteriser, model: str = ""
+    ) -> ipp.IppPrinter:
+        profile = ipp.Profile(answer_s=0.3, job_s=1.0, poll_s=0.02)
+        options = ipp.Options(way.host, way.port, expect_model=model)
+        return ipp.create(reactor, RealClock(), options, rasteriser, profile)
+
+    def make_stranger(self, reactor: Any, way: Way, rasteriser: BarRasteriser) -> ipp.IppPrinter:
+        return self.make_driver(reactor, way, rasteriser, "another model")

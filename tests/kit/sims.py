@@ -11,6 +11,7 @@ from twisted.internet.defer import maybeDeferred
 from fep.sim.printer.build import make_station
 from fep.sim.printer.knobs import Knobs
 from fep.testing.bench import Sheet
+from tests.device.ipp_peer import Peer
 from tests.device.peer import Printer
 
 ROWS_A_LINE = 32
@@ -95,3 +96,31 @@ class StationPrinter:
 
     async def stop(self) -> None:
         await self.station.stop()
+
+
+class EvePrinter:
+    """ippeveprinter; its sheets are the PDF files it was given."""
+
+    def __init__(self, place: Path) -> None:
+        home = place / "eve"
+        home.mkdir()
+        self._peer = Peer(home)
+        self.port = self._peer.port
+
+    def sheets(self) -> list[Sheet]:
+        return [Sheet(page.decode(), True) for page in self._peer.pages()]
+
+    def paper_for(self, lines: int) -> None:
+        (self._peer.place / "empty").touch()
+
+    def load_paper(self) -> None:
+        (self._peer.place / "empty").unlink()
+
+    def cover_at_cut(self) -> None:
+        """It has no cover."""
+
+    def close_cover(self) -> None:
+        """It has no cover."""
+
+    async def stop(self) -> None:
+        self._peer.close()
