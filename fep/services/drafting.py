@@ -49,9 +49,7 @@ class Draw:
         self._details_max = details_max
         self.offline: Callable[[], bool] = lambda: False
         self.former: Callable[[str, str], None] | None = None  # refuses what was issued elsewhere
-        self._points = {
-            (unit.code, point.code): point for unit in units.values() for point in unit.points
-        }
+        self._points = {(unit.code, point.code) for unit in units.values() for point in unit.points}
 
     # from doors
     def event(self, params: Any) -> BillingEvent:
@@ -146,7 +144,9 @@ class Draw:
     def effects(self, entry: Inflight) -> tuple[str, str]:
         """Return (destination, device group) of an event; no group means no print."""
         unit = self._units[entry.unit]
-        point = self._points.get((entry.unit, entry.point), Point(entry.point))
+        # A person may assign a point to another group while we run.
+        named = (point for point in unit.points if point.code == entry.point)
+        point = next(named, Point(entry.point))
         wanted = point.print_policy == "auto" or (
             point.print_policy == "on_request" and entry.print_wish is True
         )
