@@ -106,6 +106,10 @@ class Relay:
         self._pool.stop()
         self._lock.release()
 
+    def abandon(self) -> None:
+        """Leave no thread behind after a start that failed."""
+        self._pool.stop()
+
     def _cut(self) -> None:
         for platform in self.platforms.values():
             if isinstance(platform, DialectPlatform):

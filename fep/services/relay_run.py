@@ -1,24 +1,17 @@
-"""`fepd relay`: the real world around a relay: reactor, signals, systemd, logs."""
+"""`fepd relay`: a relay in its process."""
 
 from __future__ import annotations
 
-import os
-import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
-
-from twisted.internet.defer import Deferred
+from typing import Any
 
 from fep import __version__, logs
-from fep.domain.faults import Refused
-from fep.env import RealClock, RealEntropy, calm_collector
+from fep.env import RealClock, RealEntropy
+from fep.services.process import EX_CONFIG, run_service, tell_problems
 from fep.services.relay import Relay
-from fep.services.watch import Watch
 from fep.settings import SettingsError
 from fep.settings_relay import RelaySettings, load_relay
-
-STOP_WITHIN_S: Final = 60.0
-EX_CONFIG: Final = 78
 
 
 def read_settings(path: Path) -> RelaySettings | None:
@@ -26,10 +19,7 @@ def read_settings(path: Path) -> RelaySettings | None:
     try:
         return load_relay(path)
     except SettingsError as error:
-        for problem in error.problems:
-            what = f" [{problem.suggestion}]" if problem.suggestion else ""
-            print(f"{problem.file}:{problem.line}: {problem.zh} / {problem.en}{what}",
-                  file=sys.stderr)  # fmt: skip
+        tell_problems(error)
         return None
 
 
@@ -38,59 +28,38 @@ def run_relay(path: Path) -> int:
     settings = read_settings(path)
     if settings is None:
         return EX_CONFIG
-    logs.configure(settings.file.log)
-    os.umask(0o077)
-    from twisted.internet import reactor as untyped
-
-    clock = RealClock()
-    reactor: Any = untyped
-    reactor.seconds = clock.mono
-    process = RelayProcess(reactor, clock, settings)
-    reactor.callWhenRunning(process.start)
-    reactor.run()
-    return process.exit_code
+    return run_service(
+        settings.file.log, lambda reactor, clock: RelayService(reactor, clock, settings)
+    )
 
 
-class RelayProcess:
-    """One relay and what belongs to its process."""
+class RelayService:
+    """One relay as a service."""
+
+    name = "relay"
+    title = f"fep relay {__version__}"
 
     def __init__(self, reactor: Any, clock: RealClock, settings: RelaySettings) -> None:
-        self._reactor = reactor
-        self._log = logs.get("relay")
-        self._relay = Relay(settings, reactor, clock, RealEntropy(), self._log)
-        self._relay.on_fatal = self._fatal
-        self._watch = Watch(reactor, os.environ, lambda: not self._relay.store.dead)
-        self._up = False
-        self.exit_code = 0
+        self._relay = Relay(settings, reactor, clock, RealEntropy(), logs.get(self.name))
+        self._relay.on_fatal = lambda why: self.on_fatal(why)
+        self.on_fatal: Callable[[str], None] = lambda why: None
 
-    def start(self) -> None:
-        """Come up, or say why not and go."""
-        self._reactor.addSystemEventTrigger("before", "shutdown", self._drain)
-        done = Deferred.fromCoroutine(self._relay.start())
-        done.addCallbacks(self._started, self._failed)
+    # from the process
+    async def start(self) -> None:
+        """Come up. Raises what `Relay.start` raises."""
+        await self._relay.start()
 
-    def _started(self, _: None) -> None:
-        self._up = True
-        calm_collector()
-        self._watch.ready(f"fep relay {__version__}")
+    def started(self) -> None:
+        """Nothing belongs to the process alone."""
 
-    def _failed(self, failure: Any) -> None:
-        error = failure.value
-        why = error.code if isinstance(error, Refused) else failure.getTraceback()[-3000:]
-        self._log.critical("relay.not_started", why=why)
-        self.exit_code = 1
-        self._reactor.callLater(0.1, os._exit, 1)
+    def not_started(self, _why: str, _why_zh: str) -> None:
+        """Leave no thread; the log has said why."""
+        self._relay.abandon()
 
-    def _drain(self) -> Deferred[None] | None:
-        if not self._up:
-            return None
-        self._watch.stopping()
-        cut = self._reactor.callLater(STOP_WITHIN_S, os._exit, 75)
-        done = Deferred.fromCoroutine(self._relay.stop())
-        done.addErrback(lambda f: self._log.error("relay.stop", failure=f.getTraceback()[-2000:]))
-        return done.addBoth(lambda _: cut.cancel() if cut.active() else None)
+    def alive(self) -> bool:
+        """Say whether the store lives."""
+        return not self._relay.store.dead
 
-    def _fatal(self, _why: str) -> None:
-        self.exit_code = 70
-        self._watch.status("store failed")
-        self._reactor.callLater(0.2, os._exit, 70)
+    async def stop(self) -> None:
+        """Drain, then close."""
+        await self._relay.stop()

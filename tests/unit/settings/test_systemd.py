@@ -84,7 +84,7 @@ def test_the_daemon_is_watched_and_restarted_within_limits():
 
 
 def test_systemd_waits_longer_than_the_daemon_drains():
-    from fep.services.run import STOP_WITHIN_S
+    from fep.services.process import STOP_WITHIN_S
 
     assert int(directives("fep.service")["TimeoutStopSec"]) > STOP_WITHIN_S
 
