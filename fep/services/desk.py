@@ -32,6 +32,7 @@ from fep.services import (
     desk_status,
     desk_stock,
     desk_trace,
+    devices_desk,
     evidence,
     export,
 )
@@ -58,6 +59,7 @@ METHODS: dict[str, Method] = {
     **desk_imports.METHODS,
     **desk_trace.METHODS,
     **desk_payments.METHODS,
+    **devices_desk.METHODS,
 }
 
 _FIELD = re.compile(r"`([^`]+)`")

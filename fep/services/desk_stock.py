@@ -200,15 +200,6 @@ def _uplink(ctx: DeskContext, verb: str) -> UplinkDoor:
 
 
 # devices and paper
-async def list_devices(ctx: DeskContext, _asked: Params) -> dict[str, Any]:
-    """Return the devices with their health, and the jobs that wait for a person."""
-    if ctx.spool is not None:
-        devices = [_plain(device) for device in ctx.spool.devices()]
-    else:
-        devices = configured_devices(ctx)
-    return {"devices": devices, "jobs": await ctx.read(stock.print_counts_q)}
-
-
 def configured_devices(ctx: DeskContext) -> list[dict[str, Any]]:
     """Return what configuration says of the devices: all that is known of them at rest."""
     if ctx.settings is None:
@@ -220,6 +211,7 @@ def configured_devices(ctx: DeskContext) -> list[dict[str, Any]]:
             "driver": device.driver,
             "profile": device.profile,
             "address": device.transport.address,
+            "kind": device.kind,
             "state": "stopped" if device.enabled else "disabled",
             "faults": [],
         }
@@ -282,7 +274,6 @@ METHODS: dict[str, Method] = {
     "link.status": Method("admin", None, link_status),
     "link.pause": Method("admin", Reason, link_pause, changes=True),
     "link.resume": Method("admin", Reason, link_resume, changes=True),
-    "devices.list": Method("admin", None, list_devices),
     "devices.test": Method("admin", DeviceParams, check_device, changes=True),
     "resolve.list": Method("admin", Limited, list_unknown),
     "print.resolve": Method("admin", ResolveParams, resolve_print, changes=True),
