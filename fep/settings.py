@@ -21,6 +21,7 @@ from fep.settings_callers import ROOM as CALLERS_ROOM
 from fep.settings_callers import belongs
 from fep.settings_check import Found, check
 from fep.settings_device import DeviceSettings
+from fep.settings_forms import FormSheet
 from fep.settings_http import HttpSettings, TlsSettings
 from fep.settings_link import LinkSettings, OfflineSettings
 from fep.settings_places import located, read_secret, resolved, template_dir
@@ -96,6 +97,7 @@ class Settings:
     http: HttpSettings = field(default_factory=HttpSettings)
     tls: TlsSettings = field(default_factory=TlsSettings)
     terminals: tuple[DeviceSettings, ...] = ()
+    forms: dict[str, FormSheet] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,7 @@ def _read(path: Path, problems: list[Problem], environ: Mapping[str, str]) -> Se
         devices=list(_room(root, "devices", DeviceSettings, problems, broken)),
         broken=frozenset(broken),
         callers=list(_room(root, CALLERS_ROOM, CallerSettings, problems, broken)),
+        forms=list(_room(root, "forms", FormSheet, problems, broken)),
     )
     check(found)
     return _settings(found)
@@ -231,4 +234,5 @@ def _settings(found: Found) -> Settings:
         life=fep.life,
         reconcile=fep.reconcile,
         numbers=fep.numbers,
+        forms={source.path.stem: form for source, form in found.forms},
     )

@@ -17,6 +17,7 @@ from pathlib import Path
 from fep.domain.kind_check import KindProblem, kind_problems, province_problems
 from fep.settings_callers import check_caller, everyone
 from fep.settings_device import DeviceSettings
+from fep.settings_forms import FormSheet, check_forms
 from fep.settings_his import check_his
 from fep.settings_http import check_http
 from fep.settings_places import Endpoint, parse_endpoint
@@ -43,6 +44,7 @@ class Found:
     devices: list[tuple[Source, DeviceSettings]]
     broken: frozenset[str]
     callers: list[tuple[Source, CallerSettings]] = field(default_factory=list)
+    forms: list[tuple[Source, FormSheet]] = field(default_factory=list)
 
 
 def check(found: Found) -> None:
@@ -52,6 +54,7 @@ def check(found: Found) -> None:
     _kinds(found)
     _provinces(found)
     _devices(found)
+    check_forms(found.forms, {source.path.stem for source, _kind in found.kinds})
     _units(found)
     templates = ((source, province.qr_template) for source, province in found.provinces)
     check_web(found.source, found.fep.web, templates)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -11,12 +11,14 @@ from fep.domain.faults import refuse
 from fep.domain.kind import Point, Unit
 from fep.domain.life import LifeFacts, LifeStep, decide
 from fep.services.callers import Caller
+from fep.services.forms import Bound, Forms, told
 from fep.services.methods import Method
 from fep.services.spool import Spool
 from fep.store import life, printing, queries_sheets, sheets
 from fep.store.writer import Store
 from fep.wire.fields import Fields
 
+Change = Callable[[Any, life.Standing, sheets.Place], sheets.Exchanged]
 REASON_MAX = 200
 LISTED_MAX = 200
 
@@ -24,10 +26,13 @@ LISTED_MAX = 200
 class Paper:
     """`paper.*` and `print.*` of a business system."""
 
-    def __init__(self, store: Store, spool: Spool, units: Mapping[str, Unit]) -> None:
+    def __init__(
+        self, store: Store, spool: Spool, units: Mapping[str, Unit], forms: Forms | None = None
+    ) -> None:
         self._store = store
         self._spool = spool
         self._units = units
+        self._forms = forms
 
     def methods(self) -> dict[str, Method]:
         """Return the table of these methods."""
@@ -54,37 +59,60 @@ class Paper:
         return {"sheet": name, "left": left}
 
     def exchange(self, caller: Caller, params: Any) -> Deferred[dict[str, Any]]:
-        """`paper.exchange {unit, code, number, point, sheet?, reason?}`."""
+        """`paper.exchange {unit, code, number, point, sheet?, reason?, print?}`."""
         fields = Fields(params)
         unit, point = self._place(caller, fields)
         code, number = _named(fields)
         wanted, who = fields.text("sheet", 40), _who(caller, fields)
-        reason = fields.text("reason", REASON_MAX)
+        reason, printed = fields.text("reason", REASON_MAX), fields.take("print", bool, False)
         fields.done()
-        place = _at(unit, point, who)
 
-        def exchange_txn(tx: Any) -> sheets.Exchanged:
-            standing = _standing(tx, unit, code, number)
+        def exchange_txn(tx: Any, standing: life.Standing, place: sheets.Place) -> sheets.Exchanged:
             return sheets.exchange_txn(tx, place, standing, wanted, reason)
 
-        return self._store.do("paper.exchange", exchange_txn).addCallback(_exchanged)
+        done = self._exchange(unit, _at(unit, point, who), code, number, exchange_txn, printed)
+        return Deferred.fromCoroutine(done)
 
     def reexchange(self, caller: Caller, params: Any) -> Deferred[dict[str, Any]]:
-        """`paper.reexchange {unit, code, number, point, sheet?, replaces?, reason}`."""
+        """`paper.reexchange {unit, code, number, point, sheet?, replaces?, reason, print?}`."""
         fields = Fields(params)
         unit, point = self._place(caller, fields)
         code, number = _named(fields)
         replaces = fields.text("replaces", 40)
         wanted, who = fields.text("sheet", 40), _who(caller, fields)
         reason = fields.text("reason", REASON_MAX, required=True)
+        printed = fields.take("print", bool, False)
         fields.done()
-        place = _at(unit, point, who)
 
-        def reexchange_txn(tx: Any) -> sheets.Exchanged:
-            standing = _standing(tx, unit, code, number)
+        def again_txn(tx: Any, standing: life.Standing, place: sheets.Place) -> sheets.Exchanged:
             return sheets.reexchange_txn(tx, place, standing, wanted, reason, replaces)
 
-        return self._store.do("paper.reexchange", reexchange_txn).addCallback(_exchanged)
+        done = self._exchange(unit, _at(unit, point, who), code, number, again_txn, printed)
+        return Deferred.fromCoroutine(done)
+
+    async def _exchange(self, unit: Unit, place: sheets.Place, code: str, number: str,
+                        change_txn: Change, printed: bool) -> dict[str, Any]:  # fmt: skip
+        """Exchange, and queue the form (套打) where `printed` asks for it; one transaction."""
+        forms = self._forms
+        bound: Bound | None = None
+        if printed:
+            if forms is None:
+                raise refuse("FRM_GROUP", point=place.point)
+            standing = self._store.read(life.named_q, code, number)
+            if standing is None or standing.receipt.unit != unit.code:
+                raise refuse("RCP_UNKNOWN")
+            bound = await forms.ready(unit.code, place.point, standing)
+
+        def exchange_txn(tx: Any) -> dict[str, Any]:
+            standing = _standing(tx, unit, code, number)
+            done = change_txn(tx, standing, place)
+            answer = _exchanged(done)
+            if forms is not None and bound is not None:
+                job = forms.add_txn(tx, bound, place, standing.receipt, done.sheet)
+                answer["job"] = told(job)
+            return answer
+
+        return await self._store.do("paper.exchange", exchange_txn)
 
     def void(self, caller: Caller, params: Any) -> Deferred[dict[str, Any]]:
         """`paper.void {unit, point, first, last?, reason}`: sheets by name, CODE-NUMBER."""

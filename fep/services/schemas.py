@@ -16,6 +16,7 @@ from msgspec import Meta
 
 from fep.services import schemas_desk
 from fep.services import schemas_receipts as r
+from fep.services.forms_shapes import FormJob
 from fep.services.methods import Method
 from fep.services.schemas_receipts import Asked
 
@@ -49,6 +50,7 @@ class ExchangeAsked(Asked):
     sheet: Annotated[str, Meta(max_length=40)] = ""
     operator: r.Text50 = ""
     reason: Annotated[str, Meta(max_length=200)] = ""
+    print: bool = False
 
 
 class ReexchangeAsked(Asked):
@@ -65,6 +67,7 @@ class ReexchangeAsked(Asked):
     sheet: Annotated[str, Meta(max_length=40)] = ""
     replaces: Annotated[str, Meta(max_length=40)] = ""
     operator: r.Text50 = ""
+    print: bool = False
 
 
 class Exchanged(msgspec.Struct, kw_only=True):
@@ -73,6 +76,7 @@ class Exchanged(msgspec.Struct, kw_only=True):
     sheet: str
     replaced: str | None
     repeated: bool
+    job: FormJob | msgspec.UnsetType = msgspec.UNSET
 
 
 class VoidAsked(Asked):

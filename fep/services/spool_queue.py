@@ -36,11 +36,26 @@ class Due(Protocol):
 class Queue(Protocol):
     """The calls of a loop on the store; `fep.store.printing` is one of these."""
 
-    begin_txn: Any  # (tx, job id, device) -> attempt or None
-    end_txn: Any  # (tx, attempt, result) -> job
-    next_due_q: Any  # (conn, group, now_ms) -> Due or None
-    next_wake_q: Any  # (conn, group) -> ms or None
-    queue_length_q: Any  # (conn, group) -> int
+    # Transactions and queries have as many types as there are kinds of jobs, hence Any.
+    @property
+    def begin_txn(self) -> Any:
+        """Return (tx, job id, device) -> attempt or None."""
+
+    @property
+    def end_txn(self) -> Any:
+        """Return (tx, attempt, result) -> job."""
+
+    @property
+    def next_due_q(self) -> Any:
+        """Return (conn, group, now in ms) -> Due or None."""
+
+    @property
+    def next_wake_q(self) -> Any:
+        """Return (conn, group) -> when the next job may be tried, in ms, or None."""
+
+    @property
+    def queue_length_q(self) -> Any:
+        """Return (conn, group) -> how many jobs wait."""
 
 
 class Press(Protocol):

@@ -26,6 +26,7 @@ from fep.domain.life_sheet import (
     parse_sheet,
 )
 from fep.domain.receipt import Receipt
+from fep.store import forms
 from fep.store.life import Standing
 from fep.store.receipts import by_id_q
 from fep.store.schema import sheet, sheet_block
@@ -300,6 +301,7 @@ def _void_used(tx: Tx, name: str, reason: str, who: str, dest: str) -> None:
     """Void the sheet of a receipt; the platform is told here when `dest` is given."""
     row = sheet_q(tx.conn, name)
     assert row is not None, name
+    forms.voided_txn(tx, name, reason, who)
     seq = tx.journal("paper.voided", name, {
         "reason": reason, "receipt": row.receipt_id, "was": row.state.value, "who": who,
     })  # fmt: skip

@@ -1,0 +1,113 @@
+"""Puts a receipt on a preprinted sheet: which text stands where, in which size.
+
+Rules: a text that is too wide is broken where its box has lines, then drawn smaller; what
+then has no room is refused before any paper is taken, never shortened; numbers are not broken.
+A text is centred between the top and the foot of its box. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fep.domain.columns import columns, wrap
+from fep.domain.faults import refuse
+from fep.domain.printing import Form, FormText
+from fep.render.form_sheet import DOTS, INCH_MM, Field, FormSheet
+
+# Glyph heights in dots: the printer's own font, then what is drawn.
+SIZES = (24, 20, 16)
+LEADING_DOTS = 2
+GRID_MM = 10
+
+
+def lay(name: str, sheet: FormSheet, data: Mapping[str, Any], paper: str) -> Form:
+    """Return the form of a receipt; `data` is that of a page (fep.render.page_view).
+
+    `paper` is the sheet's name, CODE-NUMBER. Raises Refused FRM_OVERFLOW.
+    """
+    texts: list[FormText] = []
+    for one in sheet.fields:
+        text = _text(one.source, data, paper)
+        if text:
+            texts += _placed(name, one, one.prefix + text)
+    texts += _items(name, sheet, data["items"])
+    return Form(name, sheet.width, sheet.length, tuple(texts))
+
+
+def grid(name: str, width_mm: float, length_mm: float, device: str, at: str) -> Form:
+    """Return a test grid: a cross every 10 mm, its centre being the point, and its mm.
+
+    Laid on a preprinted sheet it tells how far the printer is off.
+    """
+    half = 6 / DOTS * INCH_MM  # an ASCII glyph is 12 dots wide
+    tall = 12 / DOTS * INCH_MM
+    texts = []
+    for y in range(GRID_MM, int(length_mm - 2), GRID_MM):
+        for x in range(GRID_MM, int(width_mm - 2), GRID_MM):
+            texts.append(FormText("+", x - half, y - tall))
+        texts.append(FormText(str(y), 2.0, y - tall, dots=16))
+    for x in range(2 * GRID_MM, int(width_mm - 6), 2 * GRID_MM):
+        texts.append(FormText(str(x), x - 2.0, 2.0, dots=16))
+    texts.append(FormText(f"{device} {at}", 22.0, 3.0 + GRID_MM))
+    return Form(name, width_mm, length_mm, tuple(texts))
+
+
+def _placed(form: str, one: Field, text: str) -> list[FormText]:
+    """Place a text in its box. Raises Refused FRM_OVERFLOW."""
+    wide, high = one.w / INCH_MM * DOTS, one.h / INCH_MM * DOTS
+    for dots in SIZES:
+        across = int(wide * 2 / dots)
+        room = min(one.lines, int((high + LEADING_DOTS) // (dots + LEADING_DOTS)))
+        if across < 2 or not room:
+            continue
+        lines = wrap(text, across) if room > 1 else (text,)
+        if len(lines) <= room and all(columns(line) <= across for line in lines):
+            return list(_lines(one, lines, dots))
+    raise refuse("FRM_OVERFLOW", form=form, field=one.source, text=text[:40])
+
+
+def _lines(one: Field, lines: tuple[str, ...], dots: int) -> Iterator[FormText]:
+    step = (dots + LEADING_DOTS) / DOTS * INCH_MM
+    tall = (len(lines) * (dots + LEADING_DOTS) - LEADING_DOTS) / DOTS * INCH_MM
+    top = one.y + (one.h - tall) / 2
+    for place, line in enumerate(lines):
+        room = one.w - columns(line) * dots / 2 / DOTS * INCH_MM
+        left = {"left": 0.0, "center": room / 2, "right": room}[one.align]
+        yield FormText(line, one.x + left, top + place * step, dots, one.bold)
+
+
+def _items(form: str, sheet: FormSheet, items: list[Mapping[str, str]]) -> Iterator[FormText]:
+    table = sheet.items
+    if table is None:
+        return
+    assert len(items) <= table.room, (len(items), table.room)
+    for place, item in enumerate(items):
+        block, row = divmod(place, table.rows)
+        for column in table.columns:
+            box = Field(
+                f"items.{column.source}", table.blocks[block] + column.x,
+                table.y + row * table.row, column.w, table.row, column.align,
+                lines=2 if column.source == "name" else 1,
+            )  # fmt: skip
+            if item[column.source]:
+                yield from _placed(form, box, item[column.source])
+
+
+def _text(source: str, data: Mapping[str, Any], paper: str) -> str:
+    """Return what a field shows, empty when the receipt has nothing of the kind."""
+    if source == "sheet":
+        return paper.partition("-")[2]
+    if source in ("year", "month", "day"):
+        return str(data["issued_on"]).split("-")[("year", "month", "day").index(source)]
+    if source == "others":
+        return "  ".join(f"{label}：{value}" for label, value in data["other"])
+    if source == "channels":
+        return "  ".join(f"{label} {value}" for label, value in data["channels"])
+    if source == "marks":
+        return "  ".join(data["marks"])
+    if source == "related":
+        return f"{data['related_code']} {data['related_number']}".strip()
+    if source.startswith("other:"):
+        return str(dict(data["other"]).get(source.partition(":")[2], ""))
+    return str(data[source])
