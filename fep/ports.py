@@ -74,6 +74,12 @@ class PaymentTerminal(Protocol):
     can_inquire: bool
     """Whether it can be asked for the record of our serial; if not, silence stays unknown."""
 
+    batch: str
+    """Number of the open batch as `prepare` last saw it; empty where it tells none."""
+
+    on_shown: Callable[[str], None]
+    """Set by the till: told what the payer is shown, such as the text of a QR code."""
+
     def prepare(self) -> Awaitable[str]:
         """Reach it, sign in if need be; answers the fault code that stops it, or empty."""
 
@@ -86,8 +92,14 @@ class PaymentTerminal(Protocol):
     def settle(self) -> Awaitable[Totals | str]:
         """Close the batch, sign in again; answers its totals, or a fault code."""
 
+    def last_settled(self) -> Awaitable[Totals | str]:
+        """Tell the totals of the batch it closed last; answers them, or a fault code."""
+
     def reprint(self, serial: str) -> Awaitable[str]:
         """Print the terminal's own slip again; answers a fault code or empty."""
+
+    def cancel(self) -> None:
+        """Ask it to let the payer go; what became of the payment is still its own to say."""
 
     def close(self) -> None:
         """Give the device back."""

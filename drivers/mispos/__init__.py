@@ -28,10 +28,19 @@ _USABLE = frozenset({"tcp", "serial"})
 
 
 def parse_options(raw: Mapping[str, Any]) -> Options:
-    """Return options out of a device's settings. Raises ValueError for what does not fit."""
+    """Return options out of a device's settings; `code_…` correct the profile.
+
+    Raises ValueError for what does not fit.
+    """
     table = dict(raw.get("options") or {})
+    codes = {
+        name.removeprefix("code_"): str(table.pop(name))
+        for name in tuple(table)
+        if name.startswith("code_")
+    }
+    Profile().with_codes(codes)
     try:
-        return Options(transports.options(raw["transport"], _USABLE), **table)
+        return Options(transports.options(raw["transport"], _USABLE), codes=codes, **table)
     except TypeError as error:
         raise ValueError(f"options: {error}") from error
 
@@ -40,4 +49,4 @@ def create(
     reactor: Any, clock: Any, options: Options, _rasteriser: Any, profile: Profile
 ) -> Mispos:
     """Return the driver of one terminal; nothing is opened yet."""
-    return Mispos(reactor, clock, options, profile)
+    return Mispos(reactor, clock, options, profile.with_codes(options.codes))

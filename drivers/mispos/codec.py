@@ -7,6 +7,7 @@ arrives, at most one frame is kept; track data is never read, a card number only
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import reduce
 from operator import xor
@@ -17,7 +18,8 @@ STX, ETX, FS = 0x02, 0x03, b"\x1c"
 ACK, NAK = 0x06, 0x15
 FRAME_MAX = 4096
 ID_MAX = 999_999
-ASK, ANSWER, RELAY, RELAYED = 0x03, 0x04, 0x05, 0x06
+ASK, ANSWER, RELAY, RELAYED, NOTICE, NOTICED = range(0x03, 0x09)
+_LONG = re.compile(r"\d{12,}")
 _HEAD = 8  # PATH, TYPE and ID
 _PATHS = frozenset(range(1, 9))
 # Fields of a record, from 1 as the vendor counts them.
@@ -210,9 +212,28 @@ def read(content: bytes) -> Word | Data | None:
     parts = content.split(FS)
     if content[0] in (ACK, NAK):
         said = [part.decode("gbk", "replace").strip() for part in parts[1:]] + ["", ""]
-        return Word(content[0] == ACK, said[0][:8], said[1][:60])
+        return Word(content[0] == ACK, said[0][:8], _masked(said[1])[:60])
     fields = tuple(part.decode("gbk", "replace") for part in parts)
     return Data(fields) if len(fields[0]) == 2 else None
+
+
+def notice(content: bytes) -> str:
+    """Return what the terminal wants shown, without its command code and card numbers."""
+    parts = [part.decode("gbk", "replace").strip() for part in content.split(FS)]
+    told = " ".join(part for part in parts[1:] if part)
+    return _masked("".join(char for char in told if char.isprintable()))[:512]
+
+
+def _masked(text: str) -> str:
+    """Mask what could be a card number; in an address it is an order's and stays."""
+    if "://" in text:
+        return text
+    return _LONG.sub(lambda found: mask_pan(found[0]), text)
+
+
+def _batch(text: str) -> str:
+    """Return a batch number as all commands tell it: six digits at least."""
+    return text[:12].zfill(6) if text.isdigit() else text[:12]
 
 
 def record(data: Data) -> Record | None:
@@ -221,7 +242,7 @@ def record(data: Data) -> Record | None:
     if not (amount.isascii() and amount.isdigit()):
         return None
     return Record(
-        data.field(_SERIAL), int(amount), mask_pan(data.field(_PAN)), data.field(_BATCH)[:12],
+        data.field(_SERIAL), int(amount), mask_pan(data.field(_PAN)), _batch(data.field(_BATCH)),
         data.field(_TRACE)[:12], data.field(_REF)[:24], data.field(_AUTH)[:12],
         data.field(_AT)[:20],
     )  # fmt: skip
@@ -236,7 +257,7 @@ def status(data: Data) -> Status:
     """Return the reply to SQ."""
     return Status(
         data.field(2), data.field(3) == "1", data.field(4) == "1", data.field(5) == "1",
-        data.field(6)[:12],
+        _batch(data.field(6)),
     )  # fmt: skip
 
 
@@ -246,4 +267,4 @@ def totals(data: Data) -> Totals | None:
     if not all(text.isascii() and text.isdigit() for text in numbers):
         return None
     count, fen, refunds, refunds_fen = map(int, numbers)
-    return Totals(data.field(2)[:12], count, fen, refunds, refunds_fen)
+    return Totals(_batch(data.field(2)), count, fen, refunds, refunds_fen)

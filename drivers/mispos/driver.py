@@ -1,18 +1,19 @@
 """The recipe of MISPOS payments: what each answer proves (facts/devices 3.6).
 
-Rules: a financial command leaves once; only a refusal before any acknowledgement, or an idle
-terminal without a record, says that it was not taken; after an acknowledgement only a record
-with our serial and amount, a host's code or the payer's cancel ends it; all else is silence.
+Rules: a financial command leaves once, but for a frame that was not understood; only a refusal
+of a known meaning before any acknowledgement, or an idle terminal without a record, says that it
+was not taken; after an acknowledgement only a record with our serial and amount, a host's code
+or the payer's cancel ends it; all else is silence.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from drivers.mispos import codec
-from drivers.mispos.codec import Data, Merchant, Status
+from drivers.mispos.codec import Data, Frame, Merchant, Status
 from drivers.mispos.profile import Profile
 from drivers.mispos.relay import Relay
 from drivers.mispos.talk import Ask, Refusal, Said, Silence, Talk, Untouched
@@ -22,8 +23,6 @@ from fep.domain.payment import NO_RECORD, Op, Order, PayReply, Totals, Verdict, 
 
 SIGN_IN_S = 60.0
 SETTLE_S = 300.0
-_PAY = {Way.CARD: "01", Way.SCAN: "S2", Way.SHOW: "10"}
-_VOID = {Way.CARD: "02", Way.SCAN: "S3", Way.SHOW: "12"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +39,7 @@ class Options:
     result_timeout_s: float = 180.0
     relay_host: str = ""
     relay_port: int = 0
+    codes: Mapping[str, str] = field(default_factory=dict)
 
 
 class Mispos:
@@ -54,10 +54,13 @@ class Mispos:
         self._merchant = Merchant(
             options.merchant, options.terminal, options.name, options.name_en
         )  # fmt: skip
+        self.batch = ""
+        self.on_shown: Callable[[str], None] = lambda _text: None
         self._talk = Talk(reactor, options.transport.line(reactor), options.type)
         if options.relay_host:
             relay = Relay(reactor, options.relay_host, options.relay_port, self._talk.send)
             self._talk.on_relay = relay.carry
+        self._talk.on_notice = self._noticed
         # A number that a reply of an earlier run can hardly bear.
         self._id = to_ms(clock.wall()) // 1000 % codec.ID_MAX
 
@@ -122,6 +125,18 @@ class Mispos:
             return PayReply(Verdict.ABSENT, "POS_ABSENT")
         return PayReply(Verdict.SILENT, "DEV_TIMEOUT")
 
+    async def last_settled(self) -> Totals | str:
+        """Return the totals of the batch it closed last, or a fault code."""
+
+        def closed(data: Data) -> bool:
+            return data.code == "62" and codec.totals(data) is not None
+
+        said = await self._ask("62", fits=closed)
+        if isinstance(said, Refusal) and said.code in self._profile.absent:
+            return "POS_ABSENT"
+        found = codec.totals(said) if isinstance(said, Data) else None
+        return self._fault(said) if found is None else found
+
     async def settle(self) -> Totals | str:
         """Close the batch and sign in again; returns its totals or a fault code."""
         seen = await self._status()
@@ -154,6 +169,12 @@ class Mispos:
         said = await self._ask("PI", fits=None)
         return self._fault(said) if isinstance(said, Untouched | Silence | Refusal) else ""
 
+    def cancel(self) -> None:
+        """Ask it to let the payer go; the payment under way hears what came of it."""
+        self._id = self._id % codec.ID_MAX + 1
+        content = codec.request("07", self._merchant)
+        self._talk.send(Frame(codec.ASK, self._id, content, self._options.type))
+
     def close(self) -> None:
         """Give the line back; what is under way stays unknown."""
         self._talk.close()
@@ -178,6 +199,7 @@ class Mispos:
         seen = codec.status(said)
         if self._options.terminal and seen.terminal != self._options.terminal:
             return "DEV_IDENTITY"
+        self.batch = seen.batch
         return seen
 
     async def _sign_in(self) -> str:
@@ -185,19 +207,21 @@ class Mispos:
         return "" if isinstance(said, Data) else self._fault(said)
 
     def _command(self, order: Order) -> tuple[str, tuple[str, ...]]:
-        if order.op is Op.VOID:
-            return _VOID[order.way], codec.back_fields(order)
-        if order.op is Op.REFUND:
-            card = order.way is Way.CARD
-            return self._profile.refund_card if card else "S4", codec.back_fields(order)
-        if order.way is Way.CARD:
-            return _PAY[order.way], codec.card_fields(order)
-        return _PAY[order.way], codec.code_fields(order)
+        code = self._profile.commands[order.op, order.way]
+        if order.op is not Op.PAY:
+            return code, codec.back_fields(order)
+        card = order.way is Way.CARD
+        return code, codec.card_fields(order) if card else codec.code_fields(order)
+
+    def _noticed(self, frame: Frame) -> None:
+        text = codec.notice(frame.content)
+        if text:
+            self.on_shown(text)
 
     # what an answer proves
     def _resend(self, code: str) -> bool:
         """Say whether a refusal is of the frame, not of the command."""
-        return not (_host(code) or self._known(code))
+        return code in self._profile.damaged
 
     def _known(self, code: str) -> str:
         profile = self._profile
@@ -218,9 +242,13 @@ class Mispos:
             return PayReply(Verdict.CANCELLED, "POS_CANCELLED", record)
         if _host(said.code) and said.code not in self._profile.unsure:
             return PayReply(Verdict.DECLINED, "POS_DECLINED", record)
-        if said.acked or _host(said.code):
-            return PayReply(Verdict.SILENT, "POS_UNKNOWN", record)
-        return PayReply(Verdict.NOT_SENT, self._known(said.code) or "POS_NOT_SENT", record)
+        if not said.acked and said.code in self._profile.damaged:
+            return PayReply(Verdict.NOT_SENT, "POS_NOT_SENT", record)
+        known = self._known(said.code)
+        if known and not said.acked and said.sent == 1:
+            return PayReply(Verdict.NOT_SENT, known, record)
+        # The acknowledgement may be what was lost: its record says what became of it.
+        return PayReply(Verdict.SILENT, "POS_UNKNOWN", record)
 
     def _recorded(self, order: Order, data: Data) -> PayReply:
         record = codec.record(data)

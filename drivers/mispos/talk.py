@@ -1,6 +1,6 @@
 """One exchange at a time with a MISPOS terminal, over any byte line.
 
-Rules: a request is sent again only after a refusal that proves it was not taken, at most
+Rules: a request is sent again only after a refusal that proves it was not understood, at most
 `RESENDS` times; silence and a lost line are told, never repaired; a reply with another number,
 or one that does not fit, is dropped and waited past; damaged replies are asked for again.
 """
@@ -33,11 +33,13 @@ class Untouched:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The terminal said no; `acked` says whether it had taken the command before."""
+    """The terminal said no. `acked`: it had taken the command before; `sent`: how often the
+    command has left by then."""
 
     acked: bool
     code: str
     text: str
+    sent: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class Ask:
     result_s: float
     fits: Callable[[Data], bool] | None
     on_ack: Callable[[], None] = lambda: None
-    resend_codes: Callable[[str], bool] = lambda _code: True
+    resend_codes: Callable[[str], bool] = lambda _code: False
 
 
 Said = Untouched | Refusal | Silence | Data | Word
@@ -85,6 +87,7 @@ class Talk:
         self._running = False
         # Off: what the terminal wants carried to its acquirer is dropped.
         self.on_relay: Callable[[Frame], None] = lambda _frame: None
+        self.on_notice: Callable[[Frame], None] = lambda _frame: None
         self.dropped = 0
 
     # from the line
@@ -104,6 +107,10 @@ class Talk:
         for frame in found:
             if isinstance(frame, Frame) and frame.path == codec.RELAY:
                 self.on_relay(frame)
+            elif isinstance(frame, Frame) and frame.path == codec.NOTICE:
+                # It may wait for our word before it goes on.
+                self.send(Frame(codec.NOTICED, frame.id, codec.word(True), frame.type))
+                self.on_notice(frame)
             elif self._running and len(self._arrived.pending) < HELD_MAX:
                 self._arrived.put(frame)
             else:
@@ -191,7 +198,7 @@ class Talk:
                 self._write(ask, ask.content)
                 until = self._reactor.seconds() + ask.ack_s
             else:
-                return Refusal(acked, said.code, said.text)
+                return Refusal(acked, said.code, said.text, sends)
 
     def _write(self, ask: Ask, content: bytes) -> None:
         self.send(Frame(codec.ASK, ask.id, content, self._type))

@@ -7,7 +7,7 @@ cannot be found out is `UNKNOWN` until the terminal, a settlement or two people 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -229,46 +229,3 @@ def mask_pan(pan: str) -> str:
     if len(digits) < 13:
         return "*" * len(digits)
     return f"{digits[:6]}{'*' * (len(digits) - 10)}{digits[-4:]}"
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """What our books count of a batch, in the terms of `Totals`."""
-
-    count: int = 0
-    amount_fen: int = 0
-    refunds: int = 0
-    refunds_fen: int = 0
-
-
-def counted(rows: Sequence[tuple[Op, int]]) -> Counted:
-    """Return what rows of (op, amount in fen) come to; a void takes its payment off."""
-    found = Counted()
-    for op, fen in rows:
-        if op is Op.REFUND:
-            found = Counted(
-                found.count, found.amount_fen, found.refunds + 1, found.refunds_fen + fen
-            )
-        else:
-            sign = 1 if op is Op.PAY else -1
-            found = Counted(
-                found.count + sign, found.amount_fen + sign * fen, found.refunds, found.refunds_fen
-            )
-    return found
-
-
-def settled(
-    totals: Totals, approved: Sequence[tuple[Op, int]], unknown: Sequence[tuple[Op, int]]
-) -> Step | None:
-    """Return what a settlement proves of all unknown payments of its batch together.
-
-    Its totals fit our books without any of them, or with all of them; anything else is for
-    people, None.
-    """
-    told = Counted(totals.count, totals.amount_fen, totals.refunds, totals.refunds_fen)
-    without, with_all = counted(approved), counted([*approved, *unknown])
-    if not unknown or without == with_all:
-        return None
-    if told == without:
-        return Step.SAY_NOT_CHARGED
-    return Step.SAY_CHARGED if told == with_all else None

@@ -10,8 +10,8 @@ from fep.domain.faults import refuse
 from fep.domain.faults_desk import desk_refuse
 from fep.services.desk_checks import Check, State
 from fep.services.desk_context import DeskContext, Method, Params, stated
-from fep.services.till_telling import told_of, told_of_settlement
-from fep.store import payments, queries_payments
+from fep.services.till_telling import told_of, told_of_loose, told_of_settlement
+from fep.store import payments, queries_payments, settlements
 
 LISTED_MAX = 500
 
@@ -58,9 +58,9 @@ async def list_payments(ctx: DeskContext, asked: ListParams) -> dict[str, Any]:
     """Return payments, newest first, or money taken for which there is no receipt."""
     limit = max(1, min(asked.limit, LISTED_MAX))
     if asked.without_receipt:
-        rows = await ctx.read(queries_payments.without_receipt_q, limit)
-    else:
-        rows = await ctx.read(queries_payments.list_q, asked.state, asked.terminal, limit)
+        loose = await ctx.read(queries_payments.without_receipt_q, limit)
+        return {"payments": [told_of_loose(row) for row in loose]}
+    rows = await ctx.read(queries_payments.list_q, asked.state, asked.terminal, limit)
     return {"payments": [told_of(row) for row in rows]}
 
 
@@ -74,7 +74,7 @@ async def show_payment(ctx: DeskContext, asked: OneParams) -> dict[str, Any]:
 
 async def list_terminals(ctx: DeskContext, _asked: Params) -> dict[str, Any]:
     """Return the terminals with their state, and the newest settlements."""
-    settled = await ctx.read(queries_payments.settlements_q, 20)
+    settled = await ctx.read(settlements.settlements_q, 20)
     terminals = [] if ctx.till is None else ctx.till.terminals()
     return {
         "terminals": [msgspec.to_builtins(terminal) for terminal in terminals],

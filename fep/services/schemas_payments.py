@@ -12,10 +12,14 @@ from fep.services.schemas_receipts import Asked
 Key = Annotated[str, Meta(min_length=1, max_length=50)]
 Name = Annotated[str, Meta(min_length=1, max_length=40)]
 Amount = Annotated[str, Meta(max_length=20, description="yuan with two decimals")]
+WaitS = Annotated[int, Meta(ge=0, le=300, description="answer after so long with what is known")]
 
 
 class PayAsked(Asked):
-    """Take money. `key` names this payment for ever; `receipt_key` the event it pays for."""
+    """Take money. `key` names this payment for ever; `receipt_key` the event it pays for.
+
+    `another`: the event was paid with this amount before, and a further payment is meant.
+    """
 
     unit: Name
     key: Key
@@ -26,6 +30,8 @@ class PayAsked(Asked):
     payer_code: Annotated[str, Meta(max_length=64)] = ""
     receipt_key: Annotated[str, Meta(max_length=50)] = ""
     operator: Annotated[str, Meta(max_length=50)] = ""
+    another: bool = False
+    wait_s: WaitS = 300
 
 
 class VoidAsked(Asked):
@@ -35,6 +41,7 @@ class VoidAsked(Asked):
     key: Key
     of: Key
     operator: Annotated[str, Meta(max_length=50)] = ""
+    wait_s: WaitS = 300
 
 
 class RefundAsked(Asked):
@@ -45,6 +52,7 @@ class RefundAsked(Asked):
     of: Key
     amount: Amount
     operator: Annotated[str, Meta(max_length=50)] = ""
+    wait_s: WaitS = 300
 
 
 class KeyAsked(Asked):
@@ -54,6 +62,18 @@ class KeyAsked(Asked):
     key: Key
 
 
+class InquireAsked(KeyAsked):
+    """A payment whose terminal is to be asked."""
+
+    wait_s: WaitS = 300
+
+
+class TieAsked(KeyAsked):
+    """A payment, and the key of the event that its money is for."""
+
+    receipt_key: Key
+
+
 class SettleAsked(Asked):
     """The terminal whose batch is to be closed."""
 
@@ -61,7 +81,10 @@ class SettleAsked(Asked):
 
 
 class PaymentTold(msgspec.Struct, kw_only=True):
-    """A payment. `unknown`: charge nobody again before it is known; `card` is masked."""
+    """A payment. `unknown`: charge nobody again before it is known; `card` is masked.
+
+    `shown`: what the terminal wants the payer to see now, such as the text of a QR code.
+    """
 
     id: int
     unit: str
@@ -90,6 +113,7 @@ class PaymentTold(msgspec.Struct, kw_only=True):
     created_at: str
     ended_at: str | None
     settled: bool
+    shown: str
 
 
 class PaymentAnswer(msgspec.Struct, kw_only=True):
@@ -100,16 +124,16 @@ class PaymentAnswer(msgspec.Struct, kw_only=True):
 
 
 class SettlementTold(msgspec.Struct, kw_only=True):
-    """A closed batch: the terminal's totals, and ours."""
+    """A closed batch: the terminal's totals, null where it tells none, and ours."""
 
     id: int
     terminal: str
     batch: str
     at: str
-    count: int
-    amount: str
-    refunds: int
-    refunded: str
+    count: int | None
+    amount: str | None
+    refunds: int | None
+    refunded: str | None
     our_count: int
     our_amount: str
     our_refunds: int

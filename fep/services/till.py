@@ -1,7 +1,8 @@
 """The till: payments at terminals, for business systems. One payment per key, for ever.
 
 `payment.pay/void/refund` answer when the outcome is durable, and that may be `unknown`: then
-nobody is charged again before it is known. A repeated call waits for the same payment.
+nobody is charged again before it is known. A repeated call waits for the same payment; a wait
+that runs out answers what is known so far, and the payment goes on.
 """
 
 from __future__ import annotations
@@ -9,64 +10,32 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError
+from twisted.python.failure import Failure
 
 from fep.domain.faults import Refused, refuse
 from fep.domain.money import format_fen
-from fep.domain.payment import OPEN, Op, PaymentState, PayReply, Verdict, Way
-from fep.plug import load_driver
-from fep.ports import Clock, PaymentTerminal
+from fep.domain.payment import OPEN, Op, PaymentState, Way
+from fep.ports import Clock
 from fep.services import schemas_payments as shapes
 from fep.services.callers import Caller
 from fep.services.methods import Method
 from fep.services.till_drawer import Drawer, TerminalHealth
 from fep.services.till_telling import told_of, told_of_settlement
+from fep.services.till_terminal import Guarded, MakeTerminal, make_terminal
 from fep.settings_device import DeviceSettings
 from fep.store import payments
-from fep.store.payments import Payment, Settlement, Wish
+from fep.store.payments import Payment, Wish
+from fep.store.settlements import Settlement
 from fep.store.writer import Store
 from fep.wire.fields import Fields
 
-MakeTerminal = Callable[[Any, Clock, DeviceSettings], PaymentTerminal]
+WAIT_S, WAIT_HTTP_S = 300, 50
+"""How long a call waits for the outcome unless it says so; an HTTP request lives one minute."""
+DONE, SHOWN = "payment.done", "payment.shown"
 
-
-class Absent:
-    """Stands in for a terminal whose driver or settings do not work."""
-
-    can_inquire = False
-
-    def __init__(self, why: str) -> None:
-        self.why = why
-
-    async def prepare(self) -> str:
-        """Say that the configuration is wrong."""
-        return "DEV_CONFIG"
-
-    async def settle(self) -> str:
-        """Refuse."""
-        return "DEV_CONFIG"
-
-    async def reprint(self, _serial: str) -> str:
-        """Refuse."""
-        return "DEV_CONFIG"
-
-    def close(self) -> None:
-        """Nothing was ever opened."""
-
-
-def make_terminal(reactor: Any, clock: Clock, settings: DeviceSettings) -> PaymentTerminal:
-    """Return the driver named in the settings, or `Absent` saying why not."""
-    try:
-        driver: Any = load_driver(settings.driver)
-        options = driver.parse_options(msgspec.to_builtins(settings))
-        profile = driver.load(settings.profile)
-        terminal: PaymentTerminal = driver.create(reactor, clock, options, None, profile)
-    except Exception as error:
-        # A plug-in may fail in any way; what it said is shown with the device.
-        stands_in: Any = Absent(f"{type(error).__name__}: {error}")
-        return stands_in  # type: ignore[no-any-return]  # it never gets as far as run()
-    return terminal
+Listener = Callable[[str, str, dict[str, Any]], None]
+"""Told the topic, the unit and the members of a notification."""
 
 
 class Till:
@@ -75,16 +44,24 @@ class Till:
     def __init__(self, reactor: Any, clock: Clock, store: Store,
                  terminals: tuple[DeviceSettings, ...], log: Any,
                  make: MakeTerminal = make_terminal) -> None:  # fmt: skip
+        self._reactor = reactor
         self._store = store
         self._log = log
-        self._drawers = {
-            settings.id: Drawer(reactor, store, settings, make(reactor, clock, settings), log)
-            for settings in terminals
-            if settings.enabled
-        }
-        self._waiters: dict[int, list[Deferred[Payment]]] = {}
+        self._listener: Listener = lambda _topic, _unit, _members: None
+        self._drawers = {}
+        for settings in terminals:
+            if settings.enabled:
+                fenced = Guarded(reactor, clock, settings, make, log)
+                drawer = Drawer(reactor, store, settings, fenced, log)
+                drawer.on_done, drawer.on_shown = self.told, self._shown
+                self._drawers[settings.id] = drawer
+        self._waiters: dict[int, list[Deferred[Any]]] = {}
 
     # from the node
+    def listen(self, listener: Listener) -> None:
+        """Have a listener told of every payment that ends, or of which nobody knows."""
+        self._listener = listener
+
     async def start(self) -> None:
         """Take back what was open when the daemon ended, then let the terminals work."""
         for row in await self._store.do("payment.recover", payments.recover_txn):
@@ -109,6 +86,12 @@ class Till:
             "payment.refund": Method("pay", self.refund, "give money of a payment back",
                                      asked.RefundAsked, told),
             "payment.inquire": Method("pay", self.inquire, "ask the terminal for an unknown one",
+                                      asked.InquireAsked, told),
+            "payment.cancel": Method("pay", self.cancel, "let the payer of a payment go",
+                                     asked.KeyAsked, told),
+            "payment.tie": Method("pay", self.tie, "say for which event the money of one is",
+                                  asked.TieAsked, told),
+            "payment.reprint": Method("pay", self.reprint, "print the terminal's slip again",
                                       asked.KeyAsked, told),
             "payment.get": Method("query", self.get, "one payment and what is known of it",
                                   asked.KeyAsked, told),
@@ -117,19 +100,22 @@ class Till:
         }  # fmt: skip
 
     def pay(self, caller: Caller, params: Any) -> Deferred[dict[str, Any]]:
-        """`payment.pay`. Raises Refused REQ_*, AUTH_*, POS_TERMINAL, POS_KEY, POS_QUEUE."""
+        """`payment.pay`. Raises Refused REQ_*, AUTH_*, POS_TERMINAL, POS_KEY, POS_QUEUE, and
+        POS_FIRST or POS_PAID where the payer may have been charged for that event already."""
         fields = Fields(params)
         unit, key = fields.text("unit", 40, required=True), fields.text("key", 50, required=True)
         point, terminal = fields.text("point", 40), fields.text("terminal", 40, required=True)
         fen, way = fields.fen("amount"), Way(fields.choice("way", tuple(Way), "card"))
         code = fields.text("payer_code", 64, required=way is Way.SCAN)
         receipt, operator = fields.text("receipt_key", 50), fields.text("operator", 50)
+        another, wait_s = fields.take("another", bool, False), _wait(caller, fields)
         fields.done()
         caller.scope(unit, point, fen)
         if not 0 < fen < 10**12:
             raise refuse("REQ_FIELD_VALUE", field="amount", value=format_fen(fen), allowed="> 0")
-        wish = Wish(unit, key, Op.PAY, way, terminal, fen, receipt, caller.appid, operator)
-        return Deferred.fromCoroutine(self._asked(wish, code))
+        wish = Wish(unit, key, Op.PAY, way, terminal, fen, receipt, caller.appid, operator,
+                    another=another)  # fmt: skip
+        return Deferred.fromCoroutine(self._asked(wish, code, wait_s))
 
     def void(self, caller: Caller, params: Any) -> Deferred[dict[str, Any]]:
         """`payment.void`: the whole payment, in the open batch."""
@@ -141,11 +127,29 @@ class Till:
 
     def inquire(self, caller: Caller, params: Any) -> Deferred[dict[str, Any]]:
         """`payment.inquire`."""
-        return Deferred.fromCoroutine(self._inquired(self._of_key(caller, params)))
+        fields = Fields(params)
+        row, wait_s = self._of_key(caller, fields), _wait(caller, fields)
+        fields.done()
+        return Deferred.fromCoroutine(self._inquired(row, wait_s))
+
+    def cancel(self, caller: Caller, params: Any) -> Deferred[dict[str, Any]]:
+        """`payment.cancel`: what became of the payment is still the terminal's to say."""
+        return Deferred.fromCoroutine(self._cancelled(self._one(caller, params), _wait(caller)))
+
+    def tie(self, caller: Caller, params: Any) -> Deferred[dict[str, Any]]:
+        """`payment.tie {unit, key, receipt_key}`."""
+        fields = Fields(params)
+        row, receipt = self._of_key(caller, fields), fields.text("receipt_key", 50, required=True)
+        fields.done()
+        return Deferred.fromCoroutine(self._tied(row, receipt, caller))
+
+    def reprint(self, caller: Caller, params: Any) -> Deferred[dict[str, Any]]:
+        """`payment.reprint {unit, key}`."""
+        return Deferred.fromCoroutine(self._reprinted(self._one(caller, params)))
 
     def get(self, caller: Caller, params: Any) -> dict[str, Any]:
         """`payment.get {unit, key}`."""
-        return {"payment": told_of(self._of_key(caller, params)), "repeated": True}
+        return self._answer(self._one(caller, params), repeated=True)
 
     def settle(self, caller: Caller, params: Any) -> Deferred[dict[str, Any]]:
         """`payment.settle {terminal}`; refused while a payment is under way."""
@@ -162,27 +166,55 @@ class Till:
         """Return how every terminal is, by id."""
         return [self._drawers[id_].health() for id_ in sorted(self._drawers)]
 
+    async def sign_in(self, terminal: str) -> TerminalHealth:
+        """Make a terminal ready. Raises Refused POS_TERMINAL, POS_BUSY, POS_RECOVERING, DEV_*."""
+        drawer = self._drawer(terminal)
+        await drawer.make_ready()
+        return drawer.health()
+
     async def settle_terminal(self, terminal: str) -> Settlement:
         """Close a batch. Raises Refused POS_TERMINAL, POS_BUSY, POS_RECOVERING, DEV_*."""
         return await self._drawer(terminal).settle()
 
     async def ask_again(self, id_: int) -> Payment:
         """Inquire an unknown payment now. Raises Refused POS_NONE, POS_TERMINAL."""
-        row = self._store.read(payments.payment_q, id_)
-        if row is None:
-            raise refuse("POS_NONE")
-        return await self._drawer(row.terminal).inquire(id_)
+        return await self._drawer(self._now(id_).terminal).inquire(id_)
+
+    async def print_again(self, id_: int) -> Payment:
+        """Have the terminal print a payment's slip again. Raises Refused POS_*, DEV_*."""
+        row = self._now(id_)
+        await self._drawer(row.terminal).reprint(row.serial)
+        return row
+
+    def told(self, row: Payment) -> None:
+        """Tell the listener what became of a payment."""
+        self._listener(DONE, row.unit, told_of(row))
 
     # inside
+    def _shown(self, row: Payment, text: str) -> None:
+        self._listener(SHOWN, row.unit, {
+            "unit": row.unit, "key": row.key, "terminal": row.terminal, "text": text,
+        })  # fmt: skip
+
     def _drawer(self, terminal: str) -> Drawer:
         if terminal not in self._drawers:
             raise refuse("POS_TERMINAL", terminal=terminal)
         return self._drawers[terminal]
 
-    def _of_key(self, caller: Caller, params: Any) -> Payment:
+    def _now(self, id_: int) -> Payment:
+        row: Payment | None = self._store.read(payments.payment_q, id_)
+        if row is None:
+            raise refuse("POS_NONE")
+        return row
+
+    def _one(self, caller: Caller, params: Any) -> Payment:
         fields = Fields(params)
-        unit, key = fields.text("unit", 40, required=True), fields.text("key", 50, required=True)
+        row = self._of_key(caller, fields)
         fields.done()
+        return row
+
+    def _of_key(self, caller: Caller, fields: Fields) -> Payment:
+        unit, key = fields.text("unit", 40, required=True), fields.text("key", 50, required=True)
         row: Payment | None = self._store.read(payments.by_key_q, unit, key)
         if row is None or not caller.sees(unit):
             raise refuse("POS_NONE")
@@ -194,6 +226,7 @@ class Till:
         of = fields.text("of", 50, required=True)
         operator = fields.text("operator", 50)
         fen = fields.fen("amount") if op is Op.REFUND else 0
+        wait_s = _wait(caller, fields)
         fields.done()
         caller.scope(unit, "", fen)
         first: Payment | None = self._store.read(payments.by_key_q, unit, of)
@@ -203,53 +236,82 @@ class Till:
             raise refuse("REQ_FIELD_VALUE", field="amount", value=format_fen(fen), allowed="> 0")
         wish = Wish(unit, key, op, first.way, first.terminal, fen or first.amount_fen,
                     first.receipt_key, caller.appid, operator, of)  # fmt: skip
-        return Deferred.fromCoroutine(self._asked(wish, ""))
+        return Deferred.fromCoroutine(self._asked(wish, "", wait_s))
 
-    async def _asked(self, wish: Wish, code: str) -> dict[str, Any]:
+    async def _asked(self, wish: Wish, code: str, wait_s: int) -> dict[str, Any]:
         drawer = self._drawer(wish.terminal)
         if self._store.read(payments.by_key_q, wish.unit, wish.key) is None:
             drawer.room()
         row, new = await self._store.do("payment.create", payments.create_txn, wish)
-        if not new:
-            return {"payment": told_of(await self._joined(row)), "repeated": True}
-        self._waiters[row.id] = []
-        work = Deferred.fromCoroutine(self._carried(drawer, row.id, code))
-        work.addBoth(self._tell, row.id)
-        return {"payment": told_of(await work), "repeated": False}
+        if new:
+            self._waiters[row.id] = []
+            work = Deferred.fromCoroutine(self._carried(drawer, row.id, code))
+            work.addBoth(self._over, row.id)
+        return self._answer(await self._joined(row.id, wait_s), repeated=not new)
 
-    async def _carried(self, drawer: Drawer, id_: int, code: str) -> Payment:
+    async def _carried(self, drawer: Drawer, id_: int, code: str) -> None:
         try:
-            return await drawer.carry(id_, code)
+            await drawer.carry(id_, code)
         except Refused as refused:
             # What was not sent yet never will be; anything else stays as it is stored.
-            return await self._store.do("payment.drop", _drop_txn, id_, refused.code)
+            await drawer.drop(id_, refused.code)
 
-    def _tell(self, outcome: Any, id_: int) -> Any:
+    def _over(self, outcome: Any, id_: int) -> None:
+        failed = isinstance(outcome, Failure)
+        if failed:
+            # Only the store can fail here; its own watch decides what that means for the node.
+            self._log.error("payment.carry", payment=id_, why=type(outcome.value).__name__)
         for waiter in self._waiters.pop(id_):
-            waiter.callback(outcome)  # a failure fails them too
-        return outcome
+            waiter.callback(outcome if failed else None)
 
-    async def _joined(self, row: Payment) -> Payment:
-        if row.state not in OPEN or row.id not in self._waiters:
-            return row
-        waiter: Deferred[Payment] = Deferred()
-        self._waiters[row.id].append(waiter)
-        return await waiter
+    async def _joined(self, id_: int, wait_s: int) -> Payment:
+        """Return a payment when nothing is under way with it any more, or the wait is over."""
+        waiters = self._waiters.get(id_)
+        if waiters is not None:
+            waiter: Deferred[Any] = Deferred()
+            waiters.append(waiter)
+            waiter.addTimeout(wait_s, self._reactor)
+            try:
+                await waiter
+            except (TimeoutError, CancelledError):
+                waiters.remove(waiter)
+        return self._now(id_)
 
-    async def _inquired(self, row: Payment) -> dict[str, Any]:
-        if row.state in OPEN:
-            row = await self._joined(row)
+    async def _inquired(self, row: Payment, wait_s: int) -> dict[str, Any]:
+        row = await self._joined(row.id, wait_s)
         if row.state is PaymentState.UNKNOWN:
             row = await self._drawer(row.terminal).inquire(row.id)
-        return {"payment": told_of(row), "repeated": True}
+        return self._answer(row, repeated=True)
+
+    async def _cancelled(self, row: Payment, wait_s: int) -> dict[str, Any]:
+        drawer = self._drawer(row.terminal)
+        if row.state is PaymentState.CREATED:
+            row = await drawer.drop(row.id, "POS_CANCELLED")
+        if row.state in OPEN:
+            drawer.cancel(row.id)
+        return self._answer(await self._joined(row.id, wait_s), repeated=True)
+
+    async def _tied(self, row: Payment, receipt: str, caller: Caller) -> dict[str, Any]:
+        tied = await self._store.do("payment.tie", payments.tie_txn, row.id, receipt, "",
+                                    caller.appid)  # fmt: skip
+        return self._answer(tied, repeated=True)
+
+    async def _reprinted(self, row: Payment) -> dict[str, Any]:
+        return self._answer(await self.print_again(row.id), repeated=True)
+
+    def _answer(self, row: Payment, *, repeated: bool) -> dict[str, Any]:
+        drawer = self._drawers.get(row.terminal)
+        shown = drawer.shown(row.id) if drawer is not None else ""
+        return {"payment": told_of(row, shown), "repeated": repeated}
 
     async def _settled(self, terminal: str) -> dict[str, Any]:
         return {"settlement": told_of_settlement(await self.settle_terminal(terminal))}
 
 
-def _drop_txn(tx: Any, id_: int, fault_code: str) -> Payment:
-    found = payments.payment_q(tx.conn, id_)
-    assert found is not None
-    if found.state is not PaymentState.CREATED:
-        return found
-    return payments.reply_txn(tx, id_, PayReply(Verdict.NOT_SENT, fault_code))
+def _wait(caller: Caller, fields: Fields | None = None) -> int:
+    """Return how many seconds a call waits for the outcome. Raises Refused REQ_FIELD_*."""
+    default = WAIT_S if caller.line is not None else WAIT_HTTP_S
+    wait: int = default if fields is None else fields.take("wait_s", int, default)
+    if not 0 <= wait <= WAIT_S:
+        raise refuse("REQ_FIELD_VALUE", field="wait_s", value=str(wait), allowed=f"0 - {WAIT_S}")
+    return wait

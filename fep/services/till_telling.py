@@ -10,11 +10,16 @@ from fep.domain.faults import fault, fill
 from fep.domain.money import format_fen
 from fep.domain.payment import OPEN
 from fep.store import payments
-from fep.store.payments import Payment, Settlement
+from fep.store.payments import Payment
+from fep.store.queries_payments import Loose
+from fep.store.settlements import Settlement
 
 
-def told_of(row: Payment) -> dict[str, Any]:
-    """Return a payment as members; the sentence says what to do now."""
+def told_of(row: Payment, shown: str = "") -> dict[str, Any]:
+    """Return a payment as members; the sentence says what to do now.
+
+    `shown`: what the terminal wants the payer to see while it is under way.
+    """
     return {
         "id": row.id, "unit": row.unit, "key": row.key, "op": row.op.value,
         "way": row.way.value, "terminal": row.terminal, "serial": row.serial,
@@ -24,7 +29,7 @@ def told_of(row: Payment) -> dict[str, Any]:
         "card": row.pan, "batch": row.batch, "trace": row.trace, "ref": row.ref,
         "auth": row.auth, "created_at": iso(row.created_at),
         "ended_at": iso(row.ended_at) if row.ended_at else None,
-        "settled": bool(row.settled_id),
+        "settled": bool(row.settled_id), "shown": shown,
     }  # fmt: skip
 
 
@@ -38,20 +43,30 @@ def _sentences(row: Payment) -> Mapping[str, str]:
     if not code:
         return {"zh": "", "en": ""}
     entry = fault(code)
-    details: dict[str, object] = {"host_code": row.host_code, "text": row.text,
-                                  "terminal": row.terminal}  # fmt: skip
+    details: dict[str, object] = {
+        "host_code": row.host_code, "text": row.text, "terminal": row.terminal,
+        "payment": row.of_id or row.id,
+    }  # fmt: skip
     return {
         "zh": f"{fill(entry.zh, details)}。{fill(entry.action_zh, details)}",
         "en": f"{fill(entry.en, details)}. {fill(entry.action_en, details)}",
     }
 
 
+def told_of_loose(row: Loose) -> dict[str, Any]:
+    """Return money taken without a receipt as members: the payment, what is left, and why."""
+    return {**told_of(row.payment), "left": format_fen(row.left_fen), "why": row.why}
+
+
 def told_of_settlement(row: Settlement) -> dict[str, Any]:
-    """Return a settlement as members."""
+    """Return a settlement as members; what the terminal does not tell is null."""
+    theirs = {
+        "count": row.count, "amount": format_fen(row.amount_fen), "refunds": row.refunds,
+        "refunded": format_fen(row.refunds_fen),
+    }  # fmt: skip
     return {
         "id": row.id, "terminal": row.terminal, "batch": row.batch, "at": iso(row.at),
-        "count": row.count, "amount": format_fen(row.amount_fen), "refunds": row.refunds,
-        "refunded": format_fen(row.refunds_fen), "our_count": row.our_count,
+        **(theirs if row.told else dict.fromkeys(theirs)), "our_count": row.our_count,
         "our_amount": format_fen(row.our_amount_fen), "our_refunds": row.our_refunds,
         "our_refunded": format_fen(row.our_refunds_fen), "fits": row.fits,
     }  # fmt: skip

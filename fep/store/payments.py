@@ -7,10 +7,11 @@ without card numbers. Times are integer ms since the epoch, taken from the trans
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
 
 from fep.domain.calendar import local
 from fep.domain.faults import refuse
@@ -23,15 +24,11 @@ from fep.domain.payment import (
     PaymentState,
     PayReply,
     Step,
-    Totals,
     Way,
-    counted,
     decide,
-    settled,
     step_of,
 )
 from fep.store.schema_payments import payment as _P
-from fep.store.schema_payments import settlement as _SETTLEMENT
 from fep.store.tx import Tx
 
 _OPEN = tuple(sorted(state.value for state in OPEN))
@@ -46,7 +43,10 @@ FAULT_OF = {
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a caller asks for. `of_key` is the key of the payment to void or refund."""
+    """What a caller asks for. `of_key` is the key of the payment to void or refund.
+
+    `another`: a further payment like one that stands for the same event is meant as such.
+    """
 
     unit: str
     key: str
@@ -58,6 +58,7 @@ class Wish:
     caller: str
     operator: str
     of_key: str = ""
+    another: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,43 +96,24 @@ class Payment:
     settled_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """A closed batch: what the terminal says, and our books with what it proved."""
-
-    id: int
-    terminal: str
-    batch: str
-    at: int
-    count: int
-    amount_fen: int
-    refunds: int
-    refunds_fen: int
-    our_count: int
-    our_amount_fen: int
-    our_refunds: int
-    our_refunds_fen: int
-
-    @property
-    def fits(self) -> bool:
-        """Say whether both sides count the same."""
-        ours = (self.our_count, self.our_amount_fen, self.our_refunds, self.our_refunds_fen)
-        return ours == (self.count, self.amount_fen, self.refunds, self.refunds_fen)
-
-
 # steps
 def create_txn(tx: Tx, wish: Wish) -> tuple[Payment, bool]:
     """Store an intent; answers the payment and whether it is new.
 
-    Raises Refused: POS_KEY for a key with other content, POS_NONE, POS_STATE, POS_AMOUNT for
-    an original that cannot be given back.
+    Raises Refused: POS_KEY for a key with other content; POS_FIRST, POS_PAID for an event whose
+    payer may have been charged already; POS_NONE, POS_STATE, POS_SETTLED, POS_AMOUNT for an
+    original that cannot be given back.
     """
     found = by_key_q(tx.conn, wish.unit, wish.key)
     if found is not None:
         if not _same(tx.conn, found, wish):
             raise refuse("POS_KEY", key=wish.key)
         return found, False
-    of_id = _original(tx.conn, wish) if wish.op is not Op.PAY else 0
+    of_id = 0
+    if wish.op is not Op.PAY:
+        of_id = _original(tx.conn, wish)
+    elif wish.receipt_key:
+        _unpaid(tx.conn, wish)
     id_ = tx.next_id("payment")
     made = Payment(
         id_, wish.unit, wish.key, wish.op, wish.way, wish.terminal, serial_of(id_, tx.now_ms),
@@ -145,9 +127,40 @@ def create_txn(tx: Tx, wish: Wish) -> tuple[Payment, bool]:
     return made, True
 
 
-def send_txn(tx: Tx, id_: int) -> Payment:
-    """Note that the first byte may leave now."""
-    return _step(tx, _need(tx.conn, id_), Step.SEND, sent_at=tx.now_ms)
+def send_txn(tx: Tx, id_: int, batch: str = "") -> Payment:
+    """Note that the first byte may leave now, into the terminal's open batch.
+
+    Raises Refused POS_SETTLED: the payment to void is of a batch that was closed meanwhile.
+    """
+    found = _need(tx.conn, id_)
+    if found.op is Op.VOID and _need(tx.conn, found.of_id).settled_id:
+        raise refuse("POS_SETTLED", payment=found.of_id)
+    return step_txn(tx, found, Step.SEND, sent_at=tx.now_ms, batch=batch)
+
+
+def drop_txn(tx: Tx, id_: int, fault_code: str) -> Payment:
+    """Give up a payment that has not left; one that has stays as it is."""
+    found = _need(tx.conn, id_)
+    if found.state is not PaymentState.CREATED:
+        return found
+    return step_txn(tx, found, Step.NOT_SENT, fault=fault_code)
+
+
+def tie_txn(tx: Tx, id_: int, receipt_key: str, reason: str, who: str) -> Payment:
+    """Say for which event the money is, now that it is known. Raises Refused POS_NONE, POS_STATE."""
+    found = _need(tx.conn, id_)
+    if found.op is not Op.PAY or found.state is not PaymentState.APPROVED:
+        raise refuse("POS_STATE", payment=id_, state=found.state.value)
+    tx.conn.execute(
+        update(_P)
+        .where(or_(_P.c.id == id_, _P.c.of_id == id_))
+        .values(receipt_key=receipt_key, updated_at=tx.now_ms)
+    )
+    tx.journal("payment.tied", str(id_), {
+        "receipt_key": receipt_key, "before": found.receipt_key, "reason": reason[:200],
+        "who": who,
+    })  # fmt: skip
+    return _need(tx.conn, id_)
 
 
 def ack_txn(tx: Tx, id_: int) -> Payment:
@@ -155,7 +168,7 @@ def ack_txn(tx: Tx, id_: int) -> Payment:
     found = _need(tx.conn, id_)
     if found.state is not PaymentState.SENT:
         return found
-    return _step(tx, found, Step.ACK, acked=True)
+    return step_txn(tx, found, Step.ACK, acked=True)
 
 
 def reply_txn(tx: Tx, id_: int, reply: PayReply, *, inquired: bool = False) -> Payment:
@@ -174,7 +187,7 @@ def reply_txn(tx: Tx, id_: int, reply: PayReply, *, inquired: bool = False) -> P
     if record.text:
         known["text"] = record.text[:100]
     try:
-        return _step(tx, found, step_of(reply.verdict), fault=reply.fault,
+        return step_txn(tx, found, step_of(reply.verdict), fault=reply.fault,
                      inquiries=found.inquiries + inquired, **known)  # fmt: skip
     except IllegalStep as error:
         raise refuse("POS_STATE", payment=id_, state=found.state.value) from error
@@ -183,7 +196,7 @@ def reply_txn(tx: Tx, id_: int, reply: PayReply, *, inquired: bool = False) -> P
 def recover_txn(tx: Tx) -> tuple[Payment, ...]:
     """Take back every payment that was open when the daemon ended; at start only."""
     rows = tx.conn.execute(select(_P).where(_P.c.state.in_(_OPEN)).order_by(_P.c.id)).all()
-    return tuple(_step(tx, payment_of(row), Step.RESTART) for row in rows)
+    return tuple(step_txn(tx, payment_of(row), Step.RESTART) for row in rows)
 
 
 def say_txn(tx: Tx, id_: int, charged: bool, reason: str, who: str,
@@ -198,55 +211,13 @@ def say_txn(tx: Tx, id_: int, charged: bool, reason: str, who: str,
     found = _need(tx.conn, id_)
     try:
         step = Step.SAY_CHARGED if charged else Step.SAY_NOT_CHARGED
-        after = _step(tx, found, step, text=reason[:100])
+        after = step_txn(tx, found, step, text=reason[:100])
     except IllegalStep as error:
         raise refuse("POS_STATE", payment=id_, state=found.state.value) from error
     tx.journal("payment.said", str(id_), {
         "charged": charged, "reason": reason[:200], "who": who, "approved": list(names),
     })  # fmt: skip
     return after
-
-
-def settle_txn(tx: Tx, terminal: str, totals: Totals) -> Settlement:
-    """Close our side of a batch; totals that fit prove what was unknown in it."""
-    rows = [
-        payment_of(row)
-        for row in tx.conn.execute(
-            select(_P)
-            .where(_P.c.terminal == terminal, _P.c.settled_id == 0, _P.c.sent_at > 0)
-            .order_by(_P.c.id)
-        )
-    ]
-    approved = [row for row in rows if row.state is PaymentState.APPROVED]
-    unknown = [row for row in rows if row.state is PaymentState.UNKNOWN]
-    step = settled(totals, _sums(approved), _sums(unknown))
-    closed = list(approved)
-    id_ = tx.next_id("settlement")
-    if step is not None:
-        for row in unknown:
-            after = _step(tx, row, step, text=f"settlement {totals.batch}"[:100])
-            closed += [after] if after.state is PaymentState.APPROVED else []
-    ours = counted(_sums(closed))
-    made = Settlement(
-        id_, terminal, totals.batch, tx.now_ms, totals.count, totals.amount_fen, totals.refunds,
-        totals.refunds_fen, ours.count, ours.amount_fen, ours.refunds, ours.refunds_fen,
-    )  # fmt: skip
-    tx.conn.execute(
-        insert(_SETTLEMENT).values(**{name: getattr(made, name) for name in Settlement.__slots__})
-    )
-    ids = [row.id for row in rows]
-    if ids:
-        tx.conn.execute(
-            update(_P)
-            .where(_P.c.terminal == terminal, _P.c.settled_id == 0, _P.c.id <= max(ids),
-                   _P.c.sent_at > 0)
-            .values(settled_id=id_)
-        )  # fmt: skip
-    tx.journal("payment.settled", terminal, {
-        "batch": totals.batch, "amount": format_fen(totals.amount_fen), "fits": made.fits,
-        "settlement": id_,
-    })  # fmt: skip
-    return made
 
 
 # queries
@@ -296,21 +267,47 @@ def _original(conn: Connection, wish: Wish) -> int:
     if first.state is not PaymentState.APPROVED or first.terminal != wish.terminal:
         raise refuse("POS_STATE", payment=first.id, state=first.state.value)
     if wish.op is Op.VOID and first.settled_id:
-        raise refuse("POS_STATE", payment=first.id, state="settled")
-    # What is under way or unknown counts as given back: never twice.
-    counts = (*_OPEN, PaymentState.APPROVED.value, PaymentState.UNKNOWN.value)
-    given = conn.execute(
-        select(func.coalesce(func.sum(_P.c.amount_fen), 0)).where(
-            and_(_P.c.of_id == first.id, _P.c.state.in_(counts))
-        )
-    ).scalar_one()
-    left = first.amount_fen - int(given)
+        raise refuse("POS_SETTLED", payment=first.id)
+    left = first.amount_fen - _given(conn, first.id)
     if wish.amount_fen > left or (wish.op is Op.VOID and wish.amount_fen != first.amount_fen):
         raise refuse("POS_AMOUNT", amount=format_fen(wish.amount_fen), left=format_fen(left))
     return first.id
 
 
-def _step(tx: Tx, found: Payment, step: Step, **values: object) -> Payment:
+def _given(conn: Connection, id_: int) -> int:
+    """Return what was given back of a payment, in fen.
+
+    What is under way or unknown counts as given back: never twice.
+    """
+    counts = (*_OPEN, PaymentState.APPROVED.value, PaymentState.UNKNOWN.value)
+    query = select(func.coalesce(func.sum(_P.c.amount_fen), 0)).where(
+        and_(_P.c.of_id == id_, _P.c.state.in_(counts))
+    )
+    return int(conn.execute(query).scalar_one())
+
+
+def _unpaid(conn: Connection, wish: Wish) -> None:
+    """Refuse to charge for an event whose payer was charged, or may have been.
+
+    A second press under a new key is the usual way to charge twice. Raises POS_FIRST, POS_PAID.
+    """
+    rows = conn.execute(
+        select(_P)
+        .where(_P.c.unit == wish.unit, _P.c.receipt_key == wish.receipt_key,
+               _P.c.op == Op.PAY.value)
+        .order_by(_P.c.id)
+    )  # fmt: skip
+    for row in map(payment_of, rows):
+        if row.state in (*OPEN, PaymentState.UNKNOWN):
+            raise refuse("POS_FIRST", receipt_key=wish.receipt_key, payment=row.id)
+        same = row.state is PaymentState.APPROVED and row.amount_fen == wish.amount_fen
+        if same and not wish.another and not _given(conn, row.id):
+            raise refuse("POS_PAID", receipt_key=wish.receipt_key, payment=row.id,
+                         amount=format_fen(row.amount_fen))  # fmt: skip
+
+
+def step_txn(tx: Tx, found: Payment, step: Step, **values: object) -> Payment:
+    """Take a payment one step on, with what is known besides. Raises IllegalStep."""
     state, _effects = decide(found.state, step, acked=found.acked)
     fault = values.pop("fault", "") or FAULT_OF.get(state, "")
     if state not in (*OPEN, PaymentState.UNKNOWN):
@@ -334,10 +331,6 @@ def _body(row: Payment) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _sums(rows: Sequence[Payment]) -> list[tuple[Op, int]]:
-    return [(row.op, row.amount_fen) for row in rows]
-
-
 def _need(conn: Connection, id_: int) -> Payment:
     found = payment_q(conn, id_)
     if found is None:
@@ -347,7 +340,11 @@ def _need(conn: Connection, id_: int) -> Payment:
 
 def payment_of(row: Row[tuple[object, ...]]) -> Payment:
     """Return a row as a payment."""
-    values = dict(row._mapping)
+    return payment_from(dict(row._mapping))
+
+
+def payment_from(values: Mapping[str, Any]) -> Payment:
+    """Return the columns of a row as a payment."""
     return Payment(**{
         **values, "op": Op(values["op"]), "way": Way(values["way"]),
         "state": PaymentState(values["state"]),

@@ -113,7 +113,7 @@ def test_a_full_batch_is_settled_and_the_payment_goes_on(town):
         assert "approved" == town.sold(f"k{number}")["state"]
 
     assert 2 == town.terminal.book.batch
-    assert "POS_STATE" == refused(lambda: town.ask("payment.void", unit=UNIT, key="v", of="k0"))
+    assert "POS_SETTLED" == refused(lambda: town.ask("payment.void", unit=UNIT, key="v", of="k0"))
 
 
 def test_a_settlement_is_refused_while_a_payment_is_under_way(town):

@@ -17,7 +17,7 @@ from tests.device.pos_rig import START, Counter
 
 UNIT = "wuhan-1"
 EVERY = frozenset({"*"})
-HIS = Caller("his", frozenset({"pay", "query"}), EVERY, EVERY)
+HIS = Caller("his", frozenset({"pay", "query"}), EVERY, EVERY, line=object())
 POS = DeviceSettings(
     id="pos-1", group="window-1", driver="mispos", profile="landfone", kind="terminal",
     transport=TransportSettings(type="tcp", host="pos"),
@@ -73,7 +73,7 @@ class TillTown(Counter):
         path = self.place / "fep.db"
         dead.dead = "killed"
         dead.close()
-        for call in self.clock.getDelayedCalls():
+        for call in list(self.clock.getDelayedCalls()):
             if not _of_terminal(call):
                 call.cancel()
         wall_ms = int(START.timestamp() * 1000)

@@ -61,6 +61,12 @@ class Book:
             os.fsync(file.fileno())
         part.rename(self.path)
 
+    def close_batch(self) -> None:
+        """Begin the next batch; the totals of this one are kept, those before it are not."""
+        self.last_totals = self.totals()
+        self.batch += 1
+        self.keep()
+
     def of_serial(self, serial: str) -> Entry | None:
         """Return the newest record of a serial."""
         return next((e for e in reversed(self.entries) if e.serial == serial), None)

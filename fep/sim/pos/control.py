@@ -1,6 +1,6 @@
 """What the operator asks of the terminal over its control socket.
 
-Orders: set KNOB=VALUE …, power off|on|cycle, state.
+Orders: set KNOB=VALUE …, power off|on|cycle, night (it settles by itself), state.
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ async def obey(terminal: Terminal, words: Sequence[str]) -> dict[str, object]:
         {"off": terminal.power_off, "on": terminal.power_on, "cycle": terminal.power_cycle}[
             rest[0]
         ]()
+    elif verb == "night":
+        terminal.night()
     elif verb != "state":
-        raise ValueError("orders: set KNOB=VALUE, power off|on|cycle, state")
+        raise ValueError("orders: set KNOB=VALUE, power off|on|cycle, night, state")
     return {
         "powered": terminal.powered, "signed_in": terminal.signed_in, "busy": terminal.busy,
         "batch": terminal.book.batch, "records": len(terminal.book.entries),

@@ -31,6 +31,7 @@ class Knobs:
     wrong_ids: int = 0
     wrong_amounts: int = 0
     wrong_records: int = 0
+    sour_replies: int = 0  # approved, but told as a fault of its own
 
     def turn(self, name: str, text: str) -> None:
         """Set a knob from text. Raises ValueError for a name or value that is none."""

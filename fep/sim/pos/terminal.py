@@ -22,6 +22,7 @@ REFUNDS = {"03": "refund", "S4": "refund"}
 OPS = {**PAYS, **VOIDS, **REFUNDS}
 PAN = "6222021234567890123"
 TRACK2 = f"{PAN}=30102010000000000000"
+QR = "https://pay.example/q/"
 DIE_AFTER_S = 0.05
 _HEAD = 5  # command and merchant
 
@@ -48,7 +49,9 @@ class Terminal:
         self._leg: Any = None
         self._late: list[Any] = []
         self._last = b""
+        self._asker: Request | None = None  # whose payer stands before the terminal
         self.heard: list[str] = []
+        self.noticed = 0
 
     # from the connection
     def attach(self, send: Callable[[bytes], None]) -> None:
@@ -75,7 +78,7 @@ class Terminal:
         for call in (self._leg, *self._late):
             if call is not None and call.active():
                 call.cancel()
-        self._leg, self._late, self._last = None, [], b""
+        self._leg, self._asker, self._late, self._last = None, None, [], b""
         self._ear.deafen()
         self.on_power(False)
 
@@ -89,6 +92,12 @@ class Terminal:
         self.power_off()
         self._clock.callLater(self.knobs.boot_s, self.power_on)
 
+    def night(self) -> None:
+        """Close the batch, as it does by itself at night, and want a new sign-in."""
+        self._reverse()
+        self.book.close_batch()
+        self.signed_in = False
+
     @property
     def busy(self) -> bool:
         """Say whether a payment is under way."""
@@ -96,6 +105,9 @@ class Terminal:
 
     # requests
     def _take(self, request: Request) -> None:
+        if request.path == 8:
+            self.noticed += 1
+            return
         if not request.sound or request.path != 3:
             self._word(request, False, "LR", "帧错误")
             return
@@ -111,6 +123,8 @@ class Terminal:
                                  str(int(self._full())), f"{self.book.batch:06d}"])  # fmt: skip
         elif code == "PI":
             self._word(request, True, "00", "")
+        elif code == "07":
+            self._let_go(request)
         elif self.busy:
             self._word(request, False, "Z3", "设备忙")
         elif code in OPS:
@@ -127,11 +141,7 @@ class Terminal:
             self._data(request, ["51", "00"])
         elif code == "52":
             self._word(request, True, "00", "")
-            self._reverse()
-            self.book.last_totals = self.book.totals()
-            self.book.batch += 1
-            self.book.keep()
-            self.signed_in = False
+            self.night()
             if not self.knobs.strikes("lost_replies"):
                 self._totals(request, "52")
         elif code == "62" and self.book.last_totals:
@@ -158,7 +168,7 @@ class Terminal:
     def _trade(self, request: Request, code: str, fields: list[str]) -> None:
         knobs, own = self.knobs, fields[_HEAD:]
         if knobs.strikes("naks"):
-            self._word(request, False, "Z9", "帧错误")
+            self._word(request, False, "LR", "帧错误")
             return
         if len(own) < 4 or not own[0].isdigit():
             self._word(request, False, "PR", "参数错误")
@@ -177,19 +187,35 @@ class Terminal:
             # The acknowledgement is on the cable by then.
             self._leg = self._clock.callLater(DIE_AFTER_S, self._dies, "after_ack")
             return
+        self._asker = request
+        self._notice(request, f"{QR}{own[-2]}" if code == "10" else "请插卡或挥卡")
         self._leg = self._clock.callLater(
             knobs.card_s + knobs.pin_s, self._at_host, request, code, own
         )
 
+    def _let_go(self, request: Request) -> None:
+        """Let the payer go, unless the host has been asked."""
+        asker = self._asker
+        if asker is None:
+            self._word(request, False, "Z9", "没有可取消的交易")
+            return
+        self._word(request, True, "00", "")
+        self._leg.cancel()
+        self._cancelled(asker)
+
+    def _cancelled(self, request: Request) -> None:
+        self._leg = self._asker = None
+        own = request.fields[_HEAD:]
+        self._keep(_serial(own), OPS[request.fields[0]], int(own[0]), "", "2")
+        self._word(request, False, "ZC", "持卡人取消")
+
     def _at_host(self, request: Request, code: str, own: list[str]) -> None:
         knobs, op = self.knobs, OPS[code]
-        serial = own[-2] if own[-1] == "" else own[-1]
-        fen = int(own[0])
         if knobs.answer == "cancel":
-            self._leg = None
-            self._keep(serial, op, fen, "", "2")
-            self._word(request, False, "ZC", "持卡人取消")
+            self._cancelled(request)
             return
+        self._asker = None
+        serial, fen = _serial(own), int(own[0])
         first = self._first(op, own)
         if knobs.answer == "decline" or (op != "pay" and (first is None or first.fen < fen)):
             self._leg = None
@@ -214,6 +240,9 @@ class Terminal:
         self.book.pending = []
         entry = self._keep(serial, op, fen, ref, "0", of)
         if self._dies("after_approval"):
+            return
+        if self.knobs.strikes("sour_replies"):
+            self._word(request, False, "Z9", "打印机故障")
             return
         self._reply(request, self._record(code, entry, wrong=self.knobs.strikes("wrong_amounts")))
 
@@ -288,6 +317,9 @@ class Terminal:
         else:
             self._out(whole * copies)
 
+    def _notice(self, request: Request, text: str) -> None:
+        self._out(wire.frame(7, request.type, request.number, _content(["97", text])))
+
     def _data(self, request: Request, fields: list[str]) -> None:
         self._out(wire.frame(4, request.type, request.number, _content(fields)))
 
@@ -298,6 +330,10 @@ class Terminal:
     def _out(self, data: bytes) -> None:
         if self.powered and not self.knobs.mute:
             self._send(data)
+
+
+def _serial(own: list[str]) -> str:
+    return own[-2] if own[-1] == "" else own[-1]
 
 
 def _content(fields: list[str]) -> bytes:

@@ -44,7 +44,7 @@ def test_money_with_a_receipt_is_not_among_that_without(room: Storeroom):
 
     found = room.store.read(queries_payments.without_receipt_q)
 
-    assert ["k2", "k3"] == [row.key for row in found]
+    assert [("k2", "none"), ("k3", "untied")] == [(row.payment.key, row.why) for row in found]
 
 
 def test_money_given_back_is_not_among_that_without_a_receipt(room: Storeroom):

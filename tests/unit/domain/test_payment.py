@@ -10,20 +10,15 @@ from fep.domain.payment import (
     AskPeople,
     IllegalStep,
     Inquire,
-    Op,
     PaymentState,
     Step,
-    Totals,
     Verdict,
-    counted,
     decide,
     mask_pan,
-    settled,
     step_of,
 )
 
 S = PaymentState
-PAY, VOID, REFUND = Op.PAY, Op.VOID, Op.REFUND
 
 
 def test_no_row_of_the_table_leads_back_to_sending():
@@ -82,27 +77,3 @@ def test_every_verdict_is_a_step():
 )
 def test_a_card_number_is_told_by_six_and_four(pan: str, masked: str):
     assert masked == mask_pan(pan)
-
-
-def test_a_void_takes_its_payment_off_and_refunds_count_apart():
-    rows = [(PAY, 100), (PAY, 50), (VOID, 50), (REFUND, 30)]
-
-    found = counted(rows)
-
-    assert (1, 100, 1, 30) == (found.count, found.amount_fen, found.refunds, found.refunds_fen)
-
-
-@pytest.mark.parametrize(
-    ("totals", "unknown", "said"),
-    [
-        ((1, 100, 0, 0), [(PAY, 70)], Step.SAY_NOT_CHARGED),
-        ((2, 170, 0, 0), [(PAY, 70)], Step.SAY_CHARGED),
-        ((3, 200, 0, 0), [(PAY, 70), (PAY, 30)], Step.SAY_CHARGED),
-        ((2, 170, 0, 0), [(PAY, 70), (PAY, 30)], None),
-        ((9, 999, 0, 0), [(PAY, 70)], None),
-        ((1, 100, 0, 0), [], None),
-        ((1, 100, 0, 0), [(PAY, 70), (VOID, 70)], None),
-    ],
-)
-def test_a_settlement_proves_all_unknown_together_or_none(totals, unknown, said):
-    assert said is settled(Totals("000001", *totals), [(PAY, 100)], unknown)
