@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 from weakref import WeakKeyDictionary
 
-from drivers.transports.line import Occupied, Open, Unreachable
+from drivers.transports.line import Occupied, Open, Unreachable, Way
 
 JOB_S = 60.0
 JOB_MAX = 1024 * 1024
@@ -105,13 +105,8 @@ class Options:
         return Bridged(reactor, self)
 
 
-class Bridged:
+class Bridged(Way[Options]):
     """Opens lines at one bridge."""
-
-    # Twisted's reactor has no static type that names all it can do.
-    def __init__(self, reactor: Any, options: Options) -> None:
-        self._reactor = reactor
-        self._options = options
 
     @property
     def shared(self) -> bool:
@@ -135,9 +130,6 @@ class Bridged:
         if fault:
             raise Unreachable(f"{options.bridge}/{options.queue}: {fault}")
         return Job(lender, options.queue, on_lost)
-
-    def closed(self) -> None:
-        """Nothing to wait for before the next open."""
 
 
 class Job:

@@ -7,7 +7,7 @@ nothing. `drain` fires when the last byte has left this process, or the wire is 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol as TwistedProtocol
@@ -64,6 +64,39 @@ class Reached(Protocol):
 
     def line(self, reactor: Any) -> Line:
         """Return the line; nothing is opened yet."""
+
+
+class Lent(Protocol):
+    """The options that every transport has."""
+
+    @property
+    def shared(self) -> bool:
+        """Say whether the wire must be given back between jobs."""
+
+
+OptionsT = TypeVar("OptionsT", bound=Lent)
+
+
+class Way(Generic[OptionsT]):
+    """What the lines have in common; each of them brings its own `open`."""
+
+    # Twisted's reactor has no static type that names all it can do.
+    def __init__(self, reactor: Any, options: OptionsT) -> None:
+        self._reactor = reactor
+        self._options = options
+
+    @property
+    def shared(self) -> bool:
+        """Say whether the wire must be given back between jobs."""
+        return self._options.shared
+
+    @property
+    def two_way(self) -> bool:
+        """Say whether the device can answer."""
+        return True
+
+    def closed(self) -> None:
+        """Nothing to wait for before the next open."""
 
 
 class Wire(TwistedProtocol):

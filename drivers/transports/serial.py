@@ -58,20 +58,8 @@ class Port(SerialPort):
             lost(_failure(ConnectionAborted()))
 
 
-class Serial:
+class Serial(line.Way[Options]):
     """Opens wires to one device."""
-
-    two_way = True
-
-    # Twisted's reactor has no static type that names all it can do.
-    def __init__(self, reactor: Any, options: Options) -> None:
-        self._reactor = reactor
-        self._options = options
-
-    @property
-    def shared(self) -> bool:
-        """Say whether the port must be given back between jobs."""
-        return self._options.shared
 
     async def open(
         self, on_data: Callable[[bytes], None], on_lost: Callable[[], None]
@@ -92,6 +80,3 @@ class Serial:
                 raise Occupied(options.path) from error
             raise Unreachable(f"{options.path}: {error}"[:200]) from error
         return wire
-
-    def closed(self) -> None:
-        """Nothing to wait for before the next open."""

@@ -58,21 +58,12 @@ class Wire(line.Wire):
                 handle().setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
 
 
-class Tcp:
+class Tcp(line.Way[Options]):
     """Opens wires to one device."""
 
-    two_way = True
-
-    # Twisted's reactor has no static type that names all it can do.
     def __init__(self, reactor: Any, options: Options) -> None:
-        self._reactor = reactor
-        self._options = options
+        super().__init__(reactor, options)
         self._closed_at = float("-inf")
-
-    @property
-    def shared(self) -> bool:
-        """Say whether the socket must be given back between jobs."""
-        return self._options.shared
 
     async def open(self, on_data: Callable[[bytes], None], on_lost: Callable[[], None]) -> Wire:
         """Connect, after the reopen gap.

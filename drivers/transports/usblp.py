@@ -108,20 +108,8 @@ def _unplugged(fd: int) -> bool:
     return any(event & (select.POLLHUP | select.POLLERR) for _, event in look.poll(0))
 
 
-class Usblp:
+class Usblp(line.Way[Options]):
     """Opens wires to one device."""
-
-    two_way = True
-
-    # Twisted's reactor has no static type that names all it can do.
-    def __init__(self, reactor: Any, options: Options) -> None:
-        self._reactor = reactor
-        self._options = options
-
-    @property
-    def shared(self) -> bool:
-        """Say whether the port must be given back between jobs."""
-        return self._options.shared
 
     async def open(
         self, on_data: Callable[[bytes], None], on_lost: Callable[[], None]
@@ -137,6 +125,3 @@ class Usblp:
         wire = line.Wire(on_data, on_lost)
         Port(self._reactor, fd, wire)
         return wire
-
-    def closed(self) -> None:
-        """Nothing to wait for before the next open."""
