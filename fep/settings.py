@@ -219,7 +219,10 @@ def _settings(found: Found) -> Settings:
         terminals=tuple(d for _source, d in found.devices if d.kind == "terminal"),
         units={
             unit.code: unit.unit(
-                key(unit.signer.key), key(unit.signer.cert), resolved(unit.signer.passphrase, root)
+                key(unit.signer.key),
+                key(unit.signer.cert),
+                resolved(unit.signer.passphrase, root),
+                unit.signer.places(key, root),
             )
             for _source, unit in found.units
         },

@@ -14,8 +14,9 @@ from pathlib import Path
 from fep.settings_callers import SEALED, everyone
 from fep.settings_http import is_tls
 from fep.settings_places import CREDENTIAL, located
+from fep.settings_signer import KeyFile, skf_profile
 from fep.settings_site import UnitFile
-from fep.settings_toml import Source, Trail
+from fep.settings_toml import Problem, SettingsError, Source, Trail
 from fep.settings_types import CallerSettings, FepFile
 
 CALLER_KEY_CHARS_MIN = 32
@@ -43,6 +44,13 @@ class _Files:
                 f"{path} has mode {mode:04o}: others may read it", f"chmod 600 {path}",
             )  # fmt: skip
         return path
+
+    def blame(self, trail: Trail, problems: Iterable[Problem]) -> None:
+        """Tell what is wrong with another file at the key that names it."""
+        for each in problems:
+            where = f"{each.file}:{each.line} {each.key}"
+            self._source.wrong(trail, f"{where}：{each.zh}", f"{where}: {each.en}",
+                               each.suggestion)  # fmt: skip
 
     def public(self, trail: Trail, reference: str, *, weak: bool = False,
                suggestion: str = "") -> None:  # fmt: skip
@@ -96,10 +104,23 @@ def check_keys(source: Source, fep: FepFile, units: list[tuple[Source, UnitFile]
     _log_file(source, fep, root)
     for unit_source, unit in units:
         own = _Files(unit_source, root, environ)
-        own.secret(("signer", "key"), unit.signer.key)
-        own.public(("signer", "cert"), unit.signer.cert)
-        if unit.signer.passphrase:
-            own.secret(("signer", "passphrase"), unit.signer.passphrase)
+        for trail, signer in unit.signer.all():
+            _signer(own, trail, signer, root)
+
+
+def _signer(files: _Files, trail: Trail, signer: KeyFile, root: Path) -> None:
+    if signer.kind == "skf":
+        files.public((*trail, "library"), signer.library)
+        try:
+            skf_profile(root, signer.profile)
+        except SettingsError as error:
+            files.blame((*trail, "profile"), error.problems)
+    else:
+        files.secret((*trail, "key"), signer.key)
+    files.public((*trail, "cert"), signer.cert)
+    name, reference = signer.secret()
+    if reference:
+        files.secret((*trail, name), reference)
 
 
 def _caller_keys(callers: Iterable[tuple[Source, Trail, CallerSettings]], root: Path,

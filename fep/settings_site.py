@@ -15,6 +15,7 @@ from msgspec import Meta
 from fep.domain.kind import (
     EVENT_SOURCES,
     PAYER_SOURCES,
+    KeyPlace,
     Kind,
     Mapped,
     Point,
@@ -22,7 +23,8 @@ from fep.domain.kind import (
     Seal,
     Unit,
 )
-from fep.settings_types import Name, Secret
+from fep.settings_signer import SignerFile
+from fep.settings_types import Name
 
 Text = Annotated[str, Meta(min_length=1, max_length=100)]
 Short = Annotated[str, Meta(max_length=100)]
@@ -52,14 +54,6 @@ class SealFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     hash: Annotated[str, Meta(max_length=128)] = ""
 
 
-class SignerFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """[signer]: the unit's receipt key."""
-
-    key: Annotated[str, Meta(min_length=1)] = "keys/unit.key"
-    cert: Annotated[str, Meta(min_length=1)] = "keys/unit.crt"
-    passphrase: Secret = ""
-
-
 class PointFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """[[points]]: a window, the device group it prints to, and when."""
 
@@ -85,7 +79,8 @@ class UnitFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     dest: str = "province"
     test: bool = False
 
-    def unit(self, key: Path | str, cert: Path | str, passphrase: str) -> Unit:
+    def unit(self, key: Path | str, cert: Path | str, passphrase: str,
+             signers: tuple[KeyPlace, ...] = ()) -> Unit:  # fmt: skip
         """Return the domain value; key, certificate and passphrase have been resolved."""
         return Unit(
             code=self.code, name=self.name, party_code=self.party_code, area=self.area,
@@ -95,7 +90,7 @@ class UnitFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             points=tuple(Point(p.code, p.group, p.print) for p in self.points),
             signer_key=str(key), signer_cert=str(cert), signer_passphrase=passphrase,
             default_checker=self.default_checker, dest="" if self.test else self.dest,
-            test=self.test,
+            test=self.test, signers=signers,
         )  # fmt: skip
 
 

@@ -142,6 +142,25 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyPlace:
+    """Where one signer of a unit keeps its key: a file, or a UKEY behind a vendor's library.
+
+    `passphrase` refers to the file's passphrase or the UKEY's PIN; an empty name of device,
+    application or container stands for the only one there is.
+    """
+
+    kind: str = "file"  # file | skf
+    key: str = ""
+    cert: str = ""
+    passphrase: str = ""
+    library: str = ""
+    device: str = ""
+    application: str = ""
+    container: str = ""
+    profile: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Unit:
     """开票单位 as configured in conf/units."""
 
@@ -162,3 +181,9 @@ class Unit:
     default_checker: str = ""
     dest: str = "province"  # filled from [link] at start; empty: nothing is delivered
     test: bool = False  # 样票: never delivered, never in the offline budget, marked everywhere
+    signers: tuple[KeyPlace, ...] = ()  # the main one first; none: the three fields above
+
+    def key_places(self) -> tuple[KeyPlace, ...]:
+        """Return where the unit's signing keys are, the main one first."""
+        main = KeyPlace("file", self.signer_key, self.signer_cert, self.signer_passphrase)
+        return self.signers or (main,)

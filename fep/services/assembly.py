@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from fep import __version__
@@ -40,7 +39,8 @@ from fep.services.paper import Paper
 from fep.services.people import People
 from fep.services.queue import Queue
 from fep.services.reversal import Reversals
-from fep.services.signing import SignerFiles, UnitSigner, signer_fault
+from fep.services.signing import signer_fault
+from fep.services.signing_bench import make_bench
 from fep.services.specimen import admit, test_units
 from fep.services.spool import Spool
 from fep.services.spool_page import PagePress
@@ -48,7 +48,6 @@ from fep.services.uplink import Uplink
 from fep.services.web_build import addresses, make_web, tokens_of, unable_to_issue, web_faults
 from fep.services.web_token import Tokens
 from fep.services.window_build import Windows
-from fep.settings import read_secret
 from fep.store.numbers import Grant, grant_txn
 from fep.store.receipts import recent_digests_q
 from fep.store.specimen import grant_refused_txn
@@ -79,7 +78,7 @@ class Assembly:
 
     def _build(self, parts: Parts, rasteriser: Any) -> None:
         s = self.settings
-        self.signers = signers_of(parts)
+        self.bench = make_bench(self._reactor, s.units, s.root, s.node.data, self._log)
         draw = Draw(self._entropy, s.units, s.kinds, s.provinces, details_max=s.api.max_details)
         draw.offline = self._offline
         self.people = People(s, self._clock, self._log)
@@ -90,7 +89,7 @@ class Assembly:
         self._first_start = self.store.read(first_start_q) or self._started_at
         self.budget = RunningBudget(s.offline.budget(), self._offline_ms, count, amount, self._log)
         self.issue = Issue(
-            self._reactor, self._clock, self.store, self.signers, draw, self.budget, self._log,
+            self._reactor, self._clock, self.store, self.bench.active, draw, self.budget, self._log,
             deadline_s=s.api.deadline_s, events_max=s.api.queue_events,
             bytes_max=s.api.queue_bytes, doubles=self._doubles(),
             unable=self._unsignable,
@@ -163,7 +162,8 @@ class Assembly:
         return DeskContext(
             settings=self.settings, store=self.store, clock=self._clock, issue=self.issue,
             spool=self.spool, uplink=self.uplink, started_at=self._started_at,
-            selfcheck=self._checks, version=__version__, signers=self.signers,
+            selfcheck=self._checks, version=__version__, signers=self.bench.active,
+            bench=self.bench,
             url_of=self._url_of,
             numbers_came=self._numbers_came, fence=self._guard.fence,
             clockwatch=self._guard.clockwatch, seal=self._guard.seal, budget=self.budget,
@@ -189,13 +189,10 @@ class Assembly:
         return max(self._guard.clockwatch.steady_ms() - self._first_start, 0)
 
     def _unsignable(self, unit: str) -> Refused | None:
-        signer = self.signers.get(unit)
-        if signer is None:
-            return None
-        return signer_fault(signer) or self.accounts.revoked(unit, signer.cert_serial)
+        return self.bench.fault(unit, self._clock.wall(), self.accounts.revoked)
 
     def _unable(self) -> list[str]:
-        signers = [partial(signer_fault, signer) for signer in self.signers.values()]
+        signers = [partial(signer_fault, signer) for signer in self.bench.active.values()]
         return unable_to_issue(self.issue, self.store, signers)
 
     def _granted_txn(self, tx: Tx, grant: Grant) -> bool:
@@ -211,21 +208,3 @@ class Assembly:
 
     def _numbers_came(self) -> None:
         self.queue.wake()
-
-
-def signers_of(parts: Parts) -> dict[str, UnitSigner]:
-    """Return the signer of each unit, not started yet. Raises OSError for a passphrase."""
-    units, root = parts.settings.units.values(), parts.settings.root
-    return {
-        unit.code: UnitSigner(
-            parts.reactor,
-            SignerFiles(unit.code, root / unit.signer_key, root / unit.signer_cert,
-                        _passphrase(unit.signer_passphrase, root)),
-            parts.log,
-        )
-        for unit in units
-    }  # fmt: skip
-
-
-def _passphrase(reference: str, root: Path) -> str:
-    return read_secret(reference, root) if reference else ""

@@ -207,6 +207,7 @@ class DeskContext:
     audits: dict[int, Any] = field(default_factory=dict)  # the audit under way, by its number
     people: Any = None  # fep.services.people.People; None when the daemon is stopped
     accounts: Any = None  # fep.services.accounts.Accounts; None when the daemon is stopped
+    bench: Any = None  # fep.services.signing_bench.Bench; None when the daemon is stopped
     till: Any = None  # fep.services.till.Till; None when the daemon is stopped
 
     @property

@@ -21,7 +21,7 @@ from fep.ports import Clock
 from fep.services.doubles import Doubles
 from fep.services.drafting import Draw
 from fep.services.inflight import Inflight, Phase, Table
-from fep.services.signing import UnitSigner
+from fep.services.signing import Moved, UnitSigner
 from fep.store import issuing, receipts
 from fep.store.writer import Store
 
@@ -288,12 +288,13 @@ class Issue:
             return
         entry.phase = Phase.UNSIGNED
         self._log.error("issue.unsigned", why=str(failure.value)[:120])
+        moved = isinstance(failure.value, Moved)  # another signer of the unit is there
         if self._closing is not None:
             self._drop(entry, refuse("STOPPING"))
-        elif not entry.queued:
+        elif not entry.queued and not moved:
             self._burn(entry)
         else:
-            self._reactor.callLater(1.0, self._sign_again, entry)
+            self._reactor.callLater(0.0 if moved else 1.0, self._sign_again, entry)
 
     def _sign_again(self, entry: Inflight) -> None:
         if entry.phase is Phase.UNSIGNED and entry.receipt is not None and not self._closing:

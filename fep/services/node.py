@@ -136,7 +136,7 @@ class Node:
             await deferLater(self._reactor, LOCK_PAUSE_S)
 
     async def _open_signers(self) -> None:
-        for signer in self.parts.signers.values():
+        for signer in self.parts.bench.all():
             signer.cert_id = await self.store.do(
                 "certificate", certificate_txn, signer.certificate.der,
                 signer.certificate.serial_hex, signer.certificate.subject,
@@ -194,7 +194,7 @@ class Node:
         if made.uplink is not None:
             await made.refused.stop()
             await made.uplink.stop()
-        await gatherResults([signer.stop() for signer in made.signers.values()])
+        await gatherResults(made.bench.stop())
         self._rasteriser.close()
         if made.web is not None:  # last of the doors: /healthz says that we stop
             await made.web.close()

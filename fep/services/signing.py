@@ -310,7 +310,7 @@ class _Child(ProcessProtocol):
         self._owner.ended(why)
 
 
-def signer_fault(signer: UnitSigner, now: datetime | None = None) -> Refused | None:
+def signer_fault(signer: UnitSigner) -> Refused | None:
     """Return why a unit cannot sign now, None when it can or soon will.
 
     Whoever asks before a number is given wastes none on a signer that is not there; a child
@@ -321,8 +321,6 @@ def signer_fault(signer: UnitSigner, now: datetime | None = None) -> Refused | N
         return refuse(code, unit=unit, why=signer.why, left=signer.left)
     if signer.state != "ready" and signer.failures > 1:
         return refuse("SIG_DOWN")
-    if now is not None:
-        return expired(signer, now)
     return None
 
 

@@ -159,7 +159,8 @@ def trust(path: Path, platform: Path, clock: Clock) -> Site:
     except SettingsError as error:
         first = error.problems[0]
         raise site_refuse("SITE_CONFIG", count=len(error.problems), first=first) from error
-    own = [settings.node.cert, *(Path(unit.signer_cert) for unit in settings.units.values())]
+    own = [settings.node.cert, *(Path(place.cert) for unit in settings.units.values()
+                                     for place in unit.key_places())]  # fmt: skip
     if any(_same_key(cert, theirs) for cert in own):
         raise site_refuse("SITE_CERT_OWN", path=platform)
     target = path / settings.link.platform_cert
