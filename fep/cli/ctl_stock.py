@@ -9,6 +9,7 @@ import click
 from fep.cli.common import Column, emit, heading, paint, say, table, when
 from fep.cli.common_reach import reached
 from fep.cli.common_verbs import Lazy, Verb, Verbs, option, reason
+from fep.cli.ctl_platform import request
 
 _BLOCK_STATES = {
     "granted": "未用", "active": "在用", "exhausted": "用完", "reserve": "备用（封存）",
@@ -56,7 +57,7 @@ def _numbers(told: dict[str, Any]) -> None:
         word = say(f"已申请 {row['unit']} {row['code']} {row['count']} 个号码",
                    f"{row['count']} numbers requested for {row['unit']} {row['code']}")  # fmt: skip
         how = say(_DELIVERIES.get(row["delivery"], row["delivery"]), row["delivery"] or "not sent")
-        click.echo(f"{word}  {when(row['at'])}  {how}")
+        click.echo(f"{word}  {when(row['at'])}  {how}  {row['detail']}".rstrip())
     if not told["blocks"]:
         return
     heading(say("号段", "blocks"))
@@ -128,6 +129,9 @@ def return_(code: str, first: str, reason: str) -> None:
         told = desk.call("numbers.return", code=code, first=first, reason=reason)
     count = told["returned"]["count"]
     emit(told, lambda: click.echo(say(f"已退回 {count} 个号码", f"{count} numbers returned")))
+
+
+numbers.add_command(request)
 
 
 @click.command("queue", cls=Verb, zh="等待开票和被拒绝的业务单",

@@ -14,13 +14,15 @@ from types import MappingProxyType
 
 
 class Operation(StrEnum):
-    """What a platform may be able to do. The first five deliver a record of the link."""
+    """What a platform may be able to do. The first seven deliver a record of the link."""
 
     ISSUE = "ISSUE"
     RED = "RED"
     PAPER = "PAPER"
     VOID_PAPER = "VOID_PAPER"
     VOID_BLANK = "VOID_BLANK"
+    REQUEST = "REQUEST"  # numbers are asked for
+    RETURN = "RETURN"  # what is left of a block goes back
     FIND = "FIND"  # a receipt by code and number
     NUMBER = "NUMBER"  # the next number
     NOTICE = "NOTICE"  # 缴款通知
@@ -32,10 +34,16 @@ class Operation(StrEnum):
     CHECK = "CHECK"  # many receipts by code and number
     DAY_TOTALS = "DAY_TOTALS"
     TIME = "TIME"
+    CAPABILITIES = "CAPABILITIES"  # what of all this it has; answered without a call
 
 
 DELIVERIES = (
     Operation.ISSUE, Operation.RED, Operation.PAPER, Operation.VOID_PAPER, Operation.VOID_BLANK,
+    Operation.REQUEST, Operation.RETURN,
+)  # fmt: skip
+QUESTIONS = (
+    Operation.CAPABILITIES, Operation.NOTICE, Operation.NOTICE_VOID, Operation.PAYMENT,
+    Operation.BY_PAY_CODE, Operation.ITEMS, Operation.FILE, Operation.TIME,
 )  # fmt: skip
 MONEY = (Operation.ISSUE, Operation.RED)
 
@@ -76,7 +84,8 @@ class Parcel:
     """One record on its way to a platform; times in ms, amounts in fen.
 
     `key` is the identity of its effect. For acts on paper `original` and the signature are
-    empty and `sheet_*` are set.
+    empty and `sheet_*` are set. `count` and `node` (the front-end that asks, empty for
+    ourselves) belong to numbers that are asked for or returned.
     """
 
     op: Operation
@@ -99,6 +108,8 @@ class Parcel:
     sheet_code: str = ""
     sheet_number: str = ""
     last: str = ""
+    count: int = 0
+    node: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +216,8 @@ def compared(parcel: Parcel, reply: Reply) -> Reply:
 def unsupported(op: Operation, dialect: str) -> Reply:
     """Return the answer for what a dialect does not have.
 
-    A receipt's effect is missing at the platform, so a person must decide; an act on paper
-    is kept local.
+    A receipt's effect is missing at the platform, so a person must decide; an act on paper or
+    on numbers is kept local.
     """
     detail = f"{dialect} has no {op.value}"
     if op in MONEY:

@@ -25,6 +25,7 @@ from fep.services import (
     desk_life,
     desk_link,
     desk_payments,
+    desk_platform,
     desk_receipts,
     desk_reconcile,
     desk_refused,
@@ -59,6 +60,7 @@ METHODS: dict[str, Method] = {
     **desk_imports.METHODS,
     **desk_trace.METHODS,
     **desk_payments.METHODS,
+    **desk_platform.METHODS,
     **devices_desk.METHODS,
 }
 

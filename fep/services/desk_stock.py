@@ -13,7 +13,6 @@ from fep.domain.faults import refuse
 from fep.domain.faults_desk import desk_refuse
 from fep.domain.kind_check import unprepared
 from fep.domain.numbers import number_text
-from fep.domain.refill import REQUESTED
 from fep.domain.stock import phase
 from fep.services.desk_context import (
     DeskContext,
@@ -87,7 +86,7 @@ async def list_numbers(ctx: DeskContext, _asked: Params) -> dict[str, Any]:
             }
             for row in blocks
         ],
-        "requested": [{**asdict(row), "state": REQUESTED} for row in asked],
+        "requested": [{**asdict(row), "state": row.state} for row in asked],
     }
 
 

@@ -19,6 +19,7 @@ from twisted.internet.defer import Deferred, succeed
 from fep.domain.life_delivery import RECEIPT_OPS
 from fep.domain.link import LinkState, LinkStatus
 from fep.domain.platform import CallState, Operation, Parcel, Reply, Verdict
+from fep.services.number_fetch import NumberFetch, Shelf
 from fep.services.relay_courier import Courier, Errand
 from fep.services.relay_platform import DialectPlatform
 from fep.services.relay_streams import result_of
@@ -43,15 +44,16 @@ class Wire:
 class Direct:
     """One platform, called by the daemon: `Direct(ends, platform, …)`, then `start()`."""
 
-    def __init__(self, ends: Ends, platform: DialectPlatform, *, in_flight: int,
+    def __init__(self, ends: Ends, platform: DialectPlatform, shelf: Shelf, *, in_flight: int,
                  settle_s: float, unit: str) -> None:  # fmt: skip
         self.platform = platform
+        self._fetch = NumberFetch(platform, shelf)
         self._ends = ends
         self._unit = unit
         self._pulse = Pulse(ends)
         self._pulse.resume(ends.store.read(start_q, ends.dest))
         self._courier = Courier(
-            ends.reactor, ends.clock.mono, platform, self, ends.log,
+            ends.reactor, ends.clock.mono, self._fetch, self, ends.log,
             in_flight_max=in_flight, settle_s=settle_s, on_done=self._done,
         )  # fmt: skip
         self._bell = Bell(ends.reactor)
@@ -77,6 +79,7 @@ class Direct:
         if not self._running:
             return
         self._running = False
+        self._fetch.end()
         self._bell.ring()
         await self._courier.stop()
         if self._loop is not None:
@@ -229,7 +232,8 @@ def parcel_of(row: DueRow) -> Parcel | Reply:
     told = {name: str(act.get(name) or "") for name in ("sheet_code", "sheet_number", "last")}
     return Parcel(op, str(row.upload_id), row.unit, row.code, row.number,
                   sheet_code=told["sheet_code"], sheet_number=told["sheet_number"],
-                  last=told["last"], reason=str(act.get("reason") or ""))  # fmt: skip
+                  last=told["last"], reason=str(act.get("reason") or ""),
+                  count=int(act.get("count") or 0))  # fmt: skip
 
 
 def _answers_txn(dest: str, tx: Tx, answers: list[Answer]) -> list[None]:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, cast
 
 from fep.services.direct import Direct, Wire
-from fep.services.direct_numbers import OnGrant, PlatformNumbers
+from fep.services.direct_numbers import OnGrant, PlatformNumbers, direct_shelf
 from fep.services.issue import Issue
 from fep.services.linked import Budget, Parts
 from fep.services.relay_build import make_platform
@@ -18,7 +18,7 @@ from fep.services.uplink_ends import Ends
 from fep.settings_relay import load_relay
 
 
-def make_direct(parts: Parts, budget: Budget) -> Direct:
+def make_direct(parts: Parts, budget: Budget, on_grant: OnGrant) -> Direct:
     """Return the link of a node that speaks a dialect itself. Raises SettingsError."""
     link = parts.settings.link
     settings = load_relay(parts.settings.root / link.direct, direct=True)
@@ -33,7 +33,8 @@ def make_direct(parts: Parts, budget: Budget) -> Direct:
         on_answered=budget.answered, on_quota=budget.bind,
     )  # fmt: skip
     unit = next((one.code for one in settings.file.units if one.destination == part.name), "")
-    return Direct(ends, platform, in_flight=part.in_flight, settle_s=part.settle_s, unit=unit)
+    return Direct(ends, platform, direct_shelf(parts.store, on_grant), in_flight=part.in_flight,
+                  settle_s=part.settle_s, unit=unit)  # fmt: skip
 
 
 def number_by_platform(parts: Parts, link: Uplink | None, issue: Issue, on_grant: OnGrant) -> None:

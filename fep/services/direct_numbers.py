@@ -17,17 +17,19 @@ from fep.domain.calendar import to_ms
 from fep.domain.faults import refuse
 from fep.domain.kind import Kind
 from fep.domain.numbers import parse_number
-from fep.domain.platform import Operation, Reply, Verdict
+from fep.domain.platform import Operation, Parcel, Reply, Verdict
 from fep.ports import Clock
 from fep.services.direct import Direct
+from fep.services.number_fetch import Shelf, evidence_of
 from fep.services.uplink_ends import Log
 from fep.store import receipts
 from fep.store.issuing import Draft, Frozen
-from fep.store.numbers import Grant
+from fep.store.numbers import Grant, by_evidence_q
 from fep.store.tx import Tx
 from fep.store.writer import Store
 
 NUMBER_S: Final = 2.0
+REQUEST_MAX: Final = 200  # numbers one request fetches; each is a block of its own
 Freeze = Callable[[Draft], Deferred[Frozen]]
 OnGrant = Callable[[Tx, Grant], bool]
 
@@ -88,6 +90,28 @@ class PlatformNumbers:
             self._log.warning("numbers.platform", why=f"{reply.why} {reply.detail}"[:200])
             return False
         return await self._store.do("numbers.platform", self._on_grant, grant)
+
+
+def direct_shelf(store: Store, on_grant: OnGrant) -> Shelf:
+    """Return the shelf of the daemon: a number is granted as it comes."""
+
+    def have(request: Parcel) -> int:
+        return store.read(by_evidence_q, request.code, evidence_of(request))
+
+    def keep(request: Parcel, number: str) -> Deferred[bool]:
+        grant = Grant(request.unit, request.code, number, number, source="platform",
+                      evidence=evidence_of(request))  # fmt: skip
+        return store.do("numbers.platform", on_grant, grant)
+
+    def doubted(request: Parcel, why: str) -> Deferred[None]:
+        return store.do("numbers.doubt", _doubt_txn, request.code, request.unit, why)
+
+    return Shelf(have, keep, doubted, REQUEST_MAX)
+
+
+def _doubt_txn(tx: Tx, code: str, unit: str, why: str) -> None:
+    """Note a question that was not answered: it may have used a number up there."""
+    tx.journal("numbers.doubt", code, {"unit": unit, "why": why[:200]})
 
 
 def _late(failure: Failure) -> bool:

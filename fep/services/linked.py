@@ -58,7 +58,7 @@ def make_uplink(parts: Parts, budget: Budget, on_grant: Callable[..., bool]) -> 
         from fep.services.direct_build import make_direct
 
         # It has all that a node asks of an uplink, and shares no line with it.
-        return cast("Uplink", make_direct(parts, budget))
+        return cast("Uplink", make_direct(parts, budget, on_grant))
     platform_cert = s.root / s.link.platform_cert
     if not s.link.enabled or not platform_cert.is_file():
         parts.log.warning("link.none", enabled=s.link.enabled, cert=str(platform_cert))

@@ -23,10 +23,11 @@ from fep.env import write_durably
 from fep.ports import Clock, Entropy, Platform
 from fep.services.carrier_belt import Tools
 from fep.services.carrier_build import make_carrier
+from fep.services.number_fetch import NumberFetch
 from fep.services.relay_build import make_platform
 from fep.services.relay_courier import Courier, Errand
 from fep.services.relay_ends import NodeEnds, RelayEnds
-from fep.services.relay_numbers import Reserve
+from fep.services.relay_numbers import Reserve, relay_shelf
 from fep.services.relay_peer import Peer
 from fep.services.relay_platform import DialectPlatform, Nobody
 from fep.services.relay_streams import StoreLedger, Streams
@@ -61,6 +62,7 @@ class Relay:
         self.platforms: dict[str, Platform] = {}
         self.peers: list[Peer] = []
         self.reserves: list[Reserve] = []
+        self._fetches: list[NumberFetch] = []
 
     def now_ms(self) -> int:
         """Return the wall clock in milliseconds."""
@@ -87,6 +89,8 @@ class Relay:
 
     async def stop(self) -> None:
         """Drain, then close."""
+        for fetch in self._fetches:
+            fetch.end()
         for reserve in self.reserves:
             await reserve.stop()
         cut = self._reactor.callLater(GRACE_S, self._cut)
@@ -143,8 +147,10 @@ class Relay:
         limits = {one.name: (one.in_flight, one.settle_s) for one in file.destinations}
         for name, platform in self.platforms.items():
             in_flight, settle_s = limits.get(name, (1, 1.0))
+            fetch = NumberFetch(platform, relay_shelf(self.store))
+            self._fetches.append(fetch)
             self.couriers[name] = Courier(
-                self._reactor, self._clock.mono, platform, ledger, self._log,
+                self._reactor, self._clock.mono, fetch, ledger, self._log,
                 in_flight_max=in_flight, settle_s=settle_s, on_done=_done,
             )  # fmt: skip
         units = {unit.code: unit.destination for unit in file.units}

@@ -13,14 +13,33 @@ from typing import Final
 from twisted.internet.defer import Deferred
 
 from fep.domain.numbers import parse_number
-from fep.domain.platform import Operation, Verdict
+from fep.domain.platform import Operation, Parcel, Verdict
 from fep.ports import Platform
+from fep.services.number_fetch import Shelf, evidence_of
 from fep.services.relay_ends import RelayEnds
-from fep.services.uplink_ends import Bell
+from fep.services.rounds import Rounds
 from fep.settings_relay import ReservePart
-from fep.store.relay_out import in_hand_q, number_doubt_txn, number_txn
+from fep.store.relay_out import in_hand_q, number_doubt_txn, number_txn, requested_q
+from fep.store.writer import Store
 
 EVIDENCE: Final = "fetched ahead"
+REQUEST_MAX: Final = 5000  # numbers that one request of a node may fetch
+
+
+def relay_shelf(store: Store) -> Shelf:
+    """Return the shelf of the relay: what is kept there is granted to the node that asked."""
+
+    def have(request: Parcel) -> int:
+        return store.read(requested_q, request.node, request.code, evidence_of(request))
+
+    def keep(request: Parcel, number: str) -> Deferred[bool]:
+        return store.do("relay.number", number_txn, request.node, request.unit, request.code,
+                        number, evidence_of(request))  # fmt: skip
+
+    def doubted(request: Parcel, why: str) -> Deferred[None]:
+        return store.do("relay.number_doubt", number_doubt_txn, request.unit, request.code, why)
+
+    return Shelf(have, keep, doubted, REQUEST_MAX)
 
 
 class Reserve:
@@ -32,35 +51,28 @@ class Reserve:
         self._part = part
         self._platform = platform
         self._on_block = on_block
-        self._bell = Bell(us.reactor)
-        self._running = False
-        self._loop: Deferred[None] | None = None
+        self._rounds = Rounds(us.reactor, self._turn)
         self.fault = ""
 
     def start(self) -> None:
         """Begin."""
-        self._running = True
-        self._loop = Deferred.fromCoroutine(self._run())
+        self._rounds.start()
 
     async def stop(self) -> None:
         """End after the call under way."""
-        self._running = False
-        self._bell.ring()
-        if self._loop is not None:
-            await self._loop
+        await self._rounds.stop()
 
-    async def _run(self) -> None:
-        while self._running:
-            part = self._part
-            missing = part.target - self._us.store.read(in_hand_q, part.unit, part.code)
-            if missing > 0:
-                fetched = 0
-                while self._running and fetched < min(missing, part.block) and await self._fetch():
-                    fetched += 1
-                if fetched:
-                    self._on_block()
-            if self._running and (missing <= 0 or self.fault):
-                await self._bell.wait(part.every_s)
+    async def _turn(self) -> float:
+        """Fetch a block; answers at once where more is missing and nothing is wrong."""
+        part = self._part
+        missing = part.target - self._us.store.read(in_hand_q, part.unit, part.code)
+        if missing > 0:
+            fetched, most = 0, min(missing, part.block)
+            while self._rounds.running and fetched < most and await self._fetch():
+                fetched += 1
+            if fetched:
+                self._on_block()
+        return part.every_s if missing <= 0 or self.fault else 0.0
 
     async def _fetch(self) -> bool:
         """Ask for one number; False when the round is over."""

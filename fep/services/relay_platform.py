@@ -10,8 +10,18 @@ from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from fep.domain.calendar import to_ms
-from fep.domain.platform import Operation, Parcel, Reply, Verdict, compared, unsupported
+from fep.domain.platform import (
+    QUESTIONS,
+    Operation,
+    Parcel,
+    Reply,
+    Verdict,
+    Why,
+    compared,
+    unsupported,
+)
 from fep.ports import Clock, Entropy
+from fep.services.relay_ask import able, asked, lost
 from fep.services.relay_check import check
 from fep.services.relay_lines import Heard, NotSent, Unanswered
 from fep.wire.dialects.cnnontax import CnNonTax
@@ -39,7 +49,7 @@ class DialectPlatform:
 
     def __init__(self, dialect: Dialect, lines: Exchange, clock: Clock, entropy: Entropy) -> None:
         self.name = dialect.name
-        self.capabilities = dialect.capabilities | {Operation.TIME}
+        self.capabilities = dialect.capabilities | {Operation.TIME, Operation.CAPABILITIES}
         self._dialect = dialect
         self._lines = lines
         self._clock = clock
@@ -51,6 +61,8 @@ class DialectPlatform:
         """Tell the platform of a record, or ask for the receipts of a comparison."""
         if parcel.op is Operation.CHECK:
             return await check(self, parcel)
+        if parcel.op in QUESTIONS:
+            return await asked(self, parcel)
         if parcel.op not in self.capabilities:
             return unsupported(parcel.op, self.name)
         return await self._call(parcel.op, self._dialect.deliver(parcel, self._stamp()))
@@ -59,6 +71,10 @@ class DialectPlatform:
         """Ask by code and number; returns DUP, CONFLICT, ABSENT or DOUBT."""
         if parcel.op is Operation.CHECK:
             return Reply(Verdict.ABSENT)  # a question has no effect: it is asked again
+        if parcel.op in QUESTIONS:
+            return lost(parcel)
+        if parcel.op not in self.capabilities:
+            return Reply(Verdict.ABSENT, Why.UNSUPPORTED)  # no call was ever made for it
         if Operation.FIND not in self.capabilities:
             return Reply(Verdict.DOUBT, "unsupported", f"{self.name} cannot be asked by key")
         content = self._dialect.find(parcel, self._stamp())
@@ -66,6 +82,8 @@ class DialectPlatform:
 
     async def ask(self, op: Operation, fields: Mapping[str, str]) -> Reply:
         """Ask anything else."""
+        if op is Operation.CAPABILITIES:
+            return able(self.name, self.capabilities)
         if op not in self.capabilities:
             return unsupported(op, self.name)
         if op is Operation.TIME and Operation.TIME not in self._dialect.capabilities:

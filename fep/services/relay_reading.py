@@ -18,6 +18,7 @@ import msgspec
 from fep.crypto import sm3
 from fep.domain.platform import DELIVERIES, Operation, Parcel
 from fep.services.arrivals import content_of
+from fep.services.relay_ask import is_question
 from fep.services.relay_ends import RECORDS, TRANSPORT, NodeEnds, stream_of
 from fep.store.relay import Arrived, NewCall, Stream
 from fep.wire.fpb import Header, Kind, Reason, Unreadable, unpack
@@ -25,6 +26,7 @@ from fep.wire.fpb_ack import Ack, Nack, read_ack, read_nack
 from fep.wire.fpb_record import Record, canonical, read_records
 
 OPS: Final = frozenset(op.value for op in DELIVERIES)
+NUMBERS: Final = (Operation.REQUEST, Operation.RETURN)
 LEVEL: Final = 1  # of what is kept of a batch until it is answered
 
 
@@ -98,9 +100,9 @@ def lane_of(record: Record) -> str:
     return f"{body.get('code', '')}-{body.get('number', '')}"
 
 
-def parcel_of(record: Record) -> Parcel:
-    """Return what is to be delivered. Raises Shapeless."""
-    if record.op == "RECON" and record.body.get("what") == "check":
+def parcel_of(record: Record, node: str = "") -> Parcel:
+    """Return what is to be delivered for a node. Raises Shapeless."""
+    if record.op == "RECON" and record.body.get("what") in ("check", "ask"):
         return _question(record)
     if record.op not in OPS:
         raise Shapeless("op")
@@ -111,14 +113,26 @@ def parcel_of(record: Record) -> Parcel:
         op, record.idem, _text(body, "unit"), _text(body, "code"), _text(body, "number"),
         reason=_told(body, "reason"), sheet_code=_told(body, "sheet_code"),
         sheet_number=_told(body, "sheet_number"), last=_told(body, "last"),
+        count=_number(body, "count") if op in NUMBERS else 0, node=node,
     )  # fmt: skip
 
 
 def _question(record: Record) -> Parcel:
-    """Return the receipts of a comparison as one parcel."""
+    """Return the receipts of a comparison, or an operator's question, as one parcel."""
+    if record.body.get("what") == "ask":
+        return _asked(record)
     rows = msgspec.json.encode(record.body.get("receipts"))
     unit, ask = _text(record.body, "unit"), _text(record.body, "number")
     return Parcel(Operation.CHECK, record.idem, unit, "", ask, original=rows)
+
+
+def _asked(record: Record) -> Parcel:
+    op = _text(record.body, "op")
+    if not is_question(op):
+        raise Shapeless("op")
+    fields = msgspec.json.encode(record.body.get("fields"))
+    unit, ask = _text(record.body, "unit"), _text(record.body, "number")
+    return Parcel(Operation(op), record.idem, unit, "", ask, original=fields)
 
 
 def _receipt(op: Operation, identity: str, body: Mapping[str, Any]) -> Parcel:

@@ -180,7 +180,7 @@ class Streams:
 
     def _parcel(self, record: Record) -> Parcel | Reply:
         try:
-            return parcel_of(record)
+            return parcel_of(record, self._ends.node)
         except Shapeless as error:
             why = "unsupported" if record.op not in OPS else "form"
             return Reply(Verdict.REJECT, why, f"{record.op[:20]}: {error}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import and_, insert, select
+from sqlalchemy import Connection, and_, func, insert, select
 
 from fep.domain.faults import refuse
 from fep.domain.numbers import Block, BlockState, parse_number
@@ -64,3 +64,12 @@ def grant_txn(tx: Tx, grant: Grant) -> bool:
         "source": grant.source, "unit": grant.unit, **({"sealed": True} if grant.sealed else {}),
     })  # fmt: skip
     return True
+
+
+def by_evidence_q(conn: Connection, code: str, evidence: str) -> int:
+    """Return how many numbers of a code were granted on one evidence."""
+    column = number_block.c
+    asked = select(func.coalesce(func.sum(column.last - column.first + 1), 0)).where(
+        column.code == code, column.evidence == evidence
+    )
+    return int(conn.execute(asked).scalar_one())

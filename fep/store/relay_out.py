@@ -105,6 +105,15 @@ def number_txn(tx: Tx, node: str, unit: str, code: str, number: str, evidence: s
     return True
 
 
+def requested_q(conn: Connection, node: str, code: str, evidence: str) -> int:
+    """Return how many numbers were kept for one request."""
+    column = relay_number.c
+    return conn.execute(
+        select(func.count()).select_from(relay_number)
+        .where(column.code == code, column.node == node, column.evidence == evidence[:80])
+    ).scalar_one()  # fmt: skip
+
+
 def number_doubt_txn(tx: Tx, unit: str, code: str, why: str) -> None:
     """Note a question for a number that was not answered: the platform may have used one up."""
     tx.journal("relay.number_doubt", code, {"unit": unit, "why": why[:200]})

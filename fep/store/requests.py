@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import Connection, and_, func, select, text
 
 from fep.domain.life_delivery import Op
-from fep.domain.refill import Need
+from fep.domain.refill import REQUESTED, Need
 from fep.store.schema import number_block, sheet_act, upload
 from fep.store.sheet_acts import Act, act_txn
 from fep.store.tx import Tx
@@ -22,13 +22,21 @@ NO_NUMBER = "0" * 10
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Numbers asked for; `delivery` is empty where no platform is told."""
+    """Numbers asked for; `delivery` is empty where no platform is told, `detail` its answer."""
 
     unit: str
     code: str
     count: int
     at: int
     delivery: str
+    detail: str = ""
+
+    @property
+    def state(self) -> str:
+        """Return what an operator sees: requested, or that the platform cannot or will not."""
+        if self.delivery in ("rejected", "conflict", "closed"):
+            return "rejected"
+        return "unsupported" if self.detail.startswith("unsupported") else REQUESTED
 
 
 def open_q(conn: Connection) -> list[Request]:
@@ -42,21 +50,22 @@ def open_q(conn: Connection) -> list[Request]:
     came = select(block.id).where(
         and_(block.unit == act.unit, block.code == act.code, block.granted_at > act.at)
     )
-    told = (
-        select(upload.c.state)
+    told, said = (
+        select(column)
         .where(and_(upload.c.receipt_id == 0, upload.c.act_id == act.id))
         .order_by(upload.c.id.desc())
         .limit(1)
         .scalar_subquery()
+        for column in (upload.c.state, upload.c.detail)
     )
     rows = conn.execute(
-        select(act.unit, act.code, act.body, act.at, told)
+        select(act.unit, act.code, act.body, act.at, told, said)
         .where(and_(act.id.in_(newest), ~came.exists()))
         .order_by(act.id)
     )
     return [
-        Request(unit, code, msgspec.json.decode(body)["count"], at, state or "")
-        for unit, code, body, at, state in rows
+        Request(unit, code, msgspec.json.decode(body)["count"], at, state or "", detail or "")
+        for unit, code, body, at, state, detail in rows
     ]
 
 
@@ -65,6 +74,17 @@ def request_txn(tx: Tx, need: Need, dest: str) -> bool:
     if any((one.unit, one.code) == (need.unit, need.code) for one in open_q(tx.conn)):
         return False
     asked: dict[str, object] = {"count": need.count, "left": need.left, "target": need.target}
-    act_txn(tx, Act(Op.REQUEST, need.unit, need.code, NO_NUMBER, 0, dest), asked)
-    tx.journal("numbers.requested", need.code, {**asked, "dest": dest, "unit": need.unit})
+    return asked_txn(tx, need.unit, need.code, asked, dest)
+
+
+def asked_txn(tx: Tx, unit: str, code: str, asked: dict[str, object], dest: str) -> bool:
+    """Ask for `asked["count"]` numbers, journalled; False while an earlier request is open.
+
+    Where a person asks, one that the platform refused, or cannot hear, is over.
+    """
+    waiting = [one for one in open_q(tx.conn) if (one.unit, one.code) == (unit, code)]
+    if any(one.state == REQUESTED for one in waiting):
+        return False
+    act_txn(tx, Act(Op.REQUEST, unit, code, NO_NUMBER, 0, dest), asked)
+    tx.journal("numbers.requested", code, {**asked, "dest": dest, "unit": unit})
     return True

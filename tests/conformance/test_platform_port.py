@@ -194,6 +194,7 @@ async def test_every_question_the_dialect_has_is_answered(healthy: Spoken):
         Operation.BY_PAY_CODE: {"pay_code": receipt.event_key},
         Operation.FILE: {"code": receipt.code, "number": receipt.number},
         Operation.TIME: {},
+        Operation.CAPABILITIES: {},
     }  # fmt: skip
 
     told = {

@@ -1,0 +1,78 @@
+"""`fepctl link ask` and `fepctl numbers request`: questions and requests to the platform."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+import click
+
+from fep.cli.common import CliFault, emit, note, say
+from fep.cli.common_reach import reached
+from fep.cli.common_verbs import Verb, option, reason
+from fep.domain.platform import QUESTIONS
+
+POLL_S = 0.5
+_OPERATIONS = [op.value for op in QUESTIONS]
+_WORDS = {
+    "CAPABILITIES": ("平台接口有哪些功能", "what the platform's dialect has"),
+    "NOTICE": ("开缴款通知", "make a notice"), "NOTICE_VOID": ("作废缴款通知", "void a notice"),
+    "PAYMENT": ("查缴款情况", "what became of a pay code"),
+    "BY_PAY_CODE": ("按缴款码查票据", "the receipt of a pay code"),
+    "ITEMS": ("可用收费项目", "items that may be charged"),
+    "FILE": ("下载票据文件", "the receipt as a file"), "TIME": ("平台时间", "its time"),
+}  # fmt: skip
+
+
+@click.command("ask", cls=Verb, zh="问平台：功能、缴款通知、缴款情况、收费项目、文件、时间",
+               en="ask the platform: what it can do, notices, payments, items, files")  # fmt: skip
+@click.argument("operation", type=click.Choice(_OPERATIONS, case_sensitive=False))
+@click.argument("pairs", metavar="[NAME=VALUE]…", nargs=-1)
+@option("--unit", required=True, zh="开票单位", en="unit")
+@option("--wait", "wait_s", type=click.IntRange(0, 86_400), default=60, metavar="SECONDS",
+        zh="最多等几秒（平台在网闸另一侧，可能较慢）",
+        en="seconds to wait: the platform is behind the gate")  # fmt: skip
+@reason()
+def ask(operation: str, pairs: tuple[str, ...], unit: str, wait_s: int, reason: str) -> None:
+    """Ask, and wait for the answer a while; exit 1 without a good one."""
+    fields = dict(_pair(text) for text in pairs)
+    with reached("link ask") as desk:
+        told = desk.call("link.ask", operation=operation.upper(), unit=unit, fields=fields,
+                         reason=reason)  # fmt: skip
+        until = time.monotonic() + wait_s
+        while told["state"] == "sent" and time.monotonic() < until:
+            time.sleep(POLL_S)
+            told = desk.call("link.asked", unit=unit, ask=told["ask"])
+    emit(told, lambda: _show(operation.upper(), told))
+    if told["state"] != "applied":
+        sys.exit(1)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign or not name:
+        raise CliFault("CTL_USAGE", f"应为 名称=值：{text}", f"NAME=VALUE, not {text}")
+    return name, value
+
+
+def _show(operation: str, told: dict[str, Any]) -> None:
+    if told["state"] == "sent":
+        note(say("平台还没有应答", "the platform has not answered yet"))
+        return
+    zh, en = _WORDS[operation]
+    click.echo(f"{say(zh, en)}: {told['result']}  {told['detail']}")
+
+
+@click.command("request", cls=Verb, zh="向平台申请号码", en="ask the platform for numbers")
+@option("--unit", required=True, zh="开票单位", en="unit")
+@option("--code", required=True, metavar="8 digits", zh="票据代码（8 位）", en="code")
+@option("--count", required=True, type=click.IntRange(1, 1_000_000), zh="数量", en="how many")
+@reason()
+def request(unit: str, code: str, count: int, reason: str) -> None:
+    """Ask for numbers."""
+    with reached("numbers request") as desk:
+        told = desk.call("numbers.request", unit=unit, code=code, count=count, reason=reason)
+    done = say(f"已申请 {count} 个号码", f"{count} numbers requested")
+    known = say("上次的申请还没有结果，没有变化", "an earlier request is open; nothing changed")
+    emit(told, lambda: click.echo(done if told["requested"] else known))
