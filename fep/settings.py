@@ -19,6 +19,7 @@ from fep.domain.kind import Kind, Province, Unit
 from fep.settings_books import ReconcileSettings
 from fep.settings_callers import ROOM as CALLERS_ROOM
 from fep.settings_callers import belongs
+from fep.settings_bridge import BridgeSettings
 from fep.settings_check import Found, check
 from fep.settings_device import DeviceSettings
 from fep.settings_forms import FormSheet
@@ -96,6 +97,7 @@ class Settings:
     clock: ClockSettings = field(default_factory=ClockSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
     tls: TlsSettings = field(default_factory=TlsSettings)
+    bridge: BridgeSettings = field(default_factory=BridgeSettings)
     terminals: tuple[DeviceSettings, ...] = ()
     forms: dict[str, FormSheet] = field(default_factory=dict)
 
@@ -233,6 +235,7 @@ def _settings(found: Found) -> Settings:
         },
         web=fep.web,
         http=fep.http,
+        bridge=fep.bridge,
         tls=msgspec.structs.replace(fep.tls, cert=key(fep.tls.cert), key=key(fep.tls.key)),
         life=fep.life,
         reconcile=fep.reconcile,

@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from fep.domain.kind_check import KindProblem, kind_problems, province_problems
+from fep.settings_bridge import check_bridge
 from fep.settings_callers import check_caller, everyone
 from fep.settings_device import DeviceSettings
 from fep.settings_forms import FormSheet, check_forms
@@ -59,6 +60,7 @@ def check(found: Found) -> None:
     templates = ((source, province.qr_template) for source, province in found.provinces)
     check_web(found.source, found.fep.web, templates)
     check_http(found.source, found.fep.http, found.fep.api.listen)
+    check_bridge(found.source, found.fep.bridge)
     check_keys(found.source, found.fep, found.units, found.root, found.environ, found.callers)
 
 

@@ -52,6 +52,8 @@ _LAZY = {
     "devices": Lazy("fep.cli.ctl_paper", "devices", "设备：列出、试打", "devices: list, test"),
     "payments": Lazy("fep.cli.ctl_payments", "group", "POS 支付：列出、查询、结算",
                      "payments at terminals: list, inquire, settle"),
+    "bridges": Lazy("fep.cli.ctl_bridges", "group", "收银电脑上的桥：列出、密钥、安装目录",
+                    "bridges on cashiers' PCs: list, key, kit"),
     "verify": Lazy("fep.cli.ctl_verify", "command", "核对一张票据的签名",
                    "verify the signature of a receipt"),
     "journal": Lazy("fep.cli.ctl_journal", "group", "日志账：核对链、导出",

@@ -17,6 +17,7 @@ from fep.domain.calendar import to_ms
 from fep.domain.faults import Refused
 from fep.services import selfcheck
 from fep.services.accounts import Accounts
+from fep.services.bridges import Bridges
 from fep.services.budget import RunningBudget, unanswered_q
 from fep.services.desk import methods as desk_methods
 from fep.services.desk_context import DeskContext
@@ -99,6 +100,8 @@ class Assembly:
         self._url_of = addresses(s, tokens)
         self.faces = Faces(s.units, s.kinds, s.provinces, self._offline, self._url_of)
         self._press = FormPress(self._desk, s.forms)
+        self.bridges = Bridges(self._reactor, self._entropy, s.bridge, s.tls, s.root, s.node.data,
+                               self._log)  # fmt: skip
         self.spool = Spool(
             self._reactor, self._clock, self._entropy, self.store, s.devices,
             self.faces.view_q, rasteriser, self._log, page_of=PagePress(self._desk),
@@ -167,7 +170,7 @@ class Assembly:
             url_of=self._url_of,
             numbers_came=self._numbers_came, fence=self._guard.fence,
             clockwatch=self._guard.clockwatch, seal=self._guard.seal, budget=self.budget,
-            accounts=self.accounts, people=self.people,
+            accounts=self.accounts, people=self.people, bridges=self.bridges,
             doors=lambda: (*self.people.faults, *web_faults(self.settings, self.web),
                            *(self.front.faults if self.front is not None else ())),
         )  # fmt: skip

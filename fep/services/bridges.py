@@ -44,6 +44,7 @@ class BridgeHealth:
     version: str
     entries: int
     ports: tuple[dict[str, Any], ...]
+    why: str = ""
 
 
 class Bridges:
@@ -63,11 +64,12 @@ class Bridges:
         self._peers: set[Peer] = set()
         self._keys: dict[str, bytes] = {}
         self._bad: dict[str, str] = {}
+        self._root = root
         self._pcs = {pc.id: pc for pc in settings.pcs}
         self.faults: list[Refused] = []
         self.bridges: dict[str, Bridge] = {}
         for pc in settings.pcs:
-            self._register(pc, root)
+            self._register(pc)
 
     # from the node
     async def open(self) -> None:
@@ -100,6 +102,13 @@ class Bridges:
         """Return how each registered bridge is, by id."""
         return [self._health(self._pcs[id_], self.bridges[id_]) for id_ in sorted(self.bridges)]
 
+    def new_key(self, id_: str) -> None:
+        """Take the key of a bridge anew; who came with the old one is cut."""
+        self._read_key(self._pcs[id_])
+        for peer in list(self._peers):
+            if peer.bridge is self.bridges[id_]:
+                peer.close()
+
     def places(self) -> list[int]:
         """Return the TCP ports that are open."""
         return [port.getHost().port for port in self._ports]
@@ -117,6 +126,7 @@ class Bridges:
             pc.id, pc.name, "fault" if fault not in ("", "BRG_AWAY") else state, fault, address,
             str(told.get("host", ""))[:60], str(told.get("system", ""))[:20],
             str(told.get("version", ""))[:20], bridge.seen.entries, tuple(bridge.ports()),
+            self._bad.get(pc.id, ""),
         )  # fmt: skip
 
     # from the door
@@ -139,12 +149,16 @@ class Bridges:
                 older.close()
         return self.bridges[pc.id]
 
-    def _register(self, pc: BridgePc, root: Path) -> None:
+    def _read_key(self, pc: BridgePc) -> None:
+        self._bad.pop(pc.id, None)
+        self._keys.pop(pc.id, None)
         try:
-            self._keys[pc.id] = _key(root / pc.key_file)
+            self._keys[pc.id] = _key(self._root / pc.key_file)
         except (OSError, ValueError) as error:
-            self._bad[pc.id] = str(error)
-            self.faults.append(refuse("BRG_KEY", bridge=pc.id, why=_why(error)))
+            self._bad[pc.id] = _why(error)
+
+    def _register(self, pc: BridgePc) -> None:
+        self._read_key(pc)
         bridge = Bridge(self._reactor, pc.id, self._entropy, self._seen.get(pc.id, Seen()),
                         self._remember, self._log)  # fmt: skip
         self.bridges[pc.id] = bridge

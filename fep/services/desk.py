@@ -16,6 +16,7 @@ import msgspec
 
 from fep.domain.faults import Refused, refuse
 from fep.services import (
+    desk_bridges,
     desk_callers,
     desk_day,
     desk_fence,
@@ -60,6 +61,7 @@ METHODS: dict[str, Method] = {
     **desk_imports.METHODS,
     **desk_trace.METHODS,
     **desk_payments.METHODS,
+    **desk_bridges.METHODS,
     **desk_platform.METHODS,
     **devices_desk.METHODS,
 }

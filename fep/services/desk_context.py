@@ -208,6 +208,7 @@ class DeskContext:
     people: Any = None  # fep.services.people.People; None when the daemon is stopped
     accounts: Any = None  # fep.services.accounts.Accounts; None when the daemon is stopped
     bench: Any = None  # fep.services.signing_bench.Bench; None when the daemon is stopped
+    bridges: Any = None  # fep.services.bridges.Bridges; None when the daemon is stopped
     till: Any = None  # fep.services.till.Till; None when the daemon is stopped
 
     @property

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, and_, func, select
 
 from fep.domain.calendar import day_of
 from fep.domain.money import format_fen
-from fep.services import desk_books, desk_guard, desk_keys, desk_payments
+from fep.services import desk_books, desk_bridges, desk_guard, desk_keys, desk_payments
 from fep.services import desk_checks as checks
 from fep.services.desk_checks import Check, State, attempt
 from fep.services.desk_context import STORE_FILE, DeskContext, Method, Params, pid
@@ -178,6 +178,7 @@ def _state_checks(
     found += desk_guard.days(seen.forecasts)
     found += checks.links(links)
     found += checks.printers(devices)
+    found += desk_bridges.checks_of(ctx)
     found.append(checks.queue(seen.queued, seen.frozen, seen.last_refusal))
     found.append(checks.uncertain(seen.prints["uncertain"]))
     found += desk_payments.checks_of(seen.payments)

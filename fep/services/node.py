@@ -96,6 +96,7 @@ class Node:
         self.guard.fence.on_lifted = self._lifted
         await self.guard.start(made.issue, made.queue, made.uplink, made.budget)
         await self._open_signers()
+        await made.bridges.open()
         self.store.do("node.start", _note_txn, "node.started", __version__)
         if not self.guard.fence.closed:
             await self._go()
@@ -191,6 +192,7 @@ class Node:
         if made.front is not None:
             await made.front.close()
         await made.spool.stop()
+        await made.bridges.close()
         if made.uplink is not None:
             await made.refused.stop()
             await made.uplink.stop()

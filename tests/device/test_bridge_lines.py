@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import pty
 import shutil
-import socket
-import struct
 import tty
 
 import pytest
@@ -17,9 +15,8 @@ from drivers.transports import Occupied, Unreachable
 from drivers.transports.bridge import Options
 from fep.domain.printing import Outcome
 from fep.env import RealClock
-from fep.wire.bridge import PLAIN_MAX
 from tests.device.bench import FAST, FakeRasteriser, bearing, small
-from tests.device.bridge_rig import KEY, Rig, rig
+from tests.device.bridge_rig import Rig, rig
 from tests.device.peer import Printer as Device
 
 PYTHON_38 = next((p for p in ("python3.8",) if shutil.which(p)), None)
@@ -47,7 +44,7 @@ async def _opened(found: Rig, name: str = "com") -> tuple[object, Heard]:
     return await line.open(heard.on_data, heard.on_lost), heard
 
 
-@pytest.fixture()
+@pytest.fixture
 def cable():
     """Yield the device's end of a serial line and the path of ours."""
     ours, theirs = pty.openpty()
