@@ -1,90 +1,18 @@
-"""`fepctl devices` and `fepctl resolve`: printers, and outcomes that wait for a person."""
+"""`fepctl resolve`: outcomes that wait for a person."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from fep.cli.common import CliFault, Column, emit, heading, paint, say, table, when
+from fep.cli.common import CliFault, Column, emit, heading, say, table, when
 from fep.cli.common_reach import reached
 from fep.cli.common_verbs import Lazy, Verbs, option, reason
 from fep.cli.ctl_payments import rows_of
 from fep.cli.ctl_receipts_life import OPS
-from fep.cli.ctl_status import device_word
-from fep.domain.faults import fault
 
-_OUTCOMES = {"printed": "已打印（打印机已证实）", "accepted": "已送出（打印机不能证实）",
-             "not_printed": "没有打印", "uncertain": "不确定，请看纸"}  # fmt: skip
-_LAST = {"printed": "已打印", "accepted": "已送出", "not_printed": "没有打印",
-         "uncertain": "不确定"}  # fmt: skip
-_PROOFS = {"process_id": "凭打印机回话", "status": "凭打印机状态"}
 _REFUSED = {"rejected": "被拒", "conflict": "冲突"}
-
-
-@click.group("devices", cls=Verbs, zh="设备：列出、试打", en="devices: list, test")
-def devices() -> None:
-    """Group the verbs."""
-
-
-@devices.command("list", zh="列出设备及故障", en="list the devices and their faults")
-def list_() -> None:
-    """List devices."""
-    with reached() as desk:
-        told = desk.call("devices.list")
-    emit(told, lambda: _devices(told))
-
-
-def _devices(told: dict[str, Any]) -> None:
-    table(
-        (Column("设备", "device"), Column("组", "group"), Column("型号", "profile"),
-         Column("地址", "address", fold=False), Column("状态", "state", fold=False),
-         Column("故障", "faults"), Column("自", "since", fold=False),
-         Column("待打", "queue", right=True),
-         Column("最近结果", "last outcome")),
-        [(row["id"], row["group"], row["profile"], row["address"], device_word(row),
-          _faults(row.get("faults") or ()), when(row.get("since")), str(row.get("queue", "-")),
-          _last(row))
-         for row in told["devices"]],
-        empty=say("没有配置设备", "no device is configured"),
-    )  # fmt: skip
-
-
-def _last(row: dict[str, Any]) -> str:
-    outcome = row.get("last_outcome", "")
-    return f"{say(_LAST.get(outcome, outcome), outcome)} {row.get('last_fault', '')}".strip() or "-"
-
-
-def _faults(codes: Sequence[str]) -> str:
-    """Return codes with their sentences: the code is what is read out over the phone."""
-    shown: list[str] = []
-    for code in codes:
-        try:
-            entry = fault(code)
-        except KeyError:
-            shown.append(paint(code, "red"))
-            continue
-        shown.append(f"{paint(code, 'red')} {say(entry.zh, entry.en)}")
-    return "\n".join(shown) or "-"
-
-
-@devices.command("test", zh="试打一张，不占票据号码", en="print a test slip; takes no number")
-@click.argument("device")
-@reason()
-def test(device: str, reason: str) -> None:
-    """Print a test slip."""
-    with reached("devices test") as desk:
-        told = desk.call("devices.test", device=device, reason=reason)
-    result = told["result"]
-    outcome = str(result["outcome"])
-    words = [say(_OUTCOMES.get(outcome, outcome), outcome),
-             _faults([result["fault"]]) if result["fault"] else "",
-             say(_PROOFS.get(result["detail"], result["detail"]), result["detail"])]  # fmt: skip
-    emit(told, lambda: click.echo("  ".join(word for word in words if word)))
-    if outcome not in ("printed", "accepted"):
-        sys.exit(1)
 
 
 @click.group("resolve", cls=Verbs, invoke_without_command=True,

@@ -7,6 +7,7 @@ at once, so that a site that worked never stops working here. Comments stay.
 from __future__ import annotations
 
 import json
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -22,7 +23,7 @@ from fep.settings_toml import SettingsError, lines_of
 
 ROOM = "devices"
 FILE_MAX_BYTES = 65536
-_KINDS = ("tcp", "lpd", "serial", "usblp", "ipp")
+_KINDS = ("tcp", "lpd", "serial", "usblp", "ipp", "bridge")
 _GROUP = re.compile(r"(\s*group\s*=\s*)(\"(?:[^\"\\]|\\.)*\"|'[^']*')(.*)", re.DOTALL)
 
 
@@ -51,7 +52,7 @@ def transport_of(address: str) -> dict[str, Any]:
     """Return the [transport] table of an address as a technician writes it.
 
     tcp:HOST[:PORT], lpd:HOST[:PORT]/QUEUE, ipp:HOST[:PORT]/PATH, serial:PATH[@BAUD],
-    usblp:PATH. Raises Refused DEV_ADDRESS.
+    usblp:PATH, bridge:BRIDGE/PORT. Raises Refused DEV_ADDRESS.
     """
     kind, _colon, rest = address.strip().partition(":")
     if kind not in _KINDS or not rest:
@@ -65,6 +66,8 @@ def transport_of(address: str) -> dict[str, Any]:
             table["baud"] = _number(baud, address)
         return table
     place, _slash, queue = rest.partition("/")
+    if kind == "bridge":
+        return {"type": kind, "bridge": place, "name": queue}
     host, port = _host(place, address)
     table = {"type": kind, "host": host}
     if port:
@@ -172,13 +175,21 @@ def _grouped(text: str, place: int, group: str) -> str:
 
 def write_back(path: Path, text: str) -> None:
     """Write a file as it was before a change that was refused. Raises OSError."""
-    write_durably(path, text.encode(), mode=path.stat().st_mode & 0o777)
+    _write(path, text)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file that its owner, and whoever runs the daemon, may read as before."""
+    like = path.stat() if path.exists() else None
+    house = path.parent.stat()
+    write_durably(path, text.encode(), mode=like.st_mode & 0o777 if like else 0o640)
+    if os.geteuid() == 0:
+        os.chown(path, like.st_uid if like else house.st_uid, like.st_gid if like else house.st_gid)
 
 
 def _try(path: Path, text: str, before: str | None, root: Path) -> None:
     """Write a file, read the whole site back, and take the file back if that fails."""
-    mode = path.stat().st_mode & 0o777 if before is not None else 0o640
-    write_durably(path, text.encode(), mode=mode)
+    _write(path, text)
     try:
         load(root)
     except SettingsError as error:

@@ -12,7 +12,6 @@ from fep.domain.device import Lease, Turn
 from fep.domain.faults import Refused
 from fep.domain.printing import JobState, Outcome, PrintResult
 from fep.store import devices as notes
-
 from fep.store.devices import Word
 from tests.unit.printing.world import ToldPrinter, World
 
