@@ -12,14 +12,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from twisted.internet.defer import Deferred
-
 from fep.domain.calendar import local, to_ms
 from fep.domain.link import CLOSED
 from fep.domain.link_pace import Limits
 from fep.ports import Clock
 from fep.services.ferry import Ferry
-from fep.services.uplink_ends import Bell, Log, Work
+from fep.services.rounds import Rounds
+from fep.services.uplink_ends import Log, Work
 
 SKIPPED_MAX: Final = 10_000
 CLOSED_LOOK_S: Final = 30.0
@@ -54,29 +53,25 @@ class Belt:
                  poll_s: float, retry_s: float) -> None:  # fmt: skip
         self._tools, self._ferry, self._limits, self._deliver = tools, ferry, limits, deliver
         self._poll_s, self._retry_s = poll_s, retry_s
-        self._bell = Bell(tools.reactor)
+        self._rounds = Rounds(tools.reactor, self._round)
         self._skipped: dict[str, float] = {}  # name -> not before (monotonic)
         self._free_s = 0.0  # when the rate lets the next file pass
         self._fault_s = 0.0  # the wait after the latest fault
-        self._running = False
-        self._done: Deferred[None] | None = None
+        self._opened = False
 
     def open(self) -> None:
         """Begin."""
-        assert self._done is None, "a belt opens once"
-        self._running = True
-        self._done = Deferred.fromCoroutine(self._loop())
+        assert not self._opened, "a belt opens once"
+        self._opened = True
+        self._rounds.start()
 
     async def close(self) -> None:
         """End after the file under way."""
-        self._running = False
-        self._bell.ring()
-        if self._done is not None:
-            await self._done
+        await self._rounds.stop()
 
     def ring(self) -> None:
         """Look at once: something waits, or the way is free again."""
-        self._bell.ring()
+        self._rounds.ring()
 
     def wait_s(self) -> float:
         """Return seconds until the gate's hours and rate let a file pass."""
@@ -101,21 +96,19 @@ class Belt:
         elif self._ferry.fault == CLOSED:
             self._ferry.fault = ""
 
-    async def _loop(self) -> None:
-        while self._running:
-            try:
-                wait = await self._turn()
-                self._fault_s = 0.0
-                self._say_hours()
-            except (OSError, NotNow) as fault:
-                self._ferry.fault = str(fault) or type(fault).__name__
-                self._fault_s = min(FAULT_MOST_S, max(self._poll_s, self._fault_s * 2))
-                wait = self._fault_s
-            except Exception as fault:  # one broken file must not end the way for all others
-                self._tools.log.error("carrier.turn_failed", why=repr(fault), exc_info=fault)
-                wait = FAULT_MOST_S
-            if self._running:
-                await self._bell.wait(wait)
+    async def _round(self) -> float:
+        try:
+            wait = await self._turn()
+            self._fault_s = 0.0
+            self._say_hours()
+        except (OSError, NotNow) as fault:
+            self._ferry.fault = str(fault) or type(fault).__name__
+            self._fault_s = min(FAULT_MOST_S, max(self._poll_s, self._fault_s * 2))
+            wait = self._fault_s
+        except Exception as fault:  # one broken file must not end the way for all others
+            self._tools.log.error("carrier.turn_failed", why=repr(fault), exc_info=fault)
+            wait = FAULT_MOST_S
+        return wait
 
     async def _turn(self) -> float:
         """Bring the most urgent file across; returns seconds until the next look."""

@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-from twisted.internet.defer import Deferred
-
 from fep.domain.calendar import local, to_ms
 from fep.domain.link_pace import Limits, parse_span
 from fep.ports import Clock
 from fep.services.linked import Parts
-from fep.services.uplink_ends import Bell, Log
+from fep.services.rounds import Rounds
+from fep.services.uplink_ends import Log
 from fep.settings_link import LinkSettings
 from fep.store.refusals import STALE, retry_group_txn
 from fep.store.writer import Store
@@ -60,22 +59,16 @@ class Held:
         self._hours = settings.stale_hours
         self._wake = wake
         self._log = log
-        self._bell = Bell(reactor)
-        self._running = False
-        self._loop: Deferred[None] | None = None
+        self._rounds = Rounds(reactor, self._look)
 
     def start(self) -> None:
         """Begin, where there are such hours."""
-        if self._hours and not self._running:
-            self._running = True
-            self._loop = Deferred.fromCoroutine(self._run())
+        if self._hours:
+            self._rounds.start()
 
     async def stop(self) -> None:
         """End after the piece under way."""
-        self._running = False
-        self._bell.ring()
-        if self._loop is not None:
-            await self._loop
+        await self._rounds.stop()
 
     async def turn(self) -> int:
         """Look once; returns how many are sent again."""
@@ -93,13 +86,11 @@ class Held:
             self._wake()
         return count
 
-    async def _run(self) -> None:
-        while self._running:
-            try:
-                await self.turn()
-            except Exception as error:  # a failed look must not end the looking
-                self._log.error("link.stale", why=repr(error)[:200])
-                if self._store.dead:
-                    return
-            if self._running:
-                await self._bell.wait(LOOK_S)
+    async def _look(self) -> float | None:
+        try:
+            await self.turn()
+        except Exception as error:  # a failed look must not end the looking
+            self._log.error("link.stale", why=repr(error)[:200])
+            if self._store.dead:
+                return None
+        return LOOK_S

@@ -43,9 +43,9 @@ class Draw:
         details_max: int,
     ) -> None:
         self._entropy = entropy
-        self.units = self._units = units
+        self.units = units
         self._kinds = kinds
-        self.provinces = self._provinces = provinces
+        self.provinces = provinces
         self._details_max = details_max
         self.offline: Callable[[], bool] = lambda: False
         self.former: Callable[[str, str], None] | None = None  # refuses what was issued elsewhere
@@ -127,13 +127,13 @@ class Draw:
         return partial(einvoice.derived_check_code, name, event.payer.name, event.total_fen)
 
     def _named(self, unit_code: str, kind_id: str) -> tuple[Unit, Kind, Province]:
-        unit = self._units.get(unit_code)
+        unit = self.units.get(unit_code)
         if unit is None:
             raise refuse("CFG_UNIT", unit=unit_code)
         kind = self._kinds.get(kind_id)
         if kind is None:
             raise refuse("CFG_KIND", unit=unit_code, kind=kind_id)
-        return unit, kind, self._provinces[unit.province]
+        return unit, kind, self.provinces[unit.province]
 
     # from issue
     def offline_refusal(self, kind_id: str) -> Refused | None:
@@ -143,7 +143,7 @@ class Draw:
 
     def effects(self, entry: Inflight) -> tuple[str, str]:
         """Return (destination, device group) of an event; no group means no print."""
-        unit = self._units[entry.unit]
+        unit = self.units[entry.unit]
         # A person may assign a point to another group while we run.
         named = (point for point in unit.points if point.code == entry.point)
         point = next(named, Point(entry.point))

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, and_, func, or_, select
 
+from fep.store.queries import Upload
 from fep.store.schema import journal, link_batch, receipt, supervision, upload
 
 HISTORY_SCAN_ROWS: Final = 500_000
@@ -39,17 +40,9 @@ class BatchRow:
 
 
 @dataclass(frozen=True, slots=True)
-class WayRow:
+class WayRow(Upload):
     """One delivery of a receipt and the batch it went in; `batch_state` empty before."""
 
-    dest: str
-    op: str
-    state: str
-    rec_seq: int
-    batch_seq: int
-    result: str
-    detail: str
-    updated_at: int
     epoch: int
     batch_state: str
     tries: int
@@ -131,10 +124,13 @@ def way_q(conn: Connection, code: str, number: str) -> Way | None:
         select(supervision.c.signed_at).where(supervision.c.receipt_id == found.id)
     ).scalar()
     column, batch = upload.c, link_batch.c
+    names = [
+        *(getattr(column, name) for name in Upload.__slots__),
+        func.coalesce(batch.epoch, 0), func.coalesce(batch.state, ""),
+        func.coalesce(batch.tries, 0), func.coalesce(batch.written_at, 0),
+    ]  # fmt: skip
     rows = conn.execute(
-        select(column.dest, column.op, column.state, column.rec_seq, column.batch_seq,
-               column.result, column.detail, column.updated_at, batch.epoch, batch.state,
-               batch.tries, batch.written_at)
+        select(*names)
         .select_from(upload.outerjoin(link_batch, and_(
             batch.dest == column.dest, batch.channel == 1, batch.seq == column.batch_seq,
             column.batch_seq > 0, batch.epoch == _epoch(conn, column.dest),
@@ -142,9 +138,7 @@ def way_q(conn: Connection, code: str, number: str) -> Way | None:
         .where(column.receipt_id == found.id)
         .order_by(column.id)
     ).all()  # fmt: skip
-    way = tuple(
-        WayRow(*row[:8], row[8] or 0, row[9] or "", row[10] or 0, row[11] or 0) for row in rows
-    )
+    way = tuple(WayRow(*row) for row in rows)
     return Way(f"{code}-{number}", found.state, found.issued_at, signed or 0, way)
 
 
