@@ -1,10 +1,13 @@
-"""The signer port: one suite over the signer process and over its stand-in in the simulation,
-with each implementation of SM2 that can verify."""
+"""The signer port: one suite over the signer process with a key file, with a UKEY, and over its
+stand-in in the simulation, with each implementation of SM2 that can verify."""
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +15,13 @@ import pytest
 import pytest_twisted
 from twisted.internet import reactor as untyped
 from twisted.internet import task
-from twisted.internet.defer import gatherResults
+from twisted.internet.defer import Deferred, gatherResults
 
 from fep.crypto import certs, gm
 from fep.domain.faults import Refused
 from fep.services.signing import PENDING_MAX, SignerFiles, UnitSigner
 from fep.sim import sm
+from tests.device.skf import PIN, UKeyRig
 from tests.simulation.net import Hub, Reactor
 from tests.unit.services.counter import Notes
 
@@ -56,7 +60,26 @@ async def _stand_in(place: Path) -> AsyncIterator[UnitSigner]:
         ticking.stop()
 
 
-MAKINGS = pytest.mark.parametrize("making", [_process, _stand_in])
+@asynccontextmanager
+async def _ukey(place: Path) -> AsyncIterator[UnitSigner]:
+    files = _files(place)
+    (place / "slot").mkdir()
+    (place / "slot" / "token.key").symlink_to(files.key)
+    (place / "slot" / "token.crt").symlink_to(files.cert)
+    rig = UKeyRig(reactor, place / "slot")
+    signer = UnitSigner(
+        reactor, replace(files, passphrase=PIN, skf=rig.config(), mark=rig.place / "mark"), Notes()
+    )
+    signer.start()
+    try:
+        yield signer
+    finally:
+        await signer.stop()
+        await rig.slot.close()
+
+
+MAKINGS = pytest.mark.parametrize("making", [_process, _ukey, _stand_in])
+PROCESSES = pytest.mark.parametrize("making", [_process, _ukey])
 
 
 @MAKINGS
@@ -146,3 +169,41 @@ async def test_a_stopped_signer_fails_what_waits_and_takes_nothing_more(
 async def test_the_serial_is_that_of_the_certificate(making: Making, tmp_path: Path):
     async with making(tmp_path) as signer:
         assert sm.load_certificate((tmp_path / "c").read_bytes()).serial_hex == signer.cert_serial
+
+
+@MAKINGS
+@pytest_twisted.ensureDeferred
+async def test_four_callers_at_once_each_get_their_own(making: Making, tmp_path: Path):
+    async def caller(signer: UnitSigner, name: int) -> list[bool]:
+        public = signer.certificate.public_key
+        good = []
+        for turn in range(10):
+            message = f"{name}-{turn}".encode()
+            good.append(public.verify(message, await signer.sign(signer.digest_of(message))))
+        return good
+
+    async with making(tmp_path) as signer:
+        callers = [Deferred.fromCoroutine(caller(signer, name)) for name in range(4)]
+        answers = await gatherResults(callers)
+
+    assert [[True] * 10] * 4 == answers
+
+
+@PROCESSES
+@pytest_twisted.ensureDeferred
+async def test_a_child_that_crashes_is_followed_by_one_that_signs_what_it_left(
+    making: Making, tmp_path: Path
+):
+    async with making(tmp_path) as signer:
+        await signer.sign(signer.digest_of(b"first"))
+        child: Any = signer._child
+        first = int(child.transport.pid)
+        os.kill(first, signal.SIGSTOP)
+        waiting = signer.sign(signer.digest_of(MESSAGE))
+        os.kill(first, signal.SIGKILL)
+        der = await waiting
+        child = signer._child
+        second = int(child.transport.pid)
+
+    assert signer.certificate.public_key.verify(MESSAGE, der)
+    assert first != second
