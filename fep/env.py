@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 SWITCH_S = 0.000_5
+ASIDE_S = 0.001
 COLLECT_AFTER = 20_000
 
 
@@ -67,6 +68,11 @@ def write_durably(path: Path, content: bytes, *, staging: Path | None = None,
         os.close(fd)
     temporary.rename(path)
     fsync_dir(path.parent)
+
+
+def stand_aside() -> None:
+    """Let other threads run for a millisecond; for a worker whose work can wait."""
+    time.sleep(ASIDE_S)
 
 
 def calm_collector() -> None:

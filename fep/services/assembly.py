@@ -110,7 +110,8 @@ class Assembly:
         self.issue.on_sealed += [self._sealed]
         self.accounts = Accounts(s, self._reactor, self.store, self._guard, self._log,
                                  now_ms=self._now_ms, threads=parts.threads)  # fmt: skip
-        self.uplink = make_uplink(parts, self.budget, self._granted_txn)
+        self.uplink = make_uplink(parts, self.budget, self._granted_txn,
+                                  lambda: bool(self.issue.stats()["inflight"]))  # fmt: skip
         self.refused = make_held(parts, self.uplink)
         number_by_platform(parts, self.uplink, self.issue, self._granted_txn)
         if self.uplink is not None:

@@ -16,6 +16,7 @@ from fep.crypto import certs, keyfile
 from fep.domain.calendar import to_ms
 from fep.domain.kind import Province, Unit
 from fep.domain.link_budget import OfflineBudget
+from fep.env import stand_aside
 from fep.ports import Clock, Entropy
 from fep.services.carrier_belt import Tools
 from fep.services.carrier_build import make_carrier
@@ -51,8 +52,12 @@ class Parts:
     threads: bool
 
 
-def make_uplink(parts: Parts, budget: Budget, on_grant: Callable[..., bool]) -> Uplink | None:
-    """Return the uplink, None when the link is off or the platform is not known yet."""
+def make_uplink(parts: Parts, budget: Budget, on_grant: Callable[..., bool],
+                busy: Callable[[], bool]) -> Uplink | None:  # fmt: skip
+    """Return the uplink, None when the link is off or the platform is not known yet.
+
+    While `busy` says that callers wait, batches are built with pauses: the backlog has time.
+    """
     s = parts.settings
     if s.link.enabled and s.link.direct:
         from fep.services.direct_build import make_direct
@@ -84,6 +89,7 @@ def make_uplink(parts: Parts, budget: Budget, on_grant: Callable[..., bool]) -> 
         signature_xml=_signature_xml(s),
         on_answered=budget.answered,
         on_quota=budget.bind,
+        breathe=lambda: stand_aside() if busy() else None,
         log=parts.log,
         finance_certs=finance_certs(s),
     )

@@ -61,19 +61,21 @@ class Uplink:
         on_answered: Callable[[int, int], None],
         on_quota: Callable[[OfflineBudget], None],
         finance_certs: tuple[Certificate, ...] = (),
+        breathe: Callable[[], None] = lambda: None,
         log: Log,
     ) -> None:
         """Take the parts and read where the link stood; nothing moves yet.
 
         `work` runs blocking calls off the reactor; `signature_xml` is called there too.
         `on_answered(count, fen)` hears of receipts the platform has answered, `on_quota` of
-        the limits it signed (at `start` of the newest kept one).
+        the limits it signed (at `start` of the newest kept one). `breathe` is called between
+        two records of a batch, in the thread that builds it: callers go first.
         """
         self._ends = Ends(
             reactor=reactor, clock=clock, entropy=entropy, store=store, settings=settings,
             node_id=node_id, node_key=node_key, node_cert=node_cert,
             peers=Peers(settings.dest, platform_cert, finance_certs), carrier=carrier,
-            work=work, log=log, on_answered=on_answered, on_quota=on_quota,
+            work=work, log=log, on_answered=on_answered, on_quota=on_quota, breathe=breathe,
         )  # fmt: skip
         self._pulse = Pulse(self._ends)
         cargoes = (Letters(CONTROL), Letters(RECONCILIATION), Receipts(signature_xml))

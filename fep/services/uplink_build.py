@@ -60,6 +60,7 @@ def build(ends: Ends, plan: Plan, signature_xml: SignatureXml) -> Made:
     oldest = plan.now_ms
     for rec_seq, row in enumerate(plan.rows, plan.head.rec_seq + 1):
         assert isinstance(row, DueRow), row
+        ends.breathe()
         oldest = min(oldest, row.issued_at)
         line, prev = record_line(
             rec_seq, row.op, idem(row.code, row.number, row.op, _revision(row)),

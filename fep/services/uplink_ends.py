@@ -77,6 +77,7 @@ class Ends:
     log: Log
     on_answered: Callable[[int, int], None]
     on_quota: Callable[[OfflineBudget], None]
+    breathe: Callable[[], None]  # called by long work in threads, between two records
 
     @property
     def dest(self) -> str:

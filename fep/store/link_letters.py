@@ -32,6 +32,10 @@ _SENT = (
     "UPDATE link_letter SET state = 'sent', rec_seq = ?, batch_seq = ?, updated_at = ?"
     " WHERE id = ? AND state = 'due'"
 )
+_DUE = (  # asked at every turn of the link, so it is not composed anew
+    "SELECT id, op, idem, body FROM link_letter WHERE dest = ? AND channel = ?"
+    " AND state = 'due' AND state <> 'applied' AND id > ? ORDER BY id LIMIT ?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,17 +102,7 @@ def due_letters_q(
     conn: Connection, dest: str, channel: int, after: int, limit: int
 ) -> list[Letter]:
     """Return due letters in the order they were written, ids above `after`."""
-    column = link_letter.c
-    rows = conn.execute(
-        select(column.id, column.op, column.idem, column.body)
-        .where(
-            column.dest == dest, column.channel == channel, column.state == "due",
-            column.state != "applied", column.id > after,
-        )
-        .order_by(column.id)
-        .limit(limit)
-    )  # fmt: skip
-    return [Letter(*row) for row in rows]
+    return [Letter(*row) for row in conn.exec_driver_sql(_DUE, (dest, channel, after, limit))]
 
 
 def send_letters_txn(tx: Tx, dest: str, made: Made) -> int:

@@ -239,6 +239,7 @@ class World:
         self.finance_certs: tuple[Any, ...] = ()
         self.quotas: list[OfflineBudget] = []
         self.answered: list[tuple[int, int]] = []
+        self.breaths = 0
         self.platform = Platform(self)
         self.fatal: list[str] = []
         self.keys = itertools.count(1)
@@ -257,8 +258,11 @@ class World:
             on_grant=grant_txn, on_quota=self.quotas.append,
             on_answered=lambda count, fen: self.answered.append((count, fen)),
             signature_xml=lambda row: f"<Signature>{row.der.hex()}</Signature>",
-            log=self.log, finance_certs=self.finance_certs,
+            log=self.log, finance_certs=self.finance_certs, breathe=self._breathe,
         )  # fmt: skip
+
+    def _breathe(self) -> None:
+        self.breaths += 1
 
     def now_ms(self) -> int:
         return int(self.watch.wall().timestamp() * 1000)

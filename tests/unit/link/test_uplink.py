@@ -53,6 +53,15 @@ def test_batches_leave_in_the_order_of_the_seals_and_fill_up(world: World):
     assert 5 == sizes[2][2]
 
 
+def test_callers_may_go_first_between_any_two_records_of_a_batch(world: World):
+    world.uplink.start()
+    world.issue(25)
+
+    world.run(3)
+
+    assert 25 <= world.breaths
+
+
 def test_a_lost_file_is_written_again_byte_for_byte(world: World):
     lost = {"n": 1}
 
