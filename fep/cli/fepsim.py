@@ -16,6 +16,7 @@ SIMULATORS = {
     "gate": "fep.cli.sim_gate",
     "his": "fep.cli.sim_his",
     "printer": "fep.cli.sim_printer",
+    "form-printer": "fep.cli.sim_form_printer",
     "pos": "fep.cli.sim_pos",
     "signer": "fep.cli.sim_signer",
 }

@@ -27,6 +27,9 @@ def lay(name: str, sheet: FormSheet, data: Mapping[str, Any], paper: str) -> For
     `paper` is the sheet's name, CODE-NUMBER. Raises Refused FRM_OVERFLOW.
     """
     texts: list[FormText] = []
+    own = {one.source.partition(":")[2] for one in sheet.fields if ":" in one.source}
+    # An entry of 其他信息 that has a box of its own does not stand among the others.
+    data = {**data, "others": [pair for pair in data["other"] if pair[0] not in own]}
     for one in sheet.fields:
         text = _text(one.source, data, paper)
         if text:
@@ -101,7 +104,7 @@ def _text(source: str, data: Mapping[str, Any], paper: str) -> str:
     if source in ("year", "month", "day"):
         return str(data["issued_on"]).split("-")[("year", "month", "day").index(source)]
     if source == "others":
-        return "  ".join(f"{label}：{value}" for label, value in data["other"])
+        return "  ".join(f"{label}：{value}" for label, value in data["others"])
     if source == "channels":
         return "  ".join(f"{label} {value}" for label, value in data["channels"])
     if source == "marks":
