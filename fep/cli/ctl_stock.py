@@ -131,7 +131,8 @@ def return_(code: str, first: str, reason: str) -> None:
     emit(told, lambda: click.echo(say(f"已退回 {count} 个号码", f"{count} numbers returned")))
 
 
-numbers.add_command(request)
+for _verb in (request,):
+    numbers.add_command(_verb)
 
 
 @click.command("queue", cls=Verb, zh="等待开票和被拒绝的业务单",
