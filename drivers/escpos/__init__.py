@@ -11,7 +11,7 @@ from typing import Any
 
 from drivers import transports
 from drivers.escpos.driver import EscposPrinter, Identity, Options
-from drivers.escpos.profile import BadProfile, Profile, load, names
+from drivers.escpos.profile import BadProfile, Profile, amended, load, names
 from fep.ports import Clock, Rasteriser
 
 API_VERSION = 1
@@ -31,7 +31,8 @@ __all__ = [
 
 
 def parse_options(raw: Mapping[str, Any]) -> Options:
-    """Return options out of a device's settings: `transport` and `expect_*`.
+    """Return options out of a device's settings: `transport`, `expect_*`, and in `options` the
+    keys of a profile that this device does differently.
 
     Raises:
         ValueError: The transport is not one this driver can use.
@@ -40,11 +41,13 @@ def parse_options(raw: Mapping[str, Any]) -> Options:
         transports.options(raw["transport"]),
         raw.get("expect_model", ""),
         raw.get("expect_serial", ""),
+        raw.get("options") or {},
     )
 
 
 def create(
     reactor: Any, clock: Clock, options: Options, rasteriser: Rasteriser, profile: Profile
 ) -> EscposPrinter:
-    """Return the driver of one printer; nothing is opened yet."""
+    """Return the driver of one printer; nothing is opened yet. Raises BadProfile."""
+    profile = amended(profile, options.quirks, "options")
     return EscposPrinter(reactor, clock, options, rasteriser, profile)

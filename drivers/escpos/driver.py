@@ -9,7 +9,8 @@ Never raises for a device fault.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from drivers import transports
@@ -35,11 +36,13 @@ class DeviceFault(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Where the device is and what it must be; empty expectations are not checked."""
+    """Where the device is and what it must be; empty expectations are not checked. `quirks` are
+    what this one device does differently from its profile."""
 
     transport: transports.Reached
     expect_model: str = ""
     expect_serial: str = ""
+    quirks: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

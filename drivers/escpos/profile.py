@@ -6,8 +6,10 @@ Read from `drivers/profiles/*.toml`; an unknown key is an error. No device code 
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from importlib import resources
+from typing import Any
 
 
 class BadProfile(Exception):
@@ -56,14 +58,22 @@ def parse(text: str, name: str) -> Profile:
     Raises:
         BadProfile: An unknown key or a value of the wrong type.
     """
+    return amended(Profile(), tomllib.loads(text), name)
+
+
+def amended(profile: Profile, values: Mapping[str, Any], name: str) -> Profile:
+    """Return the profile with other values: a make's, or the quirks of one device.
+
+    Raises:
+        BadProfile: An unknown key or a value of the wrong type.
+    """
     known = {field.name: field.default for field in fields(Profile)}
-    values = tomllib.loads(text)
     for key, value in values.items():
         if key not in known:
             raise BadProfile(f"{name}: unknown key {key}")
         if type(value) is not type(known[key]):
             raise BadProfile(f"{name}: {key} must be {type(known[key]).__name__}")
-    return Profile(**values)
+    return replace(profile, **values)
 
 
 def load(name: str) -> Profile:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import click
 
-from fep.cli.common import Column, emit, note, paint, say, table, wants_json, when
-from fep.cli.common_reach import Desk, reached
+from fep.cli.common import CliFault, Column, emit, note, paint, say, table, wants_json, when
+from fep.cli.common_reach import Desk, find_site, of, reached
 from fep.cli.common_verbs import Lazy, Verbs, option, reason
 from fep.cli.ctl_status import device_word
 from fep.domain.faults import fault
@@ -27,7 +28,7 @@ _PROOFS = {"process_id": "凭打印机回话", "status": "凭打印机状态", "
 _LINES = {
     "driver": ("驱动", "driver"), "settings": ("参数", "settings"), "open": ("连接", "way"),
     "identity": ("身份", "identity"), "condition": ("状况", "condition"),
-    "proof": ("证实方式", "proof"),
+    "proof": ("证实方式", "proof"), "state": ("状态", "state"),
 }  # fmt: skip
 _COLOURS = {"ready": "green", "printing": "green", "disabled": "yellow", "claimed": "yellow"}
 _SITE = "fep.cli.ctl_devices_site"
@@ -103,25 +104,41 @@ def _faults(codes: Sequence[str]) -> str:
 @click.argument("device")
 def check(device: str) -> None:
     """Check a device; also while the daemon is stopped."""
-    with reached() as desk:
-        found = desk.call("devices.check", device=device) if desk.live else _probed(desk, device)
+    with running() as desk:
+        found = desk.call("devices.check", device=device) if desk else _probed(device)
     told = found["check"]
     emit(found, lambda: _report(told))
     if not told["ok"]:
         sys.exit(1)
 
 
-def _probed(desk: Desk, device: str) -> dict[str, Any]:
+@contextmanager
+def running() -> Iterator[Desk | None]:
+    """Open the desk of the running daemon; None when it is stopped, or never ran yet.
+
+    Raises CliFault.
+    """
+    with ExitStack() as stack:
+        try:
+            desk = stack.enter_context(reached())
+        except CliFault as fault:
+            if fault.code != "CTL_NO_STORE":
+                raise
+            yield None
+            return
+        yield desk if desk.live else None
+
+
+def _probed(device: str) -> dict[str, Any]:
     """Look at a device from here: nobody else drives it now."""
     import msgspec
 
-    from fep.cli.common_reach import of
     from fep.domain.faults import Refused
     from fep.services.devices_probe import probe
     from fep.services.devices_site import device_of
 
     try:
-        settings = device_of(desk.site.root, device)
+        settings = device_of(find_site().root, device)
     except Refused as refused:
         raise of(refused) from refused
     return {"check": msgspec.to_builtins(probe(settings))}

@@ -5,17 +5,18 @@ The files are written by the person who runs the command; a running daemon is to
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from fep.cli.common import CliFault, Column, emit, note, say, sentence, table
-from fep.cli.common_reach import Desk, find_site, of, reached
+from fep.cli.common import CliFault, Column, emit, note, say, table
+from fep.cli.common_reach import find_site, of, reached
 from fep.cli.common_verbs import Verb, Verbs, option, reason
+from fep.cli.ctl_devices import running
 from fep.domain.faults import Refused
 from fep.domain.faults_desk import desk_refuse
 
@@ -28,10 +29,20 @@ T = TypeVar("T")
     en="look for printers: serial, USB, and given addresses (ports 9100, 631); no paper",
 )  # fmt: skip
 @click.argument("networks", nargs=-1, metavar="[ADDRESS|NETWORK]...")
+@option(
+    "--port",
+    "ports",
+    type=click.IntRange(1, 65535),
+    multiple=True,
+    default=(9100, 631),
+    show_default=True,
+    zh="询问哪些端口，可多次给出",
+    en="ports to ask; may be given again",
+)
 @option("--ask", is_flag=True,
         zh="向 9100 端口询问型号（激光打印机可能把询问打成一页字）",
         en="ask port 9100 for its model (a laser printer may print the question)")  # fmt: skip
-def discover(networks: tuple[str, ...], ask: bool) -> None:
+def discover(networks: tuple[str, ...], ports: tuple[int, ...], ask: bool) -> None:
     """Look for devices."""
     from fep.env import RealClock
     from fep.services import devices_discover as looking
@@ -43,7 +54,7 @@ def discover(networks: tuple[str, ...], ask: bool) -> None:
     found = [*looking.serial_ports(), *looking.usb_printers()]
     if hosts:
         note(say(f"正在询问 {len(hosts)} 个地址…", f"asking {len(hosts)} addresses…"))
-        found += looking.network(hosts, RealClock(), ask_raw=ask)
+        found += looking.network(hosts, RealClock(), ask_raw=ask, ports=ports)
     found = looking.named(found, _configured())
     told = {"found": [asdict(one) for one in found]}
     emit(told, lambda: _found(told["found"]))
@@ -109,11 +120,10 @@ def add(device: str, group: str, address: str, driver: str, profile: str, shared
 
     settings, path = _written(write)
     told: dict[str, Any] = {"file": str(path), "device": {"id": settings.id}, "live": False}
-    with reached() as desk:
-        if desk.live:
-            told |= _taken(desk, lambda: desk.call("devices.load", device=device, reason=reason),
-                           path.unlink)  # fmt: skip
-            told["live"] = True
+    with running() as desk:
+        if desk is not None:
+            load = partial(desk.call, "devices.load", device=device, reason=reason)
+            told |= _taken(load, path.unlink) | {"live": True}
     emit(told, lambda: _added(told, settings.id))
 
 
@@ -160,15 +170,11 @@ def assign(point: str, group: str, unit: str, reason: str) -> None:
     code, path, before = _written(lambda: devices_site.assign_point(site.root, unit, point, group))
     told: dict[str, Any] = {"unit": code, "point": point, "group": group, "file": str(path),
                             "live": False}  # fmt: skip
-    with reached() as desk:
-        if desk.live:
-            told |= _taken(
-                desk,
-                lambda: desk.call("points.assign", unit=code, point=point, group=group,
-                                  reason=reason),
-                lambda: devices_site.write_back(path, before),
-            )  # fmt: skip
-            told["live"] = True
+    with running() as desk:
+        if desk is not None:
+            call = partial(desk.call, "points.assign", unit=code, point=point, group=group,
+                           reason=reason)  # fmt: skip
+            told |= _taken(call, partial(devices_site.write_back, path, before)) | {"live": True}
     done = say(f"开票点 {code}/{point} 打到 {group}", f"point {code}/{point} prints to {group}")
     later = "" if told["live"] else say("，前置机启动后生效", " when the front-end starts")
     emit(told, lambda: click.echo(done + later))
@@ -184,14 +190,11 @@ def _written(write: Callable[[], T]) -> T:
         raise of(desk_refuse("CTL_DENIED", path=error.filename)) from error
 
 
-def _taken(desk: Desk, call: Callable[[], Any], undo: Callable[[], None]) -> dict[str, Any]:
+def _taken(call: Callable[[], Any], undo: Callable[[], None]) -> dict[str, Any]:
     """Tell the daemon; what it refuses is taken out of the file again."""
     try:
         told: dict[str, Any] = call()
-    except CliFault as refused:
+    except CliFault:
         undo()
-        if refused.code == "CTL_LOST":
-            print(sentence("已撤回对文件的修改", "the change of the file was taken back"),
-                  file=sys.stderr)  # fmt: skip
         raise
     return told

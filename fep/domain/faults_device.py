@@ -28,7 +28,7 @@ CATALOGUE: tuple[Fault, ...] = (
           "请选别的设备组", "Choose another group", False),
     Fault("DEV_POINT", "单位 {unit} 没有开票点 {point}", "Unit {unit} has no point {point}",
           "请核对 units 目录下的配置", "Check the files in the units directory", False),
-    Fault("DEV_FILE", "设备文件 {file} 不可用：{why}", "The file {file} is unusable: {why}",
+    Fault("DEV_FILE", "文件 {file} 不可用：{why}", "The file {file} is unusable: {why}",
           "改正后运行 fepctl config check", "Mend it, then run fepctl config check", False),
     Fault("DEV_EXISTS", "已有设备 {device}", "There is a device {device} already",
           "请换名称，或直接修改其文件", "Choose another name, or edit its file", False),

@@ -217,13 +217,16 @@ def printers(devices: Sequence[Mapping[str, Any]]) -> list[Check]:
         zh = f"{device['id']} {DEVICE_WORDS.get(state, state)} {device.get('address', '')}"
         en = f"{device['id']} {state} {device.get('address', '')}"
         codes = device.get("faults", ())
+        if device.get("said"):  # a person switched it off
+            zh, en = f"{zh}，{device['said']}", f"{en}, {device['said']}"
         for code in codes:
             said = known_fault(code)
             zh += f"，{code} {said.zh}，{said.action_zh}" if said else f"，{code}"
             en += f", {code} {said.en}. {said.action_en}" if said else f", {code}"
-        if codes:
-            checks.append(Check("PRINTER", State.WARN, zh, en,
-                                f"fepctl devices test {device['id']} --reason TEXT"))  # fmt: skip
+        if codes or device.get("said"):
+            off = {"disabled": "enable", "failed": "reset"}.get(state)
+            hint = f"{off} {device['id']} --reason TEXT" if off else f"check {device['id']}"
+            checks.append(Check("PRINTER", State.WARN, zh, en, f"fepctl devices {hint}"))
         else:
             checks.append(Check("PRINTER", State.OK, zh, en))
     return checks or [Check("PRINTER", State.OK, "没有配置打印机", "no printer is configured")]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from fep.domain.device import blocking
+from fep.domain.device import DeviceState, blocking
 from fep.services.devices_life import DeviceLife
 from fep.services.spool_devices import Broken
 
@@ -41,6 +41,10 @@ class CheckReport:
 async def report(life: DeviceLife) -> CheckReport:
     """Look at a device without using paper; never raises for a device fault."""
     lines = await _lines(life)
+    if life.life.state is DeviceState.DISABLED:
+        lines = (*lines, Line("state", False, life.note.reason, ("DEV_DISABLED",)))
+    elif life.life.state is DeviceState.FAILED and all(line.ok for line in lines):
+        lines = (*lines, Line("state", False, "", ("DEV_FAILED",)))
     ok = all(line.ok for line in lines)
     return CheckReport(life.settings.id, ok, life.life.state.value, lines)
 

@@ -197,5 +197,6 @@ def _try(path: Path, text: str, before: str | None, root: Path) -> None:
             path.unlink()
         else:
             write_back(path, before)
+        first = error.problems[0]
         name = f"{path.parent.name}/{path.name}"
-        raise refuse("DEV_FILE", file=name, why=error.problems[0]) from error
+        raise refuse("DEV_FILE", file=name, why=f"{first.key}: {first.zh} ({first.en})") from error
