@@ -57,6 +57,8 @@ _LAZY = {
                      "payments at terminals: list, inquire, settle"),
     "bridges": Lazy("fep.cli.ctl_bridges", "group", "收银电脑上的桥：列出、密钥、安装目录",
                     "bridges on cashiers' PCs: list, key, kit"),
+    "keys": Lazy("fep.cli.ctl_keys", "group", "签名密钥：列出；口令纠正后重新登录",
+                 "signing keys: list; reset after a PIN was put right"),
     "verify": Lazy("fep.cli.ctl_verify", "command", "核对一张票据的签名",
                    "verify the signature of a receipt"),
     "journal": Lazy("fep.cli.ctl_journal", "group", "日志账：核对链、导出",

@@ -6,6 +6,7 @@ store, and change nothing. A key file that this user may not read is said so, no
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from sqlalchemy import Connection
 from fep.crypto import certs, keyfile, selftest
 from fep.crypto.errors import CryptoError
 from fep.domain.journal import GENESIS
+from fep.domain.kind import KeyPlace
 from fep.services.desk_checks import CERT_SOON, Check, State
 from fep.settings import read_secret
 from fep.store import queries_journal as chain
@@ -26,12 +28,39 @@ _OPENING = {"the passphrase does not open the key file": "口令打不开密钥�
             "neither PEM nor DER": "不是 PEM 或 DER 格式的密钥文件"}  # fmt: skip
 
 
+def unit_key(place: KeyPlace, root: Path, now: datetime) -> Check:
+    """Check a unit's key; of a UKEY only the certificate, the key itself is the signer's."""
+    if place.kind == "skf":
+        return valid("KEY_UNIT", root / place.cert, now)
+    secret = passphrase_of(place.passphrase, root)
+    return pair("KEY_UNIT", root / place.key, root / place.cert, secret, now)
+
+
+def valid(code: str, cert: Path, now: datetime) -> Check:
+    """Check a certificate whose key is not ours to open."""
+    return _judged(code, cert, now, lambda _certificate: None)
+
+
 def pair(code: str, key: Path, cert: Path, passphrase: str, now: datetime) -> Check:
     """Check that a key can be opened, fits its certificate, and that this one is valid."""
     if CREDENTIAL in (str(key)[: len(CREDENTIAL)], str(cert)[: len(CREDENTIAL)]):
         return Check(code, State.WARN, f"{key} 只有服务进程可见，未检查",
                      f"{key} can only be seen by the service, not checked",
                      "systemctl status fep")  # fmt: skip
+    return _judged(code, cert, now, lambda held: _unfit(code, held, key, passphrase))
+
+
+def _unfit(code: str, certificate: certs.Certificate, key: Path, passphrase: str) -> Check | None:
+    mismatch = _mismatch(certificate, key, passphrase)
+    if mismatch is None:
+        return None
+    zh, en = mismatch
+    return Check(code, State.FAIL, f"{key} 不能用：{zh}", f"{key} cannot be used: {en}",
+                 "fepctl help keys")  # fmt: skip
+
+
+def _judged(code: str, cert: Path, now: datetime,
+            unfit: Callable[[certs.Certificate], Check | None]) -> Check:  # fmt: skip
     try:
         certificate = certs.parse(cert.read_bytes())
     except (OSError, CryptoError) as error:
@@ -47,11 +76,9 @@ def pair(code: str, key: Path, cert: Path, passphrase: str, now: datetime) -> Ch
     if now > certificate.not_after:
         return Check(code, State.FAIL, f"{name} 已过期（{until}）",
                      f"{name} has expired ({until})", "fepctl help keys")  # fmt: skip
-    mismatch = _mismatch(certificate, key, passphrase)
-    if mismatch is not None:
-        zh, en = mismatch
-        return Check(code, State.FAIL, f"{key} 不能用：{zh}", f"{key} cannot be used: {en}",
-                     "fepctl help keys")  # fmt: skip
+    found = unfit(certificate)
+    if found is not None:
+        return found
     if certificate.not_after - now < CERT_SOON:
         return Check(code, State.WARN, f"{name} 即将到期（{until}）",
                      f"{name} expires soon ({until})", "fepctl help keys")  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,14 @@ from sqlalchemy import Connection, and_, func, select
 
 from fep.domain.calendar import day_of
 from fep.domain.money import format_fen
-from fep.services import desk_books, desk_bridges, desk_guard, desk_keys, desk_payments
+from fep.services import (
+    desk_books,
+    desk_bridges,
+    desk_guard,
+    desk_keys,
+    desk_payments,
+    desk_signers,
+)
 from fep.services import desk_checks as checks
 from fep.services.desk_checks import Check, State, attempt
 from fep.services.desk_context import STORE_FILE, DeskContext, Method, Params, pid
@@ -26,7 +34,6 @@ from fep.services.desk_kinds import kind_stock
 from fep.services.desk_stock import configured_devices, destinations, link_rows
 from fep.store import queries, queries_journal
 from fep.store import queries_stock as stock
-from fep.store.queries_payments import unknown_q
 from fep.store.schema import receipt
 
 DAY_MS = 86_400_000
@@ -48,7 +55,7 @@ class Seen:
     queued: int
     frozen: int
     prints: dict[str, int]
-    payments: int
+    payments: desk_payments.Money
     links: list[stock.LinkRow]
     journal_seq: int
     journal_at: int
@@ -71,7 +78,7 @@ def look_q(conn: Connection, units: tuple[str, ...], dests: tuple[str, ...], now
         queued=stock.queued_count_q(conn),
         frozen=stock.frozen_count_q(conn),
         prints=stock.print_counts_q(conn),
-        payments=len(unknown_q(conn)),
+        payments=desk_payments.look_q(conn, now_ms),
         links=stock.links_q(conn, dests),
         journal_seq=head.seq if head else 0,
         journal_at=int(msgspec.json.decode(head.line)["at"]) if head else 0,
@@ -166,8 +173,7 @@ def _state_checks(
         found.append(checks.stopped(ctx.stopped))
     found += desk_guard.guards(ctx)
     found += checks.doors(ctx.doors())
-    for unit, signer in ctx.signers.items():
-        found.append(checks.signer(unit, signer.state, signer.why, signer.backend))
+    found += desk_signers.checks_of(ctx)
     found.append(attempt("DISK", lambda: checks.disk(ctx.data_dir)))
     offsets = [row["live"]["platform_offset_ms"] for row in links if "live" in row]
     found.append(checks.clock(ctx.clock.wall(), seen.journal_at, offsets))
@@ -181,7 +187,7 @@ def _state_checks(
     found += desk_bridges.checks_of(ctx)
     found.append(checks.queue(seen.queued, seen.frozen, seen.last_refusal))
     found.append(checks.uncertain(seen.prints["uncertain"]))
-    found += desk_payments.checks_of(seen.payments)
+    found += desk_payments.checks_of(ctx, seen.payments)
     found += desk_books.checks(ctx, seen.books)
     return found
 
@@ -231,11 +237,8 @@ def _key_checks(settings: Any, now: datetime) -> list[Check]:
             desk_keys.passphrase_of(node.passphrase, root), now))
     ]  # fmt: skip
     for unit in settings.units.values():
-        found.append(
-            attempt("KEY_UNIT", lambda unit=unit: desk_keys.pair(  # type: ignore[misc]  # mypy: lambda default
-                "KEY_UNIT", root / unit.signer_key, root / unit.signer_cert,
-                desk_keys.passphrase_of(unit.signer_passphrase, root), now))
-        )  # fmt: skip
+        for place in unit.key_places():
+            found.append(attempt("KEY_UNIT", partial(desk_keys.unit_key, place, root, now)))
     return found
 
 
