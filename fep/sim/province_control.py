@@ -16,17 +16,10 @@ from fep.sim import fpb, province_orders, sm
 from fep.sim.dropbox import Outbox
 from fep.sim.ports import Clock, wall_ms
 from fep.sim.province_book import Book
+from fep.sim.province_resend import Resends
 
 GRANTS_A_BATCH = 100
-RESEND_MAX_S = 60.0
 EPOCH = 1
-
-
-@dataclass(slots=True)
-class _Resend:
-    due: float = 0.0
-    wait: float = 0.0
-    name: str = ""
 
 
 class Control:
@@ -43,10 +36,9 @@ class Control:
         province_orders.prepare(book)
         self._book = book
         self._me = me
-        self._outbox = outbox
         self._clock = clock
         self._token = token
-        self._resend: dict[tuple[str, int], _Resend] = {}
+        self._resends = Resends(outbox)
 
     def step(self, now: float, resend_s: float) -> None:
         """Make batches of queued grants and write what is due."""
@@ -99,27 +91,19 @@ class Control:
 
     def _hurry(self, node: str, record: dict[str, Any]) -> None:
         for first, last in record.get("missing", []):
-            for (owner, seq), resend in self._resend.items():
-                if owner == node and first <= seq <= last:
-                    resend.due, resend.name = 0.0, ""
+            self._resends.lost(node, first, last)
         if not record.get("missing"):
-            for (owner, _), resend in self._resend.items():
-                resend.due = 0.0 if owner == node else resend.due
+            self._resends.hurry(node)
 
     def _write(self, row: sqlite3.Row, now: float, resend_s: float) -> None:
-        """Write one batch if due; not while the writing before still waits for the gate."""
-        resend = self._resend.setdefault((row["node"], row["seq"]), _Resend(wait=resend_s))
-        if now < resend.due or (resend.name and self._outbox.holds(resend.name)):
-            return
-        resend.due, resend.wait = now + resend.wait, min(resend.wait * 2, RESEND_MAX_S)
-        attempt = row["tries"] + 1
-        self._book.conn.execute(
-            "UPDATE batch_out SET tries=? WHERE node=? AND seq=?",
-            (attempt, row["node"], row["seq"]),
-        )
+        def tried() -> None:
+            self._book.conn.execute(
+                "UPDATE batch_out SET tries=tries+1 WHERE node=? AND seq=?",
+                (row["node"], row["seq"]),
+            )
+
         header = fpb.Header(fpb.CTRL, self._me.id, row["node"], EPOCH, 2, row["seq"], 0, 0, 0)
-        resend.name = fpb.name_of(header, attempt)
-        self._outbox.put(resend.name, row["content"])
+        self._resends.write(header, row["tries"] + 1, row["content"], now, resend_s, tried)
 
     def _make(self, node: str) -> None:
         party = self._book.party(node)

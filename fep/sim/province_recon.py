@@ -11,7 +11,6 @@ import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,12 +18,13 @@ from fep.sim import fpb, sm
 from fep.sim.dropbox import Outbox
 from fep.sim.ports import Clock, wall_ms
 from fep.sim.province_book import Book
+from fep.sim.province_resend import Resends
 
 CHANNEL = 3
 EPOCH = 1
 LINES_A_PART = 400
-RESEND_MAX_S = 60.0
 BATCHES_A_STEP = 200
+ALL_BATCHES = 1 << 62
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS recon_stream(
     node TEXT PRIMARY KEY, seq INTEGER NOT NULL, rec_seq INTEGER NOT NULL,
@@ -48,13 +48,6 @@ WHERE r.node=? AND i.issued_on=? ORDER BY r.code, r.number
 """
 
 
-@dataclass(slots=True)
-class _Resend:
-    due: float = 0.0
-    wait: float = 0.0
-    name: str = ""
-
-
 def prepare(book: Book) -> None:
     """Make the tables of this module."""
     book.conn.executescript(SCHEMA)
@@ -70,10 +63,9 @@ class Recon:
         prepare(book)
         self._book = book
         self._me = me
-        self._outbox = outbox
         self._clock = clock
         self._token = token
-        self._resend: dict[tuple[str, int], _Resend] = {}
+        self._resends = Resends(outbox)
 
     # from Province
     def step(self, now: float, resend_s: float) -> None:
@@ -89,8 +81,7 @@ class Recon:
         if record.get("channel") != CHANNEL or record.get("epoch") != EPOCH:
             return
         if kind == fpb.NACK:
-            for (owner, _), resend in self._resend.items():
-                resend.due, resend.name = (0.0, "") if owner == node else (resend.due, resend.name)
+            self._resends.lost(node, 1, ALL_BATCHES)
             return
         self._book.conn.execute(
             "UPDATE recon_out SET freed=1 WHERE node=? AND last_rec<=?",
@@ -178,16 +169,15 @@ class Recon:
         )
 
     def _write(self, row: sqlite3.Row, now: float, resend_s: float) -> None:
-        resend = self._resend.setdefault((row["node"], row["seq"]), _Resend(wait=resend_s))
-        if now < resend.due or (resend.name and self._outbox.holds(resend.name)):
-            return
-        resend.due, resend.wait = now + resend.wait, min(resend.wait * 2, RESEND_MAX_S)
-        self._book.conn.execute(
-            "UPDATE recon_out SET tries=tries+1 WHERE node=? AND seq=?", (row["node"], row["seq"])
-        )
+        def tried() -> None:
+            self._book.conn.execute(
+                "UPDATE recon_out SET tries=tries+1 WHERE node=? AND seq=?",
+                (row["node"], row["seq"]),
+            )
+
         header = fpb.Header(fpb.DATA, self._me.id, row["node"], EPOCH, CHANNEL, row["seq"], 0, 0, 0)
-        resend.name = fpb.name_of(header, min(row["tries"] + 1, 99))
-        self._outbox.put(resend.name, row["content"])
+        attempt = min(row["tries"] + 1, 99)
+        self._resends.write(header, attempt, row["content"], now, resend_s, tried)
 
 
 def _day(at_ms: int) -> str:
