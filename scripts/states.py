@@ -8,10 +8,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from fep.domain.device import DEVICE_REFUSALS, DEVICE_TABLE
 from fep.domain.life import LIFE_REFUSALS, LIFE_TABLE
 from fep.domain.life_delivery import DELIVERY_TABLE
 from fep.domain.life_marks import BOOKING_TABLE, MESSAGE_TABLE, WRITE_OFF_TABLE
@@ -46,6 +47,13 @@ WORDS = {
     "mismatch": "记录不符", "say_charged": "人工说已扣款", "say_not_charged": "人工说未扣款",
 }  # fmt: skip
 
+DEVICE_SAID = {
+    "configured": "未连接", "opening": "正在连接", "ready": "就绪", "claimed": "被占用",
+    "degraded": "欠佳", "lost": "已断开", "failed": "故障", "disabled": "停用",
+    "open": "连接", "fit": "正常", "unfit": "有故障", "missing": "连不上", "broken": "须人工处理",
+    "claim": "占用", "release": "放开", "reset": "复位", "disable": "停用", "enable": "启用",
+}  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Diagram:
@@ -56,6 +64,7 @@ class Diagram:
     module: str
     table: Table
     refusals: Mapping[tuple[StrEnum, StrEnum], str]
+    words: Mapping[str, str] = field(default_factory=dict)  # where a name means something else here
 
 
 DIAGRAMS = (
@@ -68,6 +77,7 @@ DIAGRAMS = (
     Diagram("对账差异", "A difference of the books", "reconcile.py", GAP_TABLE, {}),
     Diagram("打印任务", "A print job", "printing.py", JOB_TABLE, {}),
     Diagram("支付", "A payment", "payment.py", PAYMENT_TABLE, {}),
+    Diagram("设备", "A device", "device.py", DEVICE_TABLE, DEVICE_REFUSALS, DEVICE_SAID),
 )
 HEADS = {
     "zh": ("# 状态图\n\n由 `scripts/states.py` 从状态表生成，请勿手工修改。\n"
@@ -83,37 +93,39 @@ def page(language: str) -> str:
     for diagram in DIAGRAMS:
         parts.append(f"## {diagram.zh if language == 'zh' else diagram.en}\n")
         parts.append(f"`fep/domain/{diagram.module}`\n")
-        parts.append(_mermaid(diagram.table, language))
+        parts.append(_mermaid(diagram, language))
         if diagram.refusals:
             parts.append(_refused(diagram, language))
     return "\n".join(parts)
 
 
-def _mermaid(table: Table, language: str) -> str:
+def _mermaid(diagram: Diagram, language: str) -> str:
+    table, own = diagram.table, diagram.words
     lines = ["```mermaid", "stateDiagram-v2"]
     states = list(dict.fromkeys(state for (before, _), after in table.items()
                                 for state in (before, after)))  # fmt: skip
     if language == "zh":
-        lines += [f"    {state.value}: {_word(state.value, language)}" for state in states]
+        lines += [f"    {state.value}: {_word(state.value, language, own)}" for state in states]
     arrows = [
-        f"    {before.value} --> {after.value}: {_word(step.value, language)}"
+        f"    {before.value} --> {after.value}: {_word(step.value, language, own)}"
         for (before, step), after in table.items()
     ]
     return "\n".join([*lines, *arrows, "```\n"])
 
 
 def _refused(diagram: Diagram, language: str) -> str:
+    own = diagram.words
     titles = ("状态", "步骤", "拒绝") if language == "zh" else ("state", "step", "refused with")
     rows = ["| " + " | ".join(titles) + " |", "|---|---|---|"]
     rows += [
-        f"| {_word(state.value, language)} | {_word(step.value, language)} | `{code}` |"
+        f"| {_word(state.value, language, own)} | {_word(step.value, language, own)} | `{code}` |"
         for (state, step), code in diagram.refusals.items()
     ]
     return "\n".join([*rows, ""])
 
 
-def _word(name: str, language: str) -> str:
-    return WORDS[name] if language == "zh" else name
+def _word(name: str, language: str, own: Mapping[str, str]) -> str:
+    return (own.get(name) or WORDS[name]) if language == "zh" else name
 
 
 def stale() -> list[Path]:
