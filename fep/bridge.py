@@ -253,7 +253,8 @@ class Journal:
             entry = Entry(record["b"], record["p"], record["n"], record["d"])
             entry.at = record.get("t", 0)
             self._entries[entry.id] = entry
-            self._floors.setdefault(entry.port, entry.number)
+            if entry.number:
+                self._floors.setdefault(entry.port, entry.number)
             self.count += 1
         elif record.get("e") in self._entries:
             entry = self._entries[record["e"]]
@@ -265,7 +266,7 @@ class Journal:
         rows = list(self._entries.values())
         old = rows[:-JOURNAL_KEPT]
         kept = [row for row in old if row.state == "begun"] + rows[-JOURNAL_KEPT:]
-        for row in old:
+        for row in (row for row in old if row.number):
             self._floors[row.port] = max(self._floors.get(row.port, 0), row.number + 1)
         head = {"j": self.name, "c": self.count - len(kept), "f": self._floors}
         new = self._path.with_name("journal.new")
@@ -293,7 +294,8 @@ class Journal:
             entry.at = int(time.time())
             self._write(_begun(entry))
             self._entries[id_] = entry
-            self._floors.setdefault(port, number)
+            if number:
+                self._floors.setdefault(port, number)
             self.count += 1
             return entry
 
@@ -313,6 +315,13 @@ class Journal:
     def floor(self, port: str) -> int:
         """Return from which number on this journal knows everything of a port; 0: nothing."""
         return self._floors.get(port, 0)
+
+    def before(self, id_: str, port: str) -> bytes:
+        """Return the answer to the payment before `id_`; empty when a later one was begun."""
+        rows = [row for row in self.entries() if row.port == port and row.number]
+        if len(rows) < 2 or rows[-1].id != id_:
+            return b""
+        return rows[-2].answer
 
     def entries(self) -> list[Entry]:
         """Return all entries, oldest first."""
@@ -1046,7 +1055,8 @@ class Bridge:
         if op == "ping":
             self.tell({**self._hello(), "op": "pong"})
         elif op == "open":
-            self._open(int(head.get("ch", 0)), str(head.get("port", "")))
+            arguments = (int(head.get("ch", 0)), str(head.get("port", "")))
+            threading.Thread(target=self._open, args=arguments, daemon=True).start()
         elif op in ("data", "close", "abort"):
             self._passed(op, int(head.get("ch", 0)), body)
         elif op in ("job", "call"):
@@ -1060,7 +1070,7 @@ class Bridge:
 
     # lines
     def _open(self, number: int, name: str) -> None:
-        lent = self._settings.ports.get(name)
+        wire, lent = self._wire, self._settings.ports.get(name)
         refused = {"op": "refused", "ch": number}
         if lent is None or not lent.two_way:
             self.tell({**refused, "why": "absent", "text": "no such port"})
@@ -1081,9 +1091,12 @@ class Bridge:
         self._channels[number] = channel
         self.tell({"op": "opened", "ch": number})
         channel.start()
+        if self._wire is not wire:  # the connection that asked for it is over
+            channel.close(drop=True)
 
     def _closed(self, channel: Channel) -> None:
-        self._channels.pop(channel.number, None)
+        if self._channels.get(channel.number) is channel:
+            del self._channels[channel.number]
 
     def _passed(self, op: str, number: int, body: bytes) -> None:
         channel = self._channels.get(number)
@@ -1204,11 +1217,12 @@ class Bridge:
             self._told(id_, name, entry.state, entry.answer, entry.why)
 
     def _told(self, id_: str, name: str, state: str, answer: bytes, why: str) -> None:
+        before = self.journal.before(id_, name) if state in ("done", "unsure") else b""
         self.tell(
             {"op": "answer", "id": id_, "port": name, "state": state, "why": why[:200],
              "floor": self.journal.floor(name), "journal": self.journal.name,
-             "entries": self.journal.count},
-            answer,
+             "entries": self.journal.count, "before": len(before)},
+            answer + before,
         )  # fmt: skip
 
     # programs of this PC

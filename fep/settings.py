@@ -17,9 +17,9 @@ import msgspec
 
 from fep.domain.kind import Kind, Province, Unit
 from fep.settings_books import ReconcileSettings
+from fep.settings_bridge import BridgeSettings
 from fep.settings_callers import ROOM as CALLERS_ROOM
 from fep.settings_callers import belongs
-from fep.settings_bridge import BridgeSettings
 from fep.settings_check import Found, check
 from fep.settings_device import DeviceSettings
 from fep.settings_forms import FormSheet

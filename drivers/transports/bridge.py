@@ -27,11 +27,13 @@ class Carried:
     `state`: done; failed, busy (proved: nothing was begun); absent (the bridge's journal, which
     is known to be whole, has never heard of it); unsure (begun, and nobody knows); conflict
     (the id was used for something else); silent (nobody could be asked in time).
+    `before`: of an unsure call that is the port's newest, the answer to the one before it.
     """
 
     state: str
     answer: bytes = b""
     why: str = ""
+    before: bytes = b""
 
 
 class Lender(Protocol):

@@ -18,6 +18,7 @@ SIMULATORS = {
     "printer": "fep.cli.sim_printer",
     "form-printer": "fep.cli.sim_form_printer",
     "pos": "fep.cli.sim_pos",
+    "ums": "fep.cli.sim_ums",
     "signer": "fep.cli.sim_signer",
 }
 

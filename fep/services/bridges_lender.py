@@ -187,6 +187,8 @@ class Bridge:
             self._told(frame)
         elif op == "opened" and number in self._opening:
             self._opening.pop(number).callback("")
+        elif op == "opened" and self._wire is not None:  # too late: nobody waits for it
+            self._wire.send({"op": "abort", "ch": number})
         elif op == "refused" and number in self._opening:
             busy = "busy:" if frame.text("why") == "busy" else ""
             self._opening.pop(number).callback(busy + (frame.text("text") or "refused"))
@@ -339,8 +341,13 @@ class Bridge:
                 whole = not self.seen.back and frame.text("journal") == journal
                 if not (job and whole):
                     return self._absent(frame, whole, int(head["n"]))
+            elif state in ("done", "unsure"):
+                # One body: the answer, or beside an unsure call the answer to the one before.
+                before = frame.body[len(frame.body) - frame.number("before") :]
+                answer = frame.body[: len(frame.body) - len(before)]
+                return Carried(state, answer, frame.text("why"), before)
             elif state:
-                return Carried(state, frame.body, frame.text("why"))
+                return Carried(state, why=frame.text("why"))
         return Carried("silent", why="no answer in time")
 
     def _absent(self, frame: Frame, whole: bool, number: int) -> Carried:

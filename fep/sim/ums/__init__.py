@@ -1,0 +1,1 @@
+"""A simulated UMS terminal behind a POS library: record, terminal, ledger, server, control."""
