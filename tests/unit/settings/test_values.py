@@ -11,6 +11,7 @@ import pytest
 
 from fep.domain.kind import Point
 from fep.settings import template_dir
+from fep.settings_signer import SkfFile
 from fep.settings_site import KindFile, ProvinceFile, UnitFile
 from fep.settings_types import CallerSettings, FepFile
 from tests.unit.settings.place import Place
@@ -131,6 +132,7 @@ def test_every_key_of_every_section_stands_in_the_shipped_configuration():
         *((f"kinds/{kind}.toml", KindFile) for kind in KINDS),
         ("provinces/hubei.toml", ProvinceFile),
         ("provinces/generic.toml", ProvinceFile),
+        *((f"skf/{name}.toml", SkfFile) for name in ("standard", "packed", "ulong8")),
     ],
 )
 def test_every_key_of_the_other_files_is_shipped_too(name: str, kind: type[msgspec.Struct]):
