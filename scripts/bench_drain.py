@@ -33,12 +33,14 @@ class Drain:
 
     def __init__(self, place: Path, fleet: Fleet) -> None:
         self.fleet = fleet
-        self.town = FarSide(place, fleet, in_flight=IN_FLIGHT, level="warning", answer_s=30.0)
+        self.town = FarSide(place, fleet, in_flight=IN_FLIGHT, level="warning", answer_s=30.0,
+                            poll_s=1.0, ack_s=0.3)  # fmt: skip  # the times as shipped
         self.town.found()
         set_keys(self.town.config, "log", {"level": '"warning"'})
         set_keys(
             self.town.config, "link",
-            {"window_batches": "64", "rto_first_s": "60.0", "silent_after_s": "30.0"},
+            {"poll_s": "1.0", "linger_s": "1.0", "window_batches": "64", "rto_first_s": "60.0",
+             "silent_after_s": "30.0"},
         )  # fmt: skip
         self.children: list[Child] = []
         self.started = 0

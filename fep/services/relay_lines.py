@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any, Final, Protocol
 
 from twisted.internet import protocol
@@ -108,6 +109,7 @@ def _heard(answer: Any) -> Heard | None:
     return Heard(answer.body, answer.stays, http_date_ms(answer.headers.get("date", "")))
 
 
+@lru_cache(maxsize=4)  # a platform that answers a thousand times a second says the same often
 def http_date_ms(text: str) -> int:
     """Return ms of an HTTP date, 0 for none."""
     try:

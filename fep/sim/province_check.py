@@ -93,14 +93,19 @@ def supervise(found: Papers, key: sm.PrivateKey) -> bytes:
     return key.sign(base64.b64encode(sm.sm3(found.original)) + found.signature_xml)
 
 
-def check_document(body: Mapping[str, Any], original: bytes) -> None:
-    """Check that the literal document says what the record says. Raises Rejected."""
+def check_document(body: Mapping[str, Any], original: bytes,
+                   root: ElementTree.Element | None = None) -> None:  # fmt: skip
+    """Check that the literal document says what the record says. Raises Rejected.
+
+    `root` is an element around what was parsed of `original` before, if anything was.
+    """
     if not original.startswith(b"<Header>") or not original.endswith(b"</EInvoiceData>"):
         raise Rejected("XML_FORM", "not <Header>…</EInvoiceData>")
-    try:
-        root = ElementTree.fromstring(b"<EInvoice>" + original + b"</EInvoice>")
-    except ElementTree.ParseError as error:
-        raise Rejected("XML_FORM", str(error)) from error
+    if root is None:
+        try:
+            root = ElementTree.fromstring(b"<EInvoice>" + original + b"</EInvoice>")
+        except ElementTree.ParseError as error:
+            raise Rejected("XML_FORM", str(error)) from error
     main = root.find("EInvoiceData/Main")
     if main is None:
         raise Rejected("XML_FORM", "no Main")

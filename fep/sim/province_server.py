@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from email.utils import formatdate
+from functools import lru_cache
 from typing import Protocol
 
 from fep.sim import province_nontax as nontax
@@ -23,7 +24,7 @@ from fep.sim.province_window import Asked, Judged, Said, Window
 BODY_MAX = 32 << 20
 HEAD_MAX = 64 << 10
 GATHER_S = 0.004
-JUDGES = 2
+JUDGES = 1  # its work is short and mostly Python: a second thread only waits for the first
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class Counter:
         self.window = window
         self.faults = faults
         self.key = key
+        self._faulty = any((faults.lost, faults.dropped, faults.error500, faults.half, faults.busy))
         self._book = book
         self._pool = ThreadPoolExecutor(JUDGES, thread_name_prefix="judge")
         self._waiting: list[_Call] = []
@@ -102,6 +104,8 @@ class Counter:
 
     def fate(self, asked: Asked) -> str:
         """Return what goes wrong with a call, empty for nothing."""
+        if not self._faulty:
+            return ""
         dice = Dice(self.faults.seed, asked.id)
         for name in ("lost", "dropped", "half", "busy"):
             if dice.chance(getattr(self.faults, name)):
@@ -125,6 +129,11 @@ class Speech(Protocol):
 
     def error(self) -> bytes:
         """Return what a broken server says."""
+
+
+@lru_cache(maxsize=4)
+def _date(second: int) -> str:
+    return formatdate(second, usegmt=True)
 
 
 class RestSpeech:
@@ -161,7 +170,7 @@ class RestSpeech:
         return self._page("500 Internal Server Error", b"<html>Internal Server Error</html>")
 
     def _page(self, status: str, body: bytes) -> bytes:
-        date = formatdate(self._counter.window.now_ms() / 1000, usegmt=True)
+        date = _date(self._counter.window.now_ms() // 1000)
         head = f"HTTP/1.1 {status}\r\nDate: {date}\r\nContent-Length: {len(body)}\r\n\r\n"
         return head.encode("ascii") + body
 

@@ -105,15 +105,15 @@ class Window:
             "event_key": asked.fields.get("event_key", ""), "kind": "",
         }  # fmt: skip
         try:
-            self._read(asked.original, body)
+            root = self._read(asked.original, body)
             if not any(c.public_key.verify(asked.original, asked.signature) for c in certificates):
                 raise Rejected("SIGNATURE", "of no certificate of the unit")
-            check.check_document(body, asked.original)
+            check.check_document(body, asked.original, root)
         except Rejected as refusal:
             return Judged(asked, body, refusal)
         return Judged(asked, body)
 
-    def _read(self, original: bytes, body: dict[str, Any]) -> None:
+    def _read(self, original: bytes, body: dict[str, Any]) -> ElementTree.Element:
         try:
             root = ElementTree.fromstring(b"<E>" + original + b"</E>")
         except ElementTree.ParseError as error:
@@ -131,6 +131,7 @@ class Window:
         if wrong:
             raise Rejected("ITEM", wrong[0])
         self._check_date(str(body["issued_on"]))
+        return root
 
     def _check_date(self, issued_on: str) -> None:
         if self._rules.days < 0:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from fep.domain.platform import CallState
 from fep.store.schema_relay import relay_batch, relay_call, relay_stream
@@ -33,7 +33,19 @@ _ANSWER = (
     "UPDATE relay_call SET state = ?, result = ?, why = ?, detail = ?, at = ?"
     " WHERE id = ? AND state <> 'done'"
 )
-# Said in full, or the planner does not see that its partial index serves.
+# Below, what every turn asks: not composed anew, and said in full where the planner would not
+# see else that its partial index serves.
+_STREAM = (
+    "SELECT batch_seq, rec_seq, batch_sm3, head, stopped FROM relay_stream"
+    " WHERE node = ? AND epoch = ?"
+)
+_KNOWN_BATCH = "SELECT sm3 FROM relay_batch WHERE node = ? AND epoch = ? AND seq = ?"
+_HELD_WHERE = (
+    " FROM relay_batch WHERE node = ? AND epoch = ? AND state = 'held' AND state <> 'done'"
+)
+_HELD_COUNT = f"SELECT count(*){_HELD_WHERE}"
+_HELD = f"SELECT seq{_HELD_WHERE} ORDER BY seq"
+_HASH = "SELECT hash FROM relay_call WHERE node = ? AND epoch = ? AND rec_seq = ?"
 _OPEN = (
     "SELECT id, node, epoch, rec_seq, batch_seq, state, tries FROM relay_call"
     " WHERE state IN ('due', 'calling', 'doubt') AND state <> 'done' ORDER BY id"
@@ -137,14 +149,8 @@ class Opened:
 
 def stream_q(conn: Connection, node: str, epoch: int) -> Stream:
     """Return where a stream stands; a new one at its beginning."""
-    column = relay_stream.c
-    row = conn.execute(
-        select(column.batch_seq, column.rec_seq, column.batch_sm3, column.head, column.stopped)
-        .where(column.node == node, column.epoch == epoch)
-    ).first()  # fmt: skip
-    if row is None:
-        return Stream()
-    return Stream(row.batch_seq, row.rec_seq, bytes(row.batch_sm3), bytes(row.head), row.stopped)
+    row = conn.exec_driver_sql(_STREAM, (node, epoch)).first()
+    return Stream() if row is None else Stream(*row)
 
 
 def streams_q(conn: Connection) -> list[tuple[str, int]]:
@@ -158,16 +164,11 @@ def streams_q(conn: Connection) -> list[tuple[str, int]]:
 
 def arrived_txn(tx: Tx, batch: Arrived) -> Taken:
     """Store a batch, or know it again. Never raises for its content."""
-    column = relay_batch.c
-    where = (column.node == batch.node, column.epoch == batch.epoch)
-    known = tx.conn.execute(select(column.sm3).where(*where, column.seq == batch.seq)).scalar()
+    where = (batch.node, batch.epoch)
+    known = tx.cursor.execute(_KNOWN_BATCH, (*where, batch.seq)).fetchone()
     if known is not None:
-        return Taken.REPEATED if bytes(known) == batch.sm3 else Taken.CONFLICT
-    held = tx.conn.execute(
-        select(func.count()).select_from(relay_batch)
-        .where(*where, column.state == "held", column.state != "done")
-    ).scalar_one()  # fmt: skip
-    if held >= HELD_MAX:
+        return Taken.REPEATED if known[0] == batch.sm3 else Taken.CONFLICT
+    if tx.cursor.execute(_HELD_COUNT, where).fetchone()[0] >= HELD_MAX:
         return Taken.LATER
     tx.conn.execute(
         insert(relay_batch).values(
@@ -200,14 +201,7 @@ def batch_q(conn: Connection, node: str, epoch: int, seq: int) -> Arrived | None
 
 def held_q(conn: Connection, node: str, epoch: int) -> tuple[int, ...]:
     """Return the sequence numbers that wait for their turn."""
-    column = relay_batch.c
-    rows = conn.execute(
-        select(column.seq)
-        .where(column.node == node, column.epoch == epoch, column.state == "held",
-               column.state != "done")
-        .order_by(column.seq)
-    )  # fmt: skip
-    return tuple(rows.scalars())
+    return tuple(row[0] for row in conn.exec_driver_sql(_HELD, (node, epoch)))
 
 
 def open_txn(tx: Tx, batch: Arrived, calls: Sequence[NewCall]) -> list[Opened]:
@@ -347,10 +341,5 @@ def told_q(conn: Connection, node: str, epoch: int, batch_seq: int) -> list[Told
 
 def hash_q(conn: Connection, node: str, epoch: int, rec_seq: int) -> bytes:
     """Return the hash of a record, zeros for the one before the first."""
-    column = relay_call.c
-    found = conn.execute(
-        select(column.hash).where(
-            column.node == node, column.epoch == epoch, column.rec_seq == rec_seq
-        )
-    ).scalar()
-    return bytes(found) if found is not None else ZERO
+    row = conn.exec_driver_sql(_HASH, (node, epoch, rec_seq)).first()
+    return row[0] if row is not None else ZERO

@@ -13,8 +13,8 @@ from tests.harness.town import LINK, NODE, READY_S, Town, program, set_keys
 RELAY = """
 [relay]
 id = "province"
-poll_s = 0.2
-ack_s = 0.1
+poll_s = {poll_s}
+ack_s = {ack_s}
 heartbeat_s = 2.0
 gap_s = 2.0
 resend_s = 2.0
@@ -62,6 +62,8 @@ class FarSide(Town):
     in_flight: int = 16
     answer_s: float = 3.0
     settle_s: float = 0.5
+    poll_s: float = 0.2
+    ack_s: float = 0.1
     reserve: int = 0
     level: str = "info"
 
@@ -101,6 +103,7 @@ class FarSide(Town):
         text = RELAY.format(
             node=NODE, dialect=self.dialect, port=self.province_port, unit=unit, level=self.level,
             in_flight=self.in_flight, answer_s=self.answer_s, settle_s=self.settle_s,
+            poll_s=self.poll_s, ack_s=self.ack_s,
         )  # fmt: skip
         if self.reserve and self.code:
             text += RESERVE.format(unit=unit, code=self.code, node=NODE, target=self.reserve)
