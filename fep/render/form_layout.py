@@ -17,7 +17,9 @@ from fep.render.form_sheet import DOTS, INCH_MM, Field, FormSheet
 
 # Glyph heights in dots: the printer's own font, then what is drawn.
 SIZES = (24, 20, 16)
-LEADING_DOTS = 2
+# Between the text and the left and right edge of its box, so that it touches no line.
+PAD_MM = 0.6
+GAP = "  "  # between two entries of one box
 GRID_MM = 10
 
 
@@ -43,41 +45,57 @@ def grid(name: str, width_mm: float, length_mm: float, device: str, at: str) -> 
 
     Laid on a preprinted sheet it tells how far the printer is off.
     """
-    half = 6 / DOTS * INCH_MM  # an ASCII glyph is 12 dots wide
-    tall = 12 / DOTS * INCH_MM
+    # The lines of this glyph cross in the middle of its cell in every font.
+    half = tall = 12 / DOTS * INCH_MM
     texts = []
     for y in range(GRID_MM, int(length_mm - 2), GRID_MM):
         for x in range(GRID_MM, int(width_mm - 2), GRID_MM):
-            texts.append(FormText("+", x - half, y - tall))
-        texts.append(FormText(str(y), 2.0, y - tall, dots=16))
+            texts.append(FormText("┼", x - half, y - tall))
+        texts.append(FormText(str(y), 2.0, y - 8 / DOTS * INCH_MM, dots=16))
     for x in range(2 * GRID_MM, int(width_mm - 6), 2 * GRID_MM):
         texts.append(FormText(str(x), x - 2.0, 2.0, dots=16))
-    texts.append(FormText(f"{device} {at}", 22.0, 3.0 + GRID_MM))
+    texts.append(FormText(f"{device} {at}", 22.0, 3.3 + GRID_MM))
     return Form(name, width_mm, length_mm, tuple(texts))
 
 
 def _placed(form: str, one: Field, text: str) -> list[FormText]:
     """Place a text in its box. Raises Refused FRM_OVERFLOW."""
-    wide, high = one.w / INCH_MM * DOTS, one.h / INCH_MM * DOTS
+    wide, high = (one.w - 2 * PAD_MM) / INCH_MM * DOTS, one.h / INCH_MM * DOTS
     for dots in SIZES:
         across = int(wide * 2 / dots)
-        room = min(one.lines, int((high + LEADING_DOTS) // (dots + LEADING_DOTS)))
+        room = min(one.lines, int((high + _leading(dots)) // (dots + _leading(dots))))
         if across < 2 or not room:
             continue
-        lines = wrap(text, across) if room > 1 else (text,)
+        lines = _broken(text, across) if room > 1 else (text,)
         if len(lines) <= room and all(columns(line) <= across for line in lines):
             return list(_lines(one, lines, dots))
     raise refuse("FRM_OVERFLOW", form=form, field=one.source, text=text[:40])
 
 
 def _lines(one: Field, lines: tuple[str, ...], dots: int) -> Iterator[FormText]:
-    step = (dots + LEADING_DOTS) / DOTS * INCH_MM
-    tall = (len(lines) * (dots + LEADING_DOTS) - LEADING_DOTS) / DOTS * INCH_MM
+    step = (dots + _leading(dots)) / DOTS * INCH_MM
+    tall = len(lines) * step - _leading(dots) / DOTS * INCH_MM
     top = one.y + (one.h - tall) / 2
     for place, line in enumerate(lines):
         room = one.w - columns(line) * dots / 2 / DOTS * INCH_MM
-        left = {"left": 0.0, "center": room / 2, "right": room}[one.align]
+        left = {"left": PAD_MM, "center": room / 2, "right": room - PAD_MM}[one.align]
         yield FormText(line, one.x + left, top + place * step, dots, one.bold)
+
+
+def _leading(dots: int) -> int:
+    return max(2, dots // 8)
+
+
+def _broken(text: str, across: int) -> tuple[str, ...]:
+    """Break a text, between its entries where it has some."""
+    lines: list[str] = []
+    for entry in text.split(GAP):
+        joined = f"{lines[-1]}{GAP}{entry}" if lines else entry
+        if lines and columns(joined) <= across:
+            lines[-1] = joined
+        else:
+            lines += wrap(entry, across)
+    return tuple(lines)
 
 
 def _items(form: str, sheet: FormSheet, items: list[Mapping[str, str]]) -> Iterator[FormText]:
@@ -104,11 +122,11 @@ def _text(source: str, data: Mapping[str, Any], paper: str) -> str:
     if source in ("year", "month", "day"):
         return str(data["issued_on"]).split("-")[("year", "month", "day").index(source)]
     if source == "others":
-        return "  ".join(f"{label}：{value}" for label, value in data["others"])
+        return GAP.join(f"{label}：{value}" for label, value in data["others"])
     if source == "channels":
-        return "  ".join(f"{label} {value}" for label, value in data["channels"])
+        return GAP.join(f"{label} {value}" for label, value in data["channels"])
     if source == "marks":
-        return "  ".join(data["marks"])
+        return GAP.join(data["marks"])
     if source == "related":
         return f"{data['related_code']} {data['related_number']}".strip()
     if source.startswith("other:"):

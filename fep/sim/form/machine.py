@@ -180,19 +180,17 @@ class Machine:
         elif name in (b"\x1b2", b"\x1b0"):
             modes.spacing = INCH // (6 if name == b"\x1b2" else 8)
         elif name == b"\x1bC":
-            modes.page = args[1] * INCH if args[0] == 0 else args[0] * modes.spacing
-            self.top = self.paper
+            self._page(args[1] * INCH if args[0] == 0 else args[0] * modes.spacing)
         else:
             return name[:2] == b"\x1b(" and self._bracket(name[2:3], args, number)
         return True
 
     def _bracket(self, which: bytes, args: bytes, number: int) -> bool:
         unit = self._modes.unit or INCH // 360
-        if which == b"U":
+        if which == b"U" and args:
             self._modes.unit = args[0]
         elif which == b"C":
-            self._modes.page = number * unit
-            self.top = self.paper
+            self._page(number * unit)
         elif which == b"V" and self.make.vertical:
             self._advance(self.top + number * unit - self.paper)
         elif which == b"v" and self.make.vertical:
@@ -200,6 +198,11 @@ class Machine:
         else:
             self.unknown.append(b"\x1b(" + which)
         return True
+
+    def _page(self, length: int) -> None:
+        """Take a page length; one of nothing is ignored, as printers do."""
+        if length:
+            self._modes.page, self.top = length, self.paper
 
     def _advance(self, by: int) -> None:
         if by < 0:
