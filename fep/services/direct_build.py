@@ -30,7 +30,7 @@ def make_direct(parts: Parts, budget: Budget, on_grant: OnGrant) -> Direct:
         reactor=parts.reactor, clock=parts.clock, entropy=parts.entropy, store=parts.store,
         settings=link, node_id=parts.settings.node.id, node_key=nobody, node_cert=nobody,
         peers=nobody, carrier=cast("Any", Wire()), work=nobody, log=parts.log,
-        on_answered=budget.answered, on_quota=budget.bind,
+        on_answered=budget.answered, on_quota=budget.bind, breathe=lambda: None,
     )  # fmt: skip
     unit = next((one.code for one in settings.file.units if one.destination == part.name), "")
     return Direct(ends, platform, direct_shelf(parts.store, on_grant), in_flight=part.in_flight,
