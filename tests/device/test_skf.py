@@ -184,9 +184,10 @@ async def test_a_login_that_ends_unclear_is_not_repeated(tmp_path: Path, identit
     assert 1 == rig.token.calls.count("VerifyPIN")
 
 
-@pytest.mark.parametrize("code", sorted(skf.NAMES))
-def test_every_code_of_the_standard_has_its_name(code: int):
-    assert skf.NAMES[code] in str(skf.SkfFault("ECCSignData", 0x0A000000 + code))
+def test_a_code_is_told_with_its_name_if_the_standard_has_one():
+    told = [str(skf.SkfFault("ECCSignData", code)) for code in (0x0A000023, 0x0A000055)]
+
+    assert ["ECCSignData: 0x0A000023 DEVICE_REMOVED", "ECCSignData: 0x0A000055"] == told
 
 
 @pytest_twisted.ensureDeferred
@@ -195,10 +196,12 @@ async def test_every_code_of_every_call_is_told_and_spends_no_pin_twice(
 ):
     calls = ("ConnectDev", "GetDevInfo", "OpenApplication", "OpenContainer", "GetContainerType",
              "ExportCertificate", "ExportPublicKey", "VerifyPIN", "ECCSignData")  # fmt: skip
+    few = (0x01, 0x05, 0x06, 0x0F, 0x1C, 0x20, 0x23, 0x24, 0x2D)
     wrong = []
     async with plugged(tmp_path, identity) as rig:
         for call in calls:
-            for number in sorted(skf.NAMES):
+            every = call in ("VerifyPIN", "ECCSignData")
+            for number in sorted(skf.NAMES) if every else few:
                 rig.token.calls.clear()
                 MarkFile(tmp_path / "mark").write("")
                 knobs = rig.token.knobs
