@@ -13,6 +13,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from fep.crypto.certs import self_signed
+from fep.crypto.keyfile import load_private
 from fep.services.node import Node
 from fep.settings import load
 from fep.sim import gate, province_desk, sm
@@ -136,6 +138,12 @@ class City:
             (self.place / "link" / name).mkdir(parents=True)
         sm.create_identity(keys / "unit.key", keys / "unit.crt", "unit", 71)
         sm.create_identity(keys / "node.key", keys / "node.crt", "node-0001", 72)
+        # The unit's must be valid by the city's clock, not by that of whoever runs the test.
+        unit = load_private((keys / "unit.key").read_bytes(), entropy=SimEntropy(self.seed + 2))
+        day = timedelta(days=1)
+        (keys / "unit.crt").write_bytes(
+            self_signed(unit, "unit", 71, self.begin - day, self.begin + 7300 * day)
+        )
         (keys / "caller-his.key").write_text("5a" * 32 + "\n")
         for path in keys.iterdir():
             path.chmod(0o600)
