@@ -130,7 +130,7 @@ class ClockSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 class NumbersSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """[numbers]: `request` asks the platform for a block when a stock is below its target."""
 
-    request: bool = False
+    request: bool = True
 
 
 class FepFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

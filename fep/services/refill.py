@@ -31,10 +31,14 @@ Read = Callable[..., Awaitable[Any]]
 
 
 def needs_q(conn: Connection, settings: Any, now_ms: int) -> list[Need]:
-    """Return which stocks are below their target; test units have none."""
+    """Return which stocks are below their target.
+
+    Test units have none, and kinds numbered by the platform ask for each receipt.
+    """
     stocks: list[Stock] = stock_q(conn, now_ms)
     rows = [row for row in kind_stock(settings, stocks, now_ms)
-            if row.used and not settings.units[row.unit].test]  # fmt: skip
+            if row.used and not settings.units[row.unit].test
+            and settings.kinds[row.kind].numbering != "platform"]  # fmt: skip
     since_on = day_of(now_ms - LOOK_BACK_DAYS * DAY_MS)
     used = {
         (unit, code): days
