@@ -24,7 +24,7 @@ def faults(status: int) -> tuple[str, ...]:
     if not status & SELECTED:
         found.append("PRN_OFFLINE")
     if not status & NO_ERROR and not found:
-        found.append("PRN_FATAL")
+        found.append("PRN_ERROR")
     return tuple(found)
 
 

@@ -124,17 +124,17 @@ class EscposPrinter:
         return faults
 
     async def identify(self) -> Identity:
-        """Return what the device says of itself. Raises DeviceFault, also while the rest of a
-        broken job may lie in its buffer: getting rid of it takes paper."""
+        """Return what the device says. Raises DeviceFault, also where a broken job may lie."""
+        if not self._line.two_way:
+            return Identity("", "", "", "none")
         if self._torn:
             raise DeviceFault("DEV_BUSY", "the rest of a job may be in the buffer")
         talk = await self._ready()
         try:
-            maker = await self._name(talk, 66)
-            model = await self._name(talk, 67)
-            serial = await self._name(talk, 68)
+            maker, model, serial = [await self._name(talk, n) for n in (66, 67, 68)]
         except LineLost as error:
             raise self._lost_before_body(talk) from error
+        self._give_back()
         return Identity(maker, model, serial, self._proof)
 
     def expect(self, model: str, serial: str) -> None:

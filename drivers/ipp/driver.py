@@ -136,7 +136,7 @@ class IppPrinter:
         if codec.number(told, "printer-is-accepting-jobs") == 0:
             found = (*found, "PRN_PAUSED")
         if codec.number(told, "printer-state") == _STOPPED and not reasons_that_stop(found):
-            found = ("PRN_FATAL", *found)
+            found = ("PRN_ERROR", *found)
         return found
 
     async def identify(self) -> Identity:

@@ -193,6 +193,8 @@ def read(life: Life, faults: tuple[str, ...], *, proved: bool = False) -> Life:
         fit = replace(turned(life, Turn.FIT), faults=faults, misses=0, crashes=crashes)
         return leased(fit, fit.lease)
     crashes = life.crashes + ("DEV_DRIVER_CRASH" in stopping)
+    if stopping != life.doubt and "PRN_FATAL" in stopping and not proved:
+        return replace(life, doubt=stopping)  # one flipped bit must not call for a person
     if FATAL.intersection(stopping) or crashes > CRASHES_MAX:
         return replace(turned(life, Turn.BROKEN), faults=faults, crashes=crashes)
     if not any(fault.startswith("DEV_") for fault in stopping):

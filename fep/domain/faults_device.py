@@ -38,6 +38,8 @@ CATALOGUE: tuple[Fault, ...] = (
     Fault("DEV_NETWORK", "要查找的地址太多：{count} 个，最多 {most} 个",
           "Too many addresses to ask: {count}, at most {most}",
           "请缩小网段", "Name a smaller network", False),
+    Fault("PRN_ERROR", "打印机报错，没有说明原因", "The printer reports an error without its cause",
+          "请查看打印机面板，排除后自动继续", "Look at its panel; it goes on by itself", True),
     Fault("IDR_NO_CARD", "请放置身份证", "No identity card is there",
           "请把身份证放到读卡区", "Put the card on the reader", True),
     Fault("IDR_READ", "身份证读取失败", "The identity card could not be read",

@@ -113,6 +113,9 @@ class Spool:
         """Drive a device that is new."""
         loop = self._loops[settings.id] = self._loop(settings)
         loop.ended = self._ended
+        noted = self._store.read(notes_q).get(settings.id)
+        if noted is not None:
+            loop.life.remember(noted)
         if self._started:
             loop.start()
         return loop

@@ -100,6 +100,14 @@ def test_the_end_of_paper_and_what_a_job_ran_into_are_believed_at_once(faults, p
     assert DeviceState.DEGRADED is read(READY, faults, proved=proved).state
 
 
+def test_a_printer_that_says_once_that_it_is_broken_is_asked_again():
+    for state in (DeviceState.READY, DeviceState.DEGRADED):
+        once = read(Life(state), ("PRN_FATAL",))
+        assert (state, False) == (once.state, once.fit)
+        assert DeviceState.READY is read(once, ()).state
+    assert DeviceState.FAILED is read(READY, ("PRN_FATAL",), proved=True).state
+
+
 def test_nothing_is_doubted_where_nothing_was_well():
     assert DeviceState.DEGRADED is read(Life(), COVER).state
 
@@ -132,7 +140,7 @@ def test_paper_that_is_out_for_long_does_not_count_as_missed():
 
 @pytest.mark.parametrize("fault", ["DEV_CONFIG", "DEV_IDENTITY", "PRN_FATAL"])
 def test_what_only_a_person_mends_is_failed(fault):
-    life = read(READY, ("PRN_OFFLINE", fault))
+    life = _often(READY, ("PRN_OFFLINE", fault), 2)
 
     assert (DeviceState.FAILED, True, False) == (life.state, life.resting, life.fit)
 

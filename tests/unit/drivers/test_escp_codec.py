@@ -213,7 +213,7 @@ def test_status_lines_of_a_port_are_read_and_a_port_without_them_tells_nothing()
     assert () == lines.asked(3, port(0x18))
     assert ("PRN_PAPER_END",) == lines.asked(3, port(0x38))
     assert ("PRN_OFFLINE",) == lines.asked(3, port(0x08))
-    assert ("PRN_FATAL",) == lines.asked(3, port(0x10))
+    assert ("PRN_ERROR",) == lines.asked(3, port(0x10))
     assert () == lines.asked(3, none)
 
 
