@@ -8,13 +8,23 @@ import click
 
 from fep.cli.common import CliFault, Column, emit, facts, note, say, table, when
 from fep.cli.common_reach import reached
-from fep.cli.common_verbs import Verbs, option, reason
+from fep.cli.common_verbs import Lazy, Verbs, option, reason
 from fep.cli.ctl_receipts_life import halves
 
 _STATES = {"blank": "空白", "used": "已用", "void": "作废", "active": "在用", "exhausted": "用完"}
 
 
+_FORMS = "fep.cli.ctl_forms_paper"
+
+
 @click.group("paper", cls=Verbs, invoke_without_command=True,
+             lazy={"jobs": Lazy(_FORMS, "jobs", "未了结的套打任务", "form jobs not settled"),
+                   "confirm": Lazy(_FORMS, "confirm", "核对打印机上的印刷号后打印",
+                                   "print: the sheet in the tractor bears this number"),
+                   "printed": Lazy(_FORMS, "printed", "看过纸张，打印完整清楚",
+                                   "somebody looked: the sheet is whole"),
+                   "spoil": Lazy(_FORMS, "spoil", "打坏的纸质票作废，换下一张",
+                                 "void a spoiled sheet, take the next")},
              zh="纸质票：号段、下一张、换开、作废",
              en="paper sheets: blocks, next, exchange, void")  # fmt: skip
 @click.pass_context
@@ -133,18 +143,28 @@ def show(sheet: str, unit: str) -> None:
     "--sheet", default="", zh="放入的纸质票编号，用于核对", en="the sheet loaded, to be checked"
 )
 @option("--again", is_flag=True, zh="重新换开", en="exchange again")
+@option("--print", "printed", is_flag=True, zh="在纸质票上套打（先核对印刷号）",
+        en="print on the sheet, once its number was confirmed")  # fmt: skip
 @reason()
-def exchange(name: str, unit: str, point: str, sheet: str, again: bool, reason: str) -> None:
+def exchange(
+    name: str, unit: str, point: str, sheet: str, again: bool, printed: bool, reason: str
+) -> None:
     """Exchange a receipt for paper."""
     code, number = halves(name)
     with reached("paper exchange") as desk:
         told = desk.call(
             "paper.reexchange" if again else "paper.exchange", unit=unit, point=point,
             code=code, number=number, sheet=sheet, reason=reason,
+            **({"print": True} if printed else {}),
         )  # fmt: skip
-    old = told["replaced"]
-    word = say("纸质票 ", "sheet ") + told["sheet"]
-    emit(told, lambda: click.echo(word + (say(f"，{old} 作废", f", {old} is void") if old else "")))
+    old, job = told["replaced"], told.get("job")
+    done = say("纸质票 ", "sheet ") + told["sheet"]
+    if old:
+        done += say(f"，{old} 作废", f", {old} is void")
+    if job:
+        done += say("；请核对打印机上的印刷号：", "; compare the sheet in the printer: ")
+        done += f"fepctl paper confirm {job['id']} {told['sheet'].partition('-')[2]}"
+    emit(told, lambda: click.echo(done))
 
 
 @group.command("void", zh="作废空白票或已换开的纸质票", en="void blank or exchanged sheets")

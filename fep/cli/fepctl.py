@@ -35,6 +35,7 @@ _LAZY = {
     "his": Lazy("fep.cli.ctl_his", "group", "业务系统的收发：实时跟踪",
                 "a business system's traffic, live"),
     "kinds": Lazy("fep.cli.ctl_kinds", "group", "票据种类：检查", "kinds of receipt: check"),
+    "forms": Lazy("fep.cli.ctl_forms", "group", "套打格式：检查、查看", "forms: check, show"),
     "fence": Lazy("fep.cli.ctl_fence", "group", "停止开票状态：原因；两人解除",
                   "the fence: why nothing is issued; lift by two people"),
     "clock": Lazy("fep.cli.ctl_clock", "group", "时钟：本机与平台；确认",
