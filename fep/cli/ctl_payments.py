@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from fep.cli.common import CliFault, Column, emit, paint, say, table
+from fep.cli.common import CliFault, Column, emit, facts, paint, say, table
 from fep.cli.common_reach import reached
 from fep.cli.common_verbs import Verb, Verbs, option, reason
 
@@ -17,10 +17,14 @@ _STATES = {
 _OPS = {"pay": "收款", "void": "撤销", "refund": "退货"}
 _TERMINALS = {"ready": "就绪", "busy": "交易中", "recovering": "查询未知交易", "fault": "故障",
               "stopped": "停止"}  # fmt: skip
+_WAYS = {"card": "刷卡", "scan": "扫付款码", "show": "出示二维码"}
+_WHY = {"none": "还没有票据", "reversed": "票据已冲红，款未退", "untied": "没有写明业务键"}
+_WHY_EN = {"none": "no receipt yet", "reversed": "reversed, not given back",
+           "untied": "no event named"}  # fmt: skip
 
 
-@click.group("payments", cls=Verbs, zh="POS 支付：列出、查看、查询、结算、终端",
-             en="payments at terminals: list, show, inquire, settle, terminals")  # fmt: skip
+@click.group("payments", cls=Verbs, zh="POS 支付：列出、查看、查询、结算、重打印、终端",
+             en="payments at terminals: list, show, inquire, settle, reprint")  # fmt: skip
 def group() -> None:
     """Group the verbs of payments."""
 
@@ -29,15 +33,41 @@ def group() -> None:
 @option("--state", default="", type=click.Choice(["", *_STATES]), zh="只看一种状态",
         en="one state only")  # fmt: skip
 @option("--terminal", default="", zh="只看一台终端", en="one terminal only")
-@option("--without-receipt", is_flag=True, zh="已扣款但没有票据的",
-        en="money taken for which there is no receipt")  # fmt: skip
+@option("--without-receipt", is_flag=True, zh="已扣款但没有有效票据的",
+        en="money taken for which no receipt stands")  # fmt: skip
 @option("--limit", type=click.IntRange(1, 500), default=50, zh="行数", en="rows")
 def list_(state: str, terminal: str, without_receipt: bool, limit: int) -> None:
     """List payments."""
     with reached() as desk:
         told = desk.call("payments.list", state=state, terminal=terminal, limit=limit,
                          without_receipt=without_receipt)  # fmt: skip
-    emit(told, lambda: rows_of(told["payments"]))
+    emit(told, lambda: (loose_of if without_receipt else rows_of)(told["payments"]))
+
+
+def loose_of(payments: list[dict[str, Any]]) -> None:
+    """Print money without a receipt, and what can be done about it."""
+    table(
+        (Column("编号", "id", right=True), Column("支付键", "key"),
+         Column("业务键", "event"), Column("终端", "terminal"),
+         Column("未退金额", "kept", right=True), Column("原因", "why", fold=False),
+         Column("卡号", "card", fold=False), Column("时间", "at", fold=False)),
+        [(str(row["id"]), row["key"], row["receipt_key"] or "-", row["terminal"], row["left"],
+          say(_WHY[row["why"]], _WHY_EN[row["why"]]), row["card"] or "-", _at(row["created_at"]))
+         for row in payments],
+        empty=say("没有", "none"),
+    )  # fmt: skip
+    if payments:
+        click.echo(say(
+            "补开票据（业务键相同），或退款：payment.void、payment.refund；"
+            "款属于另一业务单：fepctl payments tie ID --receipt-key KEY --reason TEXT",
+            "Issue the receipt (same event key), or give the money back: payment.void,"
+            " payment.refund; money of another event: fepctl payments tie ID --receipt-key KEY"
+            " --reason TEXT",
+        ))  # fmt: skip
+
+
+def _at(text: str) -> str:
+    return text[:19].replace("T", " ")
 
 
 def rows_of(payments: list[dict[str, Any]]) -> None:
@@ -50,7 +80,7 @@ def rows_of(payments: list[dict[str, Any]]) -> None:
          Column("时间", "at", fold=False)),
         [(str(row["id"]), row["key"], say(_OPS[row["op"]], row["op"]), row["terminal"],
           row["amount"], _state(row["state"]), row["fault"] or "-", row["card"] or "-",
-          row["ref"] or "-", row["created_at"][:19].replace("T", " ")) for row in payments],
+          row["ref"] or "-", _at(row["created_at"])) for row in payments],
         empty=say("没有", "none"),
     )  # fmt: skip
 
@@ -70,21 +100,20 @@ def show(payment: int) -> None:
 
 
 def _facts(row: dict[str, Any]) -> None:
-    for zh, en, value in (
+    facts((say(zh, en), str(value)) for zh, en, value in (
         ("支付键", "key", f"{row['unit']} {row['key']}"),
-        ("类型", "op", f"{say(_OPS[row['op']], row['op'])} {row['way']}"),
+        ("类型", "op", f"{say(_OPS[row['op']], row['op'])} {say(_WAYS[row['way']], row['way'])}"),
         ("终端", "terminal", row["terminal"]), ("流水号", "serial", row["serial"]),
         ("金额", "amount", row["amount"]), ("状态", "state", _state(row["state"])),
         ("票据业务键", "receipt key", row["receipt_key"]), ("卡号", "card", row["card"]),
         ("批次/凭证号", "batch/trace", f"{row['batch']} {row['trace']}".strip()),
         ("参考号", "reference", row["ref"]), ("授权号", "authorised", row["auth"]),
         ("主机应答", "host", f"{row['host_code']} {row['text']}".strip()),
-        ("操作员", "operator", row["operator"]), ("开始", "begun", row["created_at"]),
-        ("结束", "ended", row["ended_at"] or ""),
+        ("操作员", "operator", row["operator"]), ("业务系统", "caller", row["caller"]),
+        ("开始", "begun", _at(row["created_at"])), ("结束", "ended", _at(row["ended_at"] or "")),
+        ("已结算", "settled", say("是", "yes") if row["settled"] else ""),
         ("说明", "what now", f"{row['fault']} {say(row['zh'], row['en'])}".strip()),
-    ):  # fmt: skip
-        if value:
-            click.echo(f"{say(zh, en):<12}  {value}")
+    ) if value)  # fmt: skip
 
 
 @group.command("terminals", zh="终端和最近的结算", en="the terminals and the newest settlements")
@@ -115,13 +144,59 @@ def _settlements(rows: list[dict[str, Any]]) -> None:
         (Column("终端", "terminal"), Column("批次", "batch"), Column("时间", "at", fold=False),
          Column("终端笔数", "count", right=True), Column("终端金额", "amount", right=True),
          Column("我方笔数", "ours", right=True), Column("我方金额", "our amount", right=True),
+         Column("终端退货", "refunds", right=True), Column("我方退货", "our refunds", right=True),
          Column("结果", "result", fold=False)),
-        [(row["terminal"], row["batch"], row["at"][:19].replace("T", " "), str(row["count"]),
-          row["amount"], str(row["our_count"]), row["our_amount"],
-          paint(say("一致", "fits"), "green") if row["fits"]
-          else paint(say("不符", "differs"), "red")) for row in rows],
+        [(row["terminal"], row["batch"], _at(row["at"]), _told(row["count"]),
+          _told(row["amount"]), str(row["our_count"]), row["our_amount"],
+          _told(row["refunded"]), row["our_refunded"], _result(row)) for row in rows],
         empty=say("没有结算", "no settlement"),
     )  # fmt: skip
+
+
+def _told(value: Any) -> str:
+    return "-" if value is None else str(value)
+
+
+def _result(row: dict[str, Any]) -> str:
+    if row["count"] is None:
+        return paint(say("终端未告知", "not told"), "yellow")
+    if row["fits"]:
+        return paint(say("一致", "fits"), "green")
+    return paint(say("不符", "differs"), "red")
+
+
+@group.command("sign-in", zh="让终端就绪：查清未知、签到、批次满则结算",
+               en="make a terminal ready: inquire, sign in, settle a full batch")  # fmt: skip
+@click.argument("terminal")
+@reason()
+def sign_in(terminal: str, reason: str) -> None:
+    """Sign a terminal in."""
+    with reached("payments sign-in") as desk:
+        told = desk.call("payments.sign_in", terminal=terminal, reason=reason)
+    emit(told, lambda: _terminals(told))
+
+
+@group.command("reprint", zh="让终端重打一笔支付的签购单",
+               en="have the terminal print the slip of a payment again")  # fmt: skip
+@click.argument("payment", type=int, metavar="ID")
+@reason()
+def reprint(payment: int, reason: str) -> None:
+    """Reprint a slip."""
+    with reached("payments reprint") as desk:
+        told = desk.call("payments.reprint", payment=payment, reason=reason)
+    emit(told, lambda: click.echo(say("终端已重打印", "The terminal prints it again")))
+
+
+@group.command("tie", zh="说明一笔已扣款的支付属于哪个业务单",
+               en="say for which event the money of a payment is")  # fmt: skip
+@click.argument("payment", type=int, metavar="ID")
+@option("--receipt-key", required=True, metavar="KEY", zh="票据业务键", en="key of the event")
+@reason()
+def tie(payment: int, receipt_key: str, reason: str) -> None:
+    """Tie a payment to an event."""
+    with reached("payments tie") as desk:
+        told = desk.call("payments.tie", payment=payment, receipt_key=receipt_key, reason=reason)
+    emit(told, lambda: _facts(told["payment"]))
 
 
 @group.command("inquire", zh="再向终端查询一笔结果未知的支付",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from fep.client.connection import Connection, RemoteFault, Unreachable
 from fep.client.front import Client
 from fep.client.listening import Subscription, Unsubscribed
+from fep.client.paying import Payment, Till
 from fep.client.values import (
     Batch,
     BatchResult,
@@ -34,10 +35,12 @@ __all__ = [
     "Item",
     "Notification",
     "Payer",
+    "Payment",
     "Queued",
     "Receipt",
     "RemoteFault",
     "Subscription",
+    "Till",
     "Totals",
     "Unreachable",
     "Unsubscribed",

@@ -17,6 +17,7 @@ from typing import Any
 from fep.client.connection import Connection, Unreachable
 from fep.client.export import write
 from fep.client.listening import Subscription
+from fep.client.paying import Till
 from fep.client.values import Batch, BatchResult, Event, Exported, Happening, Receipt, Totals
 
 TIMEOUT_S = 10.0
@@ -171,6 +172,12 @@ class Client:
             page = self.sure("batch.get", **{"key": key, "from": first, "limit": PAGE})
             yield from map(BatchResult.of, page["results"])
             first = page["next"]
+
+    # money at terminals
+    @property
+    def till(self) -> Till:
+        """Return the payments of this front-end."""
+        return Till(self.sure)
 
     # what happened
     def happenings(self, since: int = 0, *, unit: str = "") -> Iterator[Happening]:

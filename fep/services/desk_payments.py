@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from sqlalchemy import Connection
 
-from fep.domain.faults import refuse
+from fep.domain.faults import fill, refuse
 from fep.domain.faults_desk import desk_refuse
-from fep.services.desk_checks import Check, State
+from fep.services.desk_checks import Check, State, known_fault
 from fep.services.desk_context import DeskContext, Method, Params, stated
 from fep.services.till_telling import told_of, told_of_loose, told_of_settlement
 from fep.store import payments, queries_payments, settlements
 
 LISTED_MAX = 500
+RECEIPT_DUE_MS = 10 * 60_000  # so long after the money its receipt may still be on its way
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """What one look into the store shows: payments of unknown outcome, money without a receipt,
+    and the terminals whose last settlement does not fit our books."""
+
+    unknown: int
+    loose: int
+    differ: tuple[str, ...]
+
+
+def look_q(conn: Connection, now_ms: int) -> Money:
+    """Read what status and doctor tell of payments."""
+    return Money(
+        len(queries_payments.unknown_q(conn)),
+        queries_payments.loose_count_q(conn, now_ms - RECEIPT_DUE_MS),
+        settlements.differ_q(conn),
+    )
 
 
 class ListParams(Params):
@@ -35,6 +57,21 @@ class AskParams(Params):
     """payments.inquire: ask the terminal for an unknown payment now."""
 
     payment: int
+    reason: str
+
+
+class TieParams(Params):
+    """payments.tie: the event that the money of a payment is for."""
+
+    payment: int
+    receipt_key: str
+    reason: str
+
+
+class TerminalParams(Params):
+    """payments.sign_in: which terminal is to be made ready, and why."""
+
+    terminal: str
     reason: str
 
 
@@ -91,6 +128,36 @@ async def inquire_payment(ctx: DeskContext, asked: AskParams) -> dict[str, Any]:
     return {"payment": told_of(await _till(ctx).ask_again(asked.payment))}
 
 
+async def reprint_payment(ctx: DeskContext, asked: AskParams) -> dict[str, Any]:
+    """Have the terminal print the slip of a payment again."""
+    reason = stated(asked.reason)
+    store = ctx.writer("payments reprint")
+    await store.do("payments.reprint", _noted_txn, "payment.reprint", str(asked.payment), reason,
+                   ctx.peer)  # fmt: skip
+    return {"payment": told_of(await _till(ctx).print_again(asked.payment))}
+
+
+async def tie_payment(ctx: DeskContext, asked: TieParams) -> dict[str, Any]:
+    """Say for which event the money of a payment is."""
+    reason = stated(asked.reason)
+    key = asked.receipt_key.strip()
+    if not 0 < len(key) <= 50:
+        raise refuse("REQ_FIELD_LENGTH", field="receipt_key", limit=50)
+    store = ctx.writer("payments tie")
+    row = await store.do("payments.tie", payments.tie_txn, asked.payment, key, reason, ctx.peer)
+    return {"payment": told_of(row)}
+
+
+async def sign_in(ctx: DeskContext, asked: TerminalParams) -> dict[str, Any]:
+    """Make a terminal ready: inquire what is unknown, sign in, settle a full batch."""
+    reason = stated(asked.reason)
+    store = ctx.writer("payments sign-in")
+    await store.do("payments.sign_in", _noted_txn, "payment.sign_in", asked.terminal[:40], reason,
+                   ctx.peer)  # fmt: skip
+    health = await _till(ctx).sign_in(asked.terminal)
+    return {"terminals": [msgspec.to_builtins(health)], "settlements": []}
+
+
 async def settle_terminal(ctx: DeskContext, asked: SettleParams) -> dict[str, Any]:
     """Close the batch of a terminal and compare its totals with ours."""
     reason = stated(asked.reason)
@@ -107,6 +174,8 @@ async def say_payment(ctx: DeskContext, asked: SayParams) -> dict[str, Any]:
     store = ctx.writer("resolve payment")
     row = await store.do("payments.say", payments.say_txn, asked.payment, asked.charged, reason,
                          ctx.peer, asked.approve)  # fmt: skip
+    if ctx.till is not None:
+        ctx.till.told(row)
     return {"payment": told_of(row)}
 
 
@@ -120,13 +189,45 @@ async def unknown_payments(ctx: DeskContext, limit: int) -> list[dict[str, Any]]
     return [told_of(row) for row in rows]
 
 
-def checks_of(unknown: int) -> list[Check]:
-    """Warn of payments of which nobody knows whether money was taken."""
-    if not unknown:
+def checks_of(ctx: DeskContext, seen: Money) -> list[Check]:
+    """Tell of money that waits for a person, and of terminals that take none."""
+    found: list[Check] = []
+    if seen.unknown:
+        found.append(_warn("PAYMENTS", f"支付结果未知 {seen.unknown} 笔，请勿重复刷卡",
+                           f"{seen.unknown} unknown payments: do not charge again",
+                           "fepctl resolve"))  # fmt: skip
+    if seen.loose:
+        found.append(_warn("CHARGED", f"已收款但没有票据 {seen.loose} 笔",
+                           f"{seen.loose} payments taken for which no receipt stands",
+                           "fepctl payments list --without-receipt"))  # fmt: skip
+    for terminal in seen.differ:
+        found.append(_warn("SETTLEMENT", f"终端 {terminal} 最近一次结算与我方不符",
+                           f"the last settlement of {terminal} does not fit our books",
+                           "fepctl payments terminals"))  # fmt: skip
+    terminals = [] if ctx.till is None else ctx.till.terminals()
+    found += [check for terminal in terminals for check in _terminal(terminal)]
+    if terminals and not found:
+        count = len(terminals)
+        found.append(Check("PAYMENTS", State.OK, f"{count} 台终端，没有未知的支付",
+                           f"{count} terminals, no unknown payment"))  # fmt: skip
+    return found
+
+
+def _warn(code: str, zh: str, en: str, command: str) -> Check:
+    return Check(code, State.WARN, zh, en, command)
+
+
+def _terminal(row: Any) -> list[Check]:
+    said = known_fault(row.fault) if row.fault else None
+    if said is None and row.state != "recovering":
         return []
-    zh = f"支付结果未知 {unknown} 笔，请勿重复刷卡"
-    en = f"{unknown} unknown payments: do not charge again"
-    return [Check("PAYMENTS", State.WARN, zh, en, "fepctl resolve")]
+    said = said or known_fault("POS_RECOVERING")
+    assert said is not None
+    words = {"terminal": row.id, "text": ""}
+    zh = f"{fill(said.zh, words)}，{fill(said.action_zh, words)}"
+    en = f"{fill(said.en, words)}. {fill(said.action_en, words)}"
+    return [_warn("TERMINAL", f"终端 {row.id}：{zh}", f"terminal {row.id}: {en}",
+                  f"fepctl payments sign-in {row.id} --reason TEXT")]  # fmt: skip
 
 
 def _till(ctx: DeskContext) -> Any:
@@ -145,5 +246,8 @@ METHODS: dict[str, Method] = {
     "payments.terminals": Method("admin", None, list_terminals),
     "payments.inquire": Method("admin", AskParams, inquire_payment, changes=True),
     "payments.settle": Method("admin", SettleParams, settle_terminal, changes=True),
+    "payments.reprint": Method("admin", AskParams, reprint_payment, changes=True),
+    "payments.tie": Method("admin", TieParams, tie_payment, changes=True),
+    "payments.sign_in": Method("admin", TerminalParams, sign_in, changes=True),
     "payments.say": Method("admin", SayParams, say_payment, changes=True),
 }

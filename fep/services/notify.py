@@ -2,6 +2,7 @@
 
     receipt.sealed  a receipt or a red one was issued      link.changed  the link's state
     print.done      a sheet came out, or nobody knows      numbers.low   a stock runs low
+    payment.done    a payment ended, or nobody knows       payment.shown what a payer is shown
 
 Rules: receipts come from the journal, a bounded stretch a turn, so that nothing is kept for a
 reader and issuing never waits for one; each carries the cursor from which `event.list` goes on.
@@ -30,7 +31,7 @@ from fep.wire import jsonrpc
 from fep.wire.fields import Fields
 
 SEALED, PRINTED, LINK, LOW = "receipt.sealed", "print.done", "link.changed", "numbers.low"
-TOPICS = (SEALED, PRINTED, LINK, LOW)
+TOPICS = (SEALED, PRINTED, LINK, LOW, "payment.done", "payment.shown")
 UNSUBSCRIBED = "system.unsubscribed"
 SUBSCRIBERS_MAX = 64
 SOON_S = 0.05  # receipts of so long are told together
@@ -117,6 +118,11 @@ class Notices:
                     "device": job.device, "unit": receipt.unit, "code": receipt.code,
                     "number": receipt.number, "key": receipt.key}  # fmt: skip
             self._tell(PRINTED, receipt.unit, told)
+
+    # from the till
+    def of_till(self, topic: str, unit: str, members: Mapping[str, Any]) -> None:
+        """A payment of a unit has something to tell."""
+        self._tell(topic, unit, members)
 
     # from node
     def stop(self) -> None:

@@ -187,7 +187,16 @@ class SubscribeAsked(Asked):
     """Topics to hear of; none are all of them."""
 
     topics: Annotated[
-        list[Literal["receipt.sealed", "print.done", "link.changed", "numbers.low"]],
+        list[
+            Literal[
+                "receipt.sealed",
+                "print.done",
+                "link.changed",
+                "numbers.low",
+                "payment.done",
+                "payment.shown",
+            ]
+        ],
         Meta(max_length=16),
     ] = msgspec.field(default_factory=list)
 

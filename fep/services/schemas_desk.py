@@ -47,6 +47,7 @@ MEMBERS: Mapping[str, str] = {
     "paper.import": "new:bool unit:str point:str code:str first:str last:str",
     "payments.list": "payments:list",
     "payments.show": "payment:object",
+    "payments.sign_in": "terminals:list settlements:list",
     "payments.terminals": "terminals:list settlements:list",
     "queue.list": "stats:object queued:int frozen:int waiting:list refused:list",
     "receipts.export": "name:str issued_at:str amount:str cert_serial:str files:object",

@@ -289,9 +289,13 @@ class Drawer:
     # what is unknown
     async def _look_back(self) -> bool:
         """Inquire every unknown payment not answered for yet; False when one stays silent."""
-        if len(self._unknown()) >= UNKNOWN_MAX:
+        unknown = self._unknown() if self._terminal.can_inquire else ()
+        self._asked.intersection_update(row.id for row in unknown)
+        if len(unknown) >= UNKNOWN_MAX:
             return False
-        for row in self._unasked():
+        for row in unknown:
+            if row.id in self._asked:
+                continue
             if self._stopped:
                 return False
             await self._ask_for(row.id)

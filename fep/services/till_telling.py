@@ -8,7 +8,8 @@ from typing import Any
 from fep.domain.calendar import iso
 from fep.domain.faults import fault, fill
 from fep.domain.money import format_fen
-from fep.domain.payment import OPEN
+from fep.domain.payment import OPEN, PaymentState
+from fep.services.till_terminal import FAULTS
 from fep.store import payments
 from fep.store.payments import Payment
 from fep.store.queries_payments import Loose
@@ -34,12 +35,13 @@ def told_of(row: Payment, shown: str = "") -> dict[str, Any]:
 
 
 def _sentences(row: Payment) -> Mapping[str, str]:
-    code = row.fault
+    """Return what is known of the money and what to do, first the money."""
+    code = row.fault or payments.FAULT_OF.get(row.state, "")
     if row.state in OPEN and row.sent_at:
         code = "POS_UNKNOWN"
-    elif not code.startswith("POS_"):
-        # What is wrong with the device matters less here than what is known of the money.
-        code = payments.FAULT_OF.get(row.state, "")
+    elif row.state is PaymentState.UNKNOWN and code in FAULTS.values():
+        # What is wrong with the terminal matters less than what is known of the money.
+        code = "POS_UNKNOWN"
     if not code:
         return {"zh": "", "en": ""}
     entry = fault(code)
@@ -47,10 +49,13 @@ def _sentences(row: Payment) -> Mapping[str, str]:
         "host_code": row.host_code, "text": row.text, "terminal": row.terminal,
         "payment": row.of_id or row.id,
     }  # fmt: skip
+    dry = row.state is PaymentState.NOT_SENT and code != "POS_NOT_SENT"
     return {
-        "zh": f"{fill(entry.zh, details)}。{fill(entry.action_zh, details)}",
-        "en": f"{fill(entry.en, details)}. {fill(entry.action_en, details)}",
-    }
+        "zh": f"{'没有扣款：' if dry else ''}{fill(entry.zh, details).strip()}。"
+              f"{fill(entry.action_zh, details)}",
+        "en": f"{'Nothing was charged: ' if dry else ''}{fill(entry.en, details).strip()}. "
+              f"{fill(entry.action_en, details)}",
+    }  # fmt: skip
 
 
 def told_of_loose(row: Loose) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +24,13 @@ from fep.settings_device import DeviceSettings
 T = TypeVar("T")
 RUN_S, ASK_S, SETTLE_S = 900.0, 120.0, 900.0
 """Longer than any driver's own bounds: they end what a driver forgot to end."""
+
+FAULTS = {
+    "DEV_UNREACHABLE": "POS_OFFLINE", "DEV_LOST": "POS_OFFLINE", "DEV_BUSY": "POS_LINE_BUSY",
+    "DEV_TIMEOUT": "POS_SILENT", "DEV_PROTOCOL": "POS_PROTOCOL", "DEV_IDENTITY": "POS_IDENTITY",
+    "DEV_CONFIG": "POS_CONFIG", "DEV_DRIVER_CRASH": "POS_DRIVER",
+}  # fmt: skip
+"""What a cashier is told where a driver says what is wrong with a device."""
 
 MakeTerminal = Callable[[Any, Clock, DeviceSettings], PaymentTerminal]
 
@@ -72,41 +80,41 @@ class Guarded:
     async def prepare(self) -> str:
         """Reach it; returns a fault code or empty."""
         if self._terminal is None:
-            return "DEV_CONFIG"
-        return await self._fenced(self._terminal.prepare, ASK_S, lambda fault: fault)
+            return FAULTS["DEV_CONFIG"]
+        return await self._fenced(self._terminal.prepare, ASK_S, _plain)
 
     async def run(self, order: Order, on_ack: Callable[[], None]) -> PayReply:
         """Carry a command out; a driver that breaks is silence."""
         terminal = self._terminal
         if terminal is None:
-            return PayReply(Verdict.NOT_SENT, "DEV_CONFIG")
+            return PayReply(Verdict.NOT_SENT, FAULTS["DEV_CONFIG"])
         return await self._fenced(lambda: terminal.run(order, on_ack), RUN_S, _silent)
 
     async def inquire(self, order: Order) -> PayReply:
         """Ask for a record; a driver that breaks is silence."""
         terminal = self._terminal
         if terminal is None:
-            return PayReply(Verdict.SILENT, "DEV_CONFIG")
+            return _silent("DEV_CONFIG")
         return await self._fenced(lambda: terminal.inquire(order), ASK_S, _silent)
 
     async def settle(self) -> Totals | str:
         """Close the batch; returns its totals or a fault code."""
         if self._terminal is None:
-            return "DEV_CONFIG"
-        return await self._fenced(self._terminal.settle, SETTLE_S, lambda fault: fault)
+            return FAULTS["DEV_CONFIG"]
+        return await self._fenced(self._terminal.settle, SETTLE_S, _plain)
 
     async def last_settled(self) -> Totals | str:
         """Return the totals of the last batch it closed, or a fault code."""
         if self._terminal is None:
-            return "DEV_CONFIG"
-        return await self._fenced(self._terminal.last_settled, ASK_S, lambda fault: fault)
+            return FAULTS["DEV_CONFIG"]
+        return await self._fenced(self._terminal.last_settled, ASK_S, _plain)
 
     async def reprint(self, serial: str) -> str:
         """Print its slip again; returns a fault code or empty."""
         terminal = self._terminal
         if terminal is None:
-            return "DEV_CONFIG"
-        return await self._fenced(lambda: terminal.reprint(serial), ASK_S, lambda fault: fault)
+            return FAULTS["DEV_CONFIG"]
+        return await self._fenced(lambda: terminal.reprint(serial), ASK_S, _plain)
 
     def cancel(self) -> None:
         """Ask it to let the payer go."""
@@ -133,7 +141,7 @@ class Guarded:
         done: Deferred[T] = Deferred.fromCoroutine(coroutine)
         done.addTimeout(within_s, self._reactor)
         try:
-            return await done
+            return _spoken(await done)
         except (TimeoutError, CancelledError):
             self._log.error("terminal.away", terminal=self._id, seconds=within_s)
             return broken("DEV_TIMEOUT")
@@ -147,5 +155,19 @@ class Guarded:
                         at=f"{Path(last.filename).name}:{last.lineno}")  # fmt: skip
 
 
+def _plain(fault: str) -> str:
+    return FAULTS[fault]
+
+
 def _silent(fault: str) -> PayReply:
-    return PayReply(Verdict.SILENT, fault)
+    return PayReply(Verdict.SILENT, FAULTS[fault])
+
+
+def _spoken(said: T) -> T:
+    """Return what a terminal said in the till's own words."""
+    told: Any = said
+    if isinstance(said, PayReply):
+        told = replace(said, fault=FAULTS.get(said.fault, said.fault))
+    elif isinstance(said, str):
+        told = FAULTS.get(said, said)
+    return told  # type: ignore[no-any-return]  # of the type that came in

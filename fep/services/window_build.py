@@ -41,6 +41,7 @@ class Windows:
         self.notices = Notices(reactor, store, self.finding, partial(_forecasts, desk), log)
         spool.listen(self.notices.ended)
         self.till = Till(reactor, clock, store, desk.settings.terminals, log)
+        self.till.listen(self.notices.of_till)
         self.desk = replace(desk, till=self.till)
 
     def methods(self) -> dict[str, Method]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from fep.domain.money import format_fen
 from fep.domain.payment import Op, PaymentState, Step, Totals
@@ -90,6 +90,17 @@ def settlements_q(conn: Connection, limit: int = 100) -> tuple[Settlement, ...]:
     """Return settlements, newest first."""
     rows = conn.execute(select(_SETTLEMENT).order_by(_SETTLEMENT.c.id.desc()).limit(limit))
     return tuple(Settlement(**dict(row._mapping)) for row in rows)
+
+
+def differ_q(conn: Connection) -> tuple[str, ...]:
+    """Return the terminals whose newest settlement does not fit our books."""
+    table = _SETTLEMENT.c
+    newest = select(func.max(table.id)).group_by(table.terminal)
+    rows = conn.execute(
+        select(_SETTLEMENT).where(table.id.in_(newest)).order_by(table.terminal)
+    )  # fmt: skip
+    found = [Settlement(**dict(row._mapping)) for row in rows]
+    return tuple(row.terminal for row in found if not row.fits)
 
 
 def _rows(conn: Connection, terminal: str, batch: str) -> list[Payment]:

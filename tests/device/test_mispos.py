@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivers.mispos import codec
+from drivers.mispos import codec, load, parse_options
 from drivers.mispos.codec import Damaged, Frame, Reader
 from fep.domain.payment import Op, Totals, Verdict, Way
 from fep.sim.pos import wire
@@ -115,6 +115,25 @@ def test_four_refused_frames_prove_that_nothing_was_taken():
 
     assert ("not_sent", "POS_NOT_SENT") == said(counter.pay(order()))
     assert [] == counter.host.lines
+
+
+def test_a_refusal_that_may_hide_a_lost_acknowledgement_is_inquired_and_not_sent_again():
+    """The terminal took it, its acknowledgement was lost, and then it complains of its printer."""
+    counter = Counter(lost_acks=1, sour_replies=1)
+
+    assert ("silent", "POS_UNKNOWN") == said(counter.pay(order()))
+
+    assert 1 == counter.terminal.heard.count("01")
+    assert 1 == counter.host.debits(order().serial)
+    assert ("approved", "") == said(counter.done(counter.driver.inquire(order())))
+
+
+def test_a_busy_terminal_after_a_damaged_frame_proves_nothing():
+    """The refusal of the first frame may be what was damaged."""
+    counter = Counter(naks=1)
+    counter.terminal.after_nak = lambda: setattr(counter.knobs, "busy", True)
+
+    assert ("silent", "POS_UNKNOWN") == said(counter.pay(order()))
 
 
 def test_silence_never_sends_a_payment_again():
@@ -252,3 +271,59 @@ def test_a_terminal_that_goes_dark_leaves_the_payment_to_its_record(crash: str):
     charged = counter.host.debits(order().serial)
     assert ("approved" if charged else "absent") == asked.verdict.value
     assert charged == (crash in ("after_approval", "mid_reply"))
+
+
+def test_a_payer_is_let_go_before_the_host_was_asked_and_not_after():
+    counter = Counter(card_s=10)
+    counter.clock.callLater(5, counter.driver.cancel)
+    assert ("cancelled", "POS_CANCELLED") == said(counter.pay(order()))
+
+    counter.knobs.card_s, counter.knobs.host_s = 0, 10
+    counter.clock.callLater(5, counter.driver.cancel)
+    second = counter.pay(order("26112112000000000002"))
+
+    assert ("approved", "") == said(second)
+    assert 1 == len(counter.host.lines)
+
+
+def test_what_the_terminal_wants_shown_is_told_and_acknowledged():
+    counter = Counter(card_s=1)
+    shown: list[str] = []
+    counter.driver.on_shown = shown.append
+
+    counter.pay(order(way=Way.SHOW))
+    counter.pay(order("26112112000000000002"))
+
+    assert [f"https://pay.example/q/{order().serial}", "请插卡或挥卡"] == shown
+    assert 2 == counter.terminal.noticed
+
+
+def test_a_notice_never_shows_a_card_number():
+    told = codec.notice("97\x1c卡号 6222021234567890123 请输入密码\x1c".encode("gbk"))
+
+    assert "卡号 622202*********0123 请输入密码" == told
+
+
+def test_the_last_batch_it_closed_is_told_until_the_next_one_is():
+    counter = Counter()
+    counter.pay(order())
+    assert "POS_ABSENT" == counter.done(counter.driver.last_settled())
+
+    counter.terminal.night()
+    assert Totals("000001", 1, 1234, 0, 0) == counter.done(counter.driver.last_settled())
+    counter.done(counter.driver.prepare())
+    assert "000002" == counter.driver.batch
+
+
+def test_a_site_corrects_a_code_of_its_vendor():
+    raw = {"transport": {"type": "tcp", "host": "pos"}, "options": {"code_busy": "Z3 Z4",
+           "code_refund_card": "05", "merchant": "1"}}  # fmt: skip
+
+    options = parse_options(raw)
+    profile = load("landfone").with_codes(options.codes)
+
+    assert {"Z3", "Z4"} == profile.busy
+    assert "05" == profile.commands[Op.REFUND, Way.CARD]
+    assert "01" == profile.commands[Op.PAY, Way.CARD]
+    with pytest.raises(ValueError, match="no code bussy"):
+        parse_options({**raw, "options": {"code_bussy": "Z3"}})

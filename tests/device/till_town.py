@@ -34,6 +34,28 @@ class Log:
         return lambda event, **more: self.lines.append(f"{level} {event} {more}")
 
 
+class Lifeline:
+    """The store as one life of the daemon has it: once cut, nothing comes back from it."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+        self.cut = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def do(self, name: str, work: Any, *args: Any) -> Deferred[Any]:
+        """Do a work whose outcome only the living hear of."""
+        outcome: Deferred[Any] = Deferred()
+        if not self.cut:
+            self._store.do(name, work, *args).addBoth(self._heard, outcome)
+        return outcome
+
+    def _heard(self, found: Any, outcome: Deferred[Any]) -> None:
+        if not self.cut:
+            outcome.callback(found)
+
+
 class TillTown(Counter):
     """Terminal, driver, till and store."""
 
@@ -43,6 +65,7 @@ class TillTown(Counter):
         self.log = Log()
         self.store: Any = None
         self.till: Any = None
+        self.life: Any = None
         self.keys = 0
 
     def start(self) -> None:
@@ -58,30 +81,40 @@ class TillTown(Counter):
     def boot(self) -> None:
         """Start till and driver on the store that is open."""
         self.driver = self.new_driver()
-        self.till = Till(self.clock, None, self.store, (POS,), self.log,
+        self.life = Lifeline(self.store)
+        self.till = Till(self.clock, None, self.life, (POS,), self.log,
                          make=lambda *_: self.driver)  # fmt: skip
         self.done(self.till.start())
 
     def crash(self) -> None:
         """Kill the daemon: nothing more is written, the line breaks, the store stays."""
         dead = self.store
-        if self.cable.wire is not None:
-            self.cable.wire.on_data = lambda data: None
-            self.cable.wire.on_lost = lambda: None
-            self.cable.wire.abort()
         assert self.place is not None
         path = self.place / "fep.db"
         dead.dead = "killed"
+        self._die("fep.sim")
         dead.close()
-        for call in list(self.clock.getDelayedCalls()):
-            if not _of_terminal(call):
-                call.cancel()
         wall_ms = int(START.timestamp() * 1000)
         self.store = open_store(
             self.clock, path, now_ms=lambda: wall_ms + int(self.clock.seconds() * 1000),
             on_fatal=lambda why: None, pool=None,
         )  # fmt: skip
         self.boot()
+
+    def crash_quickly(self) -> None:
+        """Kill the daemon but for its store, which has deaths and tests of its own."""
+        self._die("fep.sim", "fep.store")
+        self.boot()
+
+    def _die(self, *who_lives: str) -> None:
+        self.life.cut = True
+        if self.cable.wire is not None:
+            self.cable.wire.on_data = lambda data: None
+            self.cable.wire.on_lost = lambda: None
+            self.cable.wire.abort()
+        for call in list(self.clock.getDelayedCalls()):
+            if not _owner(call).startswith(who_lives):
+                call.cancel()
 
     def call(self, name: str, **params: Any) -> Deferred[Any]:
         """Call a method as a business system."""
@@ -152,6 +185,6 @@ class TillTown(Counter):
         return wrong
 
 
-def _of_terminal(call: Any) -> bool:
+def _owner(call: Any) -> str:
     owner = getattr(call.func, "__self__", None)
-    return type(owner).__module__.startswith("fep.sim")
+    return getattr(call.func, "__module__", "") if owner is None else type(owner).__module__

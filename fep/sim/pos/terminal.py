@@ -52,6 +52,7 @@ class Terminal:
         self._asker: Request | None = None  # whose payer stands before the terminal
         self.heard: list[str] = []
         self.noticed = 0
+        self.after_nak: Callable[[], None] = nobody
 
     # from the connection
     def attach(self, send: Callable[[bytes], None]) -> None:
@@ -169,6 +170,7 @@ class Terminal:
         knobs, own = self.knobs, fields[_HEAD:]
         if knobs.strikes("naks"):
             self._word(request, False, "LR", "帧错误")
+            self.after_nak()
             return
         if len(own) < 4 or not own[0].isdigit():
             self._word(request, False, "PR", "参数错误")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -33,6 +34,12 @@ def taken(room: Storeroom, key: str, fen: int = 1234, verdict: Verdict = Verdict
     room.done(room.store.do("send", payments.send_txn, row.id))
     room.done(room.store.do("reply", payments.reply_txn, row.id, PayReply(verdict)))
     return int(row.id)
+
+
+def alarms(room: Storeroom, later_ms: int = 0) -> list[Any]:
+    """What the doctor says of payments, some time later."""
+    seen = room.store.read(desk_payments.look_q, room.wall_ms + later_ms)
+    return desk_payments.checks_of(SimpleNamespace(till=None), seen)
 
 
 def test_money_with_a_receipt_is_not_among_that_without(room: Storeroom):
@@ -75,12 +82,12 @@ def test_a_void_under_way_lets_no_second_one_in(room: Storeroom):
 
 def test_an_unknown_payment_is_an_alarm_until_it_is_closed(room: Storeroom):
     id_ = taken(room, "k1", verdict=Verdict.SILENT)
-    (alarm,) = desk_payments.checks_of(len(room.store.read(queries_payments.unknown_q)))
+    (alarm,) = alarms(room)
     assert (State.WARN, "fepctl resolve") == (alarm.state, alarm.next)
 
     room.done(room.store.do("say", payments.say_txn, id_, True, "对账单", "root", ("张三", "李四")))
 
-    assert [] == desk_payments.checks_of(len(room.store.read(queries_payments.unknown_q)))
+    assert [] == alarms(room)
     assert "approved" == room.store.read(payments.payment_q, id_).state.value
 
 
