@@ -249,17 +249,12 @@ class Journal:
             self.name = record["j"]
             self.count = record.get("c", 0)
             self._floors = record.get("f", {})
-        elif "b" in record:
-            entry = Entry(record["b"], record["p"], record["n"], record["d"])
-            entry.at = record.get("t", 0)
-            self._entries[entry.id] = entry
+            return
+        entry = take(self._entries, record)
+        if entry is not None:
             if entry.number:
                 self._floors.setdefault(entry.port, entry.number)
             self.count += 1
-        elif record.get("e") in self._entries:
-            entry = self._entries[record["e"]]
-            entry.state, entry.why = record["s"], record["w"]
-            entry.answer = base64.b64decode(record["a"])
 
     def _thin(self) -> None:
         """Forget the oldest that ended; what they prove no more is told by the floors."""
@@ -326,6 +321,32 @@ class Journal:
     def entries(self) -> list[Entry]:
         """Return all entries, oldest first."""
         return list(self._entries.values())
+
+
+def written(directory: Path) -> list[Entry]:
+    """Return the entries of a journal that another process may be writing; changes nothing."""
+    try:
+        lines = (directory / "journal.txt").read_bytes().split(b"\n")[:-1]
+    except OSError:
+        return []
+    found: dict[str, Entry] = {}
+    for record in filter(None, map(_record, lines)):
+        take(found, record)
+    return list(found.values())
+
+
+def take(entries: dict[str, Entry], record: dict[str, Any]) -> Entry | None:
+    """Take a record in; returns the entry when it is a new one."""
+    if "b" in record:
+        entry = Entry(record["b"], record["p"], record["n"], record["d"])
+        entry.at = record.get("t", 0)
+        entries[entry.id] = entry
+        return entry
+    if record.get("e") in entries:
+        entry = entries[record["e"]]
+        entry.state, entry.why = record["s"], record["w"]
+        entry.answer = base64.b64decode(record["a"])
+    return None
 
 
 def _begun(row: Entry) -> dict[str, Any]:
@@ -1388,8 +1409,8 @@ def check(settings: Settings) -> int:
 
 
 def show(settings: Settings) -> int:
-    """Print the journal."""
-    for entry in Journal(settings.journal).entries():
+    """Print the journal, also while the bridge runs."""
+    for entry in written(settings.journal):
         at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.at))
         print(f"{at} {entry.port:<12} {entry.id:<24} {entry.state:<7} {entry.why}")
     return 0
