@@ -1,0 +1,94 @@
+"""Descriptions of preprinted sheets: the shipped ones are sound, wrong ones are told apart."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from fep.domain.faults import Refused
+from fep.render.form_layout import lay
+from fep.render.form_sheet import Column, Field, FormSheet, Items, problems
+from fep.settings_forms import check_forms
+from fep.settings_toml import Source
+from tests.golden.draw_forms import SHEET, crowded, laid, page, sheets
+
+PLAIN = FormSheet("票", ["outpatient"], 190.0, 127.0, [
+    Field("number", 10, 10, 30, 5), Field("total", 60, 10, 30, 5),
+])  # fmt: skip
+TABLE = Items(40, 5, 2, [10.0], [Column("name", 0, 40), Column("amount", 40, 30)])
+
+
+def test_the_shipped_forms_are_sound_and_each_kind_has_one():
+    found = sheets()
+
+    assert {} == {
+        name: list(problems(sheet)) for name, sheet in found.items() if [*problems(sheet)]
+    }
+    assert ["inpatient", "outpatient", "unified"] == sorted(
+        kind for sheet in found.values() for kind in sheet.kinds
+    )
+
+
+@pytest.mark.parametrize(
+    ("sheet", "expected"),
+    [
+        (replace(PLAIN, length=125.0), "no multiple of 1/6 inch"),
+        (replace(PLAIN, kinds=[]), "no kind"),
+        (replace(PLAIN, fields=[*PLAIN.fields, Field("payer", 180, 40, 20, 5)]), "leaves"),
+        (replace(PLAIN, fields=[*PLAIN.fields, Field("payer", 10, 40, 20, 2)]), "lower than"),
+        (replace(PLAIN, fields=[*PLAIN.fields, Field("payer", 35, 12, 20, 5)]), "overlaps"),
+        (replace(PLAIN, fields=[*PLAIN.fields, Field("pair", 10, 40, 20, 5)]), "called pair"),
+        (replace(PLAIN, fields=PLAIN.fields[:1]), "total is missing"),
+        (replace(PLAIN, items=replace(TABLE, columns=[Column("name", 0, 300)])), "leaves"),
+        (replace(PLAIN, items=replace(TABLE, columns=[Column("price", 0, 30)])), "no price"),
+        (replace(PLAIN, items=replace(TABLE, blocks=[10.0, 50.0])), "overlaps"),
+    ],
+)
+def test_what_is_wrong_with_a_sheet_is_told(sheet: FormSheet, expected: str):
+    assert any(expected in wrong.en for wrong in problems(sheet))
+
+
+def test_a_sound_sheet_has_no_problem():
+    assert [] == list(problems(replace(PLAIN, items=TABLE)))
+
+
+def test_a_kind_with_two_forms_is_an_error_and_an_unknown_kind_is_weak(tmp_path):
+    told = []
+    files = [(Source(tmp_path / f"{n}.toml", told), PLAIN) for n in "ab"]
+    files.append((Source(tmp_path / "c.toml", told), replace(PLAIN, kinds=["tuition"])))
+
+    check_forms(files, {"outpatient"})
+
+    assert [("b.toml", False), ("c.toml", True)] == [
+        (problem.file.rsplit("/", 1)[1], problem.weak) for problem in told
+    ]
+
+
+def test_a_long_text_is_broken_then_drawn_smaller_and_never_shortened():
+    sheet = replace(PLAIN, fields=[*PLAIN.fields, Field("payer", 10, 40, 30, 8, lines=2)])
+    data = {"other": [], "items": [], "number": "1", "total": "1.00", "payer": "", "marks": []}
+
+    def sizes(payer: str) -> list[tuple[str, int]]:
+        form = lay("f", sheet, {**data, "payer": payer}, SHEET)
+        return [(text.text, text.dots) for text in form.texts if text.y_mm > 30]
+
+    assert [("甲" * 8, 24)] == sizes("甲" * 8)
+    assert [("甲" * 8, 24), ("甲" * 8, 24)] == sizes("甲" * 16)
+    assert [("甲" * 12, 16), ("甲" * 12, 16)] == sizes("甲" * 24)
+    with pytest.raises(Refused, match="FRM_OVERFLOW"):
+        sizes("甲" * 26)
+
+
+def test_items_beyond_the_room_are_summed_up_in_the_last_row():
+    view = crowded("outpatient", 4, 9)
+
+    texts = [text.text for text in laid("outpatient", view).texts]
+
+    assert "其余6项见明细" in texts
+
+
+def test_an_entry_with_a_box_of_its_own_is_not_told_twice():
+    texts = [text.text for text in laid("outpatient", page("outpatient", 16)).texts]
+
+    assert 1 == sum("0010023456" in text for text in texts)
+    assert not any("门诊号" in text for text in texts)
