@@ -129,7 +129,9 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """What is known of a device. `doubt` are faults that were read only once so far."""
+    """What is known of a device. `doubt` are faults that were read only once so far; `gone`
+    holds from the loss of a device to its next answer, while it is opened again and again.
+    """
 
     state: DeviceState = DeviceState.CONFIGURED
     faults: tuple[str, ...] = ()
@@ -137,6 +139,7 @@ class Life:
     misses: int = 0
     crashes: int = 0
     doubt: tuple[str, ...] = ()
+    gone: bool = False
 
     @property
     def resting(self) -> bool:
@@ -190,7 +193,7 @@ def read(life: Life, faults: tuple[str, ...], *, proved: bool = False) -> Life:
     stopping = blocking(faults)
     if not stopping:
         crashes = 0 if proved else life.crashes
-        fit = replace(turned(life, Turn.FIT), faults=faults, misses=0, crashes=crashes)
+        fit = replace(turned(life, Turn.FIT), faults=faults, misses=0, crashes=crashes, gone=False)
         return leased(fit, fit.lease)
     crashes = life.crashes + ("DEV_DRIVER_CRASH" in stopping)
     if stopping != life.doubt and "PRN_FATAL" in stopping and not proved:
@@ -198,13 +201,12 @@ def read(life: Life, faults: tuple[str, ...], *, proved: bool = False) -> Life:
     if FATAL.intersection(stopping) or crashes > CRASHES_MAX:
         return replace(turned(life, Turn.BROKEN), faults=faults, crashes=crashes)
     if not any(fault.startswith("DEV_") for fault in stopping):
-        return _sensor(replace(life, misses=0), faults, stopping, proved)
+        return _sensor(replace(life, misses=0, gone=False), faults, stopping, proved)
     misses = life.misses + 1
-    gone = not _THERE.issuperset(stopping)
-    if gone and "DEV_LOST" in stopping:
-        misses = max(misses, LOST_AFTER)
-    turn = Turn.MISSING if gone and misses >= LOST_AFTER else Turn.UNFIT
-    return replace(turned(life, turn), faults=faults, misses=misses, crashes=crashes)
+    silent = life.gone or misses >= LOST_AFTER or "DEV_LOST" in stopping
+    gone = silent and not _THERE.issuperset(stopping)
+    after = turned(life, Turn.MISSING if gone else Turn.UNFIT)
+    return replace(after, faults=faults, misses=misses, crashes=crashes, gone=gone)
 
 
 def _sensor(life: Life, faults: tuple[str, ...], stopping: tuple[str, ...], proved: bool) -> Life:

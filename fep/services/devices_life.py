@@ -17,6 +17,7 @@ from fep.domain import device
 from fep.domain.calendar import to_ms
 from fep.domain.device import DeviceState, Lease, Life, Turn
 from fep.domain.faults import refuse
+from fep.domain.printing import Outcome
 from fep.ports import Clock, Entropy
 from fep.services.spool_devices import SpoolPrinter
 from fep.settings_device import DeviceSettings
@@ -47,6 +48,7 @@ class DeviceLife:
         self._log = log
         self._make = make
         self._open = False  # whether the driver may hold the device
+        self._torn = False  # whether a sheet may have ended half way
 
     # from the spool, before the loop starts
     def remember(self, note: Note) -> None:
@@ -101,6 +103,16 @@ class DeviceLife:
             await self._get_to_know()
         return self.life.fit
 
+    def distrust(self) -> None:
+        """Take the device's buffer, and the paper in it, for unfinished business."""
+        self._torn = True
+        self.printer.distrust()
+
+    def ended(self, outcome: Outcome) -> None:
+        """Note how a job ended: after an uncertain one the next driver is told, too."""
+        if outcome is not Outcome.NOT_PRINTED:
+            self._torn = outcome is Outcome.UNCERTAIN
+
     def learn(self, faults: tuple[str, ...], *, proved: bool = False) -> None:
         """Take a reading, or what a job ran into (`proved`)."""
         self._open = True
@@ -123,7 +135,7 @@ class DeviceLife:
         self.learn(("DEV_DRIVER_CRASH",))
         self.remake(self.settings)
         # Nobody knows what the one that crashed has left in the device's buffer.
-        self.printer.distrust()
+        self.distrust()
 
     def rest(self) -> None:
         """Give a device back that is switched off."""
@@ -183,12 +195,13 @@ class DeviceLife:
         self.settings = settings
         self.printer = self._make(settings)
         self._expect(self.note.identity)
+        if self._torn:
+            self.printer.distrust()
 
     def reset(self, settings: DeviceSettings) -> None:
         """Open the device anew: fresh driver, forgotten identity; the note has been stored."""
         self.note = replace(self.note, identity=Identity())
         self.remake(settings)
-        self.printer.distrust()
         self.switch(Turn.RESET)
 
     # inside

@@ -68,7 +68,7 @@ class Spool:
         for job in torn:
             self._log.warning("print.uncertain", job=job.id, device=job.device)
             if job.device in self._loops:
-                self._loops[job.device].printer.distrust()
+                self._loops[job.device].life.distrust()
         for sheet in await self._store.do("form.recover", forms.recover_txn):
             self._log.warning("form.uncertain", job=sheet.id, device=sheet.device)
             if sheet.device in self._loops:

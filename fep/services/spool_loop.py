@@ -275,6 +275,7 @@ class DeviceLoop:
         self._job = 0
         self._last = (result.outcome.value, result.fault, self._now_ms())
         self.life.asked_at = self._clock.mono()
+        self.life.ended(result.outcome)
         self._log.info(
             "print.ended", device=self.settings.id, job=job.id, copy=job.copy,
             outcome=result.outcome.value, fault=result.fault,
@@ -322,6 +323,7 @@ class DeviceLoop:
             self.life.crashed(error)
         else:
             self.life.learn((result.fault,) if result.fault else (), proved=True)
+        self.life.ended(result.outcome)
         self._log.info("print.tested", device=self.settings.id, outcome=result.outcome.value)
         return result
 

@@ -123,7 +123,11 @@ def test_three_missed_polls_are_a_lost_device_and_one_answer_brings_it_back():
 
 
 def test_a_connection_that_breaks_is_lost_at_once():
-    assert DeviceState.LOST is read(READY, ("DEV_LOST",)).state
+    lost = read(READY, ("DEV_LOST",))
+
+    assert (DeviceState.LOST, 1) == (lost.state, pause_s(lost))
+    assert DeviceState.LOST is read(lost, AWAY).state
+    assert DeviceState.DEGRADED is read(read(lost, END), AWAY).state
 
 
 def test_a_device_in_other_hands_is_not_lost():
