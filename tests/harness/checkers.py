@@ -13,6 +13,7 @@ from tests.harness.check_chain import check_chain
 from tests.harness.check_days import check_business_days, check_parts
 from tests.harness.check_delivery import check_delivered
 from tests.harness.check_events import check_kept, check_once
+from tests.harness.check_forms import check_forms
 from tests.harness.check_life import (
     check_money,
     check_reverse_journalled,
@@ -35,6 +36,7 @@ CHECKERS: tuple[Callable[[World], Iterator[Violation]], ...] = (
     check_chain,
     check_signed,
     check_paper,
+    check_forms,
     check_order,
     check_stopped,
     check_reversed,
