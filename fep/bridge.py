@@ -1258,7 +1258,8 @@ class Bridge:
             slot: list[Any] = [event, 502, b"T2005"]
             self._asked[rid] = slot
         try:
-            if self.tell({"op": "extend", "rid": rid, "query": query}, body):
+            sent = query.encode("ascii", "replace") + (b"&" + body if body else b"")
+            if self.tell({"op": "extend", "rid": rid}, sent):
                 event.wait(EXTEND_S)
             return slot[1], slot[2]
         finally:

@@ -18,6 +18,7 @@ from fep.domain.faults import Refused
 from fep.services import selfcheck
 from fep.services.accounts import Accounts
 from fep.services.bridges import Bridges
+from fep.services.bridges_extend import Extend
 from fep.services.budget import RunningBudget, unanswered_q
 from fep.services.desk import methods as desk_methods
 from fep.services.desk_context import DeskContext
@@ -140,16 +141,14 @@ class Assembly:
             control_group=s.api.control_group, tls=s.tls,
         )  # fmt: skip
         self.people.cut = self.intake.cut
-        self.front = make_front(
-            self._reactor, s,
-            HisContext(
-                store=self.store, issue=self.issue, queue=self.queue, draw=draw, paper=paper,
-                reversals=reversals, url_of=self._url_of, callers=self.people.callers,
-                clock=self._clock, entropy=self._entropy, units=s.units, kinds=s.kinds,
-                provinces=s.provinces, log=self._log, aside=self._desk().read,
-            ),
-            methods, self.people,
+        his = HisContext(
+            store=self.store, issue=self.issue, queue=self.queue, draw=draw, paper=paper,
+            reversals=reversals, url_of=self._url_of, callers=self.people.callers,
+            clock=self._clock, entropy=self._entropy, units=s.units, kinds=s.kinds,
+            provinces=s.provinces, log=self._log, aside=self._desk().read,
         )  # fmt: skip
+        self.front = make_front(self._reactor, s, his, methods, self.people)
+        self.bridges.extend = Extend(his, self.bridges).answer
         self.web = make_web(self._reactor, self._clock, s, tokens, self._desk(), self._unable,
                             self._log)  # fmt: skip
 

@@ -8,10 +8,12 @@ durably, so that one that went back is noticed. Owns the listening ports and the
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import Factory
 
@@ -19,15 +21,25 @@ from drivers.transports import bridge as transport
 from fep.domain.faults import Refused, refuse
 from fep.env import write_durably
 from fep.ports import Entropy
-from fep.services.bridges_lender import Bridge, Seen
+from fep.services.bridges_lender import Bridge, Seen, Sends
 from fep.services.bridges_peer import Peer
 from fep.services.front_tls import listening
 from fep.settings_bridge import BridgePc, BridgeSettings
 from fep.settings_http import TlsSettings
-from fep.wire.bridge import Greeted, Talk
+from fep.wire.bridge import Frame, Greeted, Talk
 
 STRANGERS_MAX = 32
+EXTENDS_MAX = 64
 KEY_MIN, KEY_FILE_MAX = 16, 4096
+
+
+Extend = Callable[[str, bytes, str], Awaitable[bytes]]
+"""(bridge, query and form, address) -> what a program of the bridge's PC is answered."""
+
+
+async def _nothing(_bridge: str, _sent: bytes, _address: str) -> bytes:
+    """Answer that the business call failed: nobody is there to carry it out."""
+    return b"T2005"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +77,10 @@ class Bridges:
         self._keys: dict[str, bytes] = {}
         self._bad: dict[str, str] = {}
         self._root = root
+        self._extending = 0
         self._pcs = {pc.id: pc for pc in settings.pcs}
         self.faults: list[Refused] = []
+        self.extend: Extend = _nothing
         self.bridges: dict[str, Bridge] = {}
         for pc in settings.pcs:
             self._register(pc)
@@ -96,6 +110,33 @@ class Bridges:
             peer.close()
         for id_ in self.bridges:
             transport.forget(self._reactor, id_)
+
+    # from programs of a bridge's PC
+    def point_of(self, id_: str) -> str:
+        """Return the point where the local print component of a bridge prints, or empty."""
+        return self._pcs[id_].point
+
+    def _extended(self, bridge: Bridge, frame: Frame) -> None:
+        wire = bridge.wire
+        if wire is None:
+            return
+        if self._extending >= EXTENDS_MAX:
+            wire.send({"op": "extended", "rid": frame.number("rid"), "status": 503}, b"T2005")
+            return
+        self._extending += 1
+        done = Deferred.fromCoroutine(self._answered(bridge, frame, wire))
+        done.addErrback(
+            lambda failure: self._log.error("bridge.extend", why=str(failure.value)[:100])
+        )
+
+    async def _answered(self, bridge: Bridge, frame: Frame, wire: Sends) -> None:
+        address = next((peer.address for peer in self._peers if peer is wire), "")
+        body = b"T2005"
+        try:
+            body = await self.extend(bridge.id, frame.body, address)
+        finally:
+            self._extending -= 1
+            wire.send({"op": "extended", "rid": frame.number("rid"), "status": 200}, body)
 
     # from people
     def health(self) -> list[BridgeHealth]:
@@ -161,6 +202,7 @@ class Bridges:
         self._read_key(pc)
         bridge = Bridge(self._reactor, pc.id, self._entropy, self._seen.get(pc.id, Seen()),
                         self._remember, self._log)  # fmt: skip
+        bridge.extend = self._extended
         self.bridges[pc.id] = bridge
         transport.introduce(self._reactor, pc.id, bridge)
 

@@ -154,6 +154,11 @@ class Bridge:
         self._back: list[Deferred[None]] = []
 
     @property
+    def wire(self) -> Sends | None:
+        """Return the connection of the moment."""
+        return self._wire
+
+    @property
     def connected(self) -> bool:
         """Say whether it is there and has said what it lends."""
         return self._wire is not None and bool(self.hello)

@@ -140,15 +140,16 @@ class Reds:
 
     async def turn(self, caller: Caller, call: Call) -> str:
         """`turnPaper`: bind a receipt to the next sheet."""
-        await self._ctx.paper.exchange(caller, self._exchange(caller, call))
+        await self._ctx.paper.exchange(caller, self.exchange_of(caller, call))
         return DONE
 
     async def turn_again(self, caller: Caller, call: Call) -> str:
         """`reTurnPaper`: void the sheet of a receipt and bind it to the next one."""
-        await self._ctx.paper.reexchange(caller, {**self._exchange(caller, call), "reason": AGAIN})
+        await self._ctx.paper.reexchange(caller, {**self.exchange_of(caller, call), "reason": AGAIN})
         return DONE
 
-    def _exchange(self, caller: Caller, call: Call) -> dict[str, Any]:
+    def exchange_of(self, caller: Caller, call: Call) -> dict[str, Any]:
+        """Return what `paper.exchange` takes for a `turnPaper`. Raises Refused RCP_UNKNOWN."""
         unit = self._words.unit(caller)
         point = self._words.point(caller, call["placeCode"], unit)
         self._words.standing(caller, call["billBatchCode"], call["billNo"])
