@@ -278,7 +278,7 @@ async def test_the_standby_signs_what_the_pulled_key_had_and_the_main_one_comes_
         waiting = [main.sign(main.digest_of(b"m")) for _ in range(3)]
         for work in waiting:
             with pytest.raises(Moved):
-                await work
+                await work.addTimeout(5, reactor)
         assert standby is bench.active[UNIT]
         assert await signed(standby)
         rig.token.put_in()
