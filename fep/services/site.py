@@ -24,7 +24,7 @@ from fep.ports import Clock, Entropy
 from fep.settings import Problem, load, survey, template_dir
 from fep.settings_toml import SettingsError, Trail, lines_of
 
-ROOMS = ("units", "kinds", "provinces", "devices")
+ROOMS = ("units", "kinds", "provinces", "devices", "forms")
 KEYS = "keys"
 LINK = ("link", "link/out", "link/in", "link/tmp", "link/quarantine")
 OURS = ("fep.toml", *ROOMS, KEYS, "data", "link")
