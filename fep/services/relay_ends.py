@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from fep.crypto.certs import Certificate
@@ -11,6 +11,7 @@ from fep.crypto.sm2 import PrivateKey, PublicKey
 from fep.domain.calendar import to_ms
 from fep.ports import Carrier, Clock, Entropy
 from fep.services.uplink_ends import Log, Timers, Work
+from fep.services.uplink_peers import Peers
 from fep.settings_relay import RelayPart
 from fep.store.writer import Store
 from fep.wire.fpb import ALG_CBC, ALG_GCM, Header, Kind, Seat, pack
@@ -19,7 +20,7 @@ from fep.wire.fpb_name import BatchName, node8
 TRANSPORT: Final = 0
 RECEIPTS: Final = 1
 CONTROL: Final = 2
-RECORDS: Final = (1, 3)  # channels whose batches hold records for us
+RECORDS: Final = (1, 2, 3)  # channels whose batches hold records for us
 EPOCHS: Final = 1 << 16
 
 
@@ -55,13 +56,21 @@ class RelayEnds:
 
 @dataclass(frozen=True, slots=True)
 class NodeEnds:
-    """One node: its certificate and the carrier to it. Methods may be called in threads."""
+    """One node: its certificate and the carrier to it. Methods may be called in threads.
+
+    `cert` is the configured one; `peers` has those it rotated in, too.
+    """
 
     us: RelayEnds
     node: str
     cert: Certificate
     carrier: Carrier
     units: Mapping[str, str]  # unit -> destination
+    peers: Peers = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Believe the configured certificate."""
+        object.__setattr__(self, "peers", Peers(self.node, self.cert))
 
     def seat(self) -> Seat:
         """Return who reads here."""
@@ -69,21 +78,22 @@ class NodeEnds:
 
     def key_of(self, sender: str, serial: bytes) -> PublicKey | None:
         """Return the node's key for its own files, None for anybody else's."""
-        known = (self.node, self.cert.serial_bytes())
-        return self.cert.public_key if (sender, serial) == known else None
+        return self.peers.key_of(sender, serial)
 
     def header(self, kind: Kind, epoch: int, channel: int, seq: int) -> Header:
         """Return the part of a header that is the same for all our files to this node."""
         return Header(
             kind=kind, sender=self.us.settings.id, receiver=self.node, epoch=epoch,
             channel=channel, seq=seq, created_ms=self.us.now_ms(),
-            sender_serial=self.us.cert.serial_bytes(), receiver_serial=self.cert.serial_bytes(),
+            sender_serial=self.us.cert.serial_bytes(), receiver_serial=self.peers.newest.serial_bytes(),
             sym_alg=ALG_GCM if self.us.settings.cipher == "gcm" else ALG_CBC,
         )  # fmt: skip
 
     def pack(self, header: Header, plain: bytes) -> bytes:
         """Return the file of a batch. Raises Unreadable TOO_BIG."""
-        return pack(header, plain, self.us.key, self.cert.public_key, self.us.entropy)
+        receiver = self.peers.newest
+        header = replace(header, receiver_serial=receiver.serial_bytes())
+        return pack(header, plain, self.us.key, receiver.public_key, self.us.entropy)
 
     def name(self, epoch: int, channel: int, seq: int, attempt: int) -> str:
         """Return the name of one of our files."""

@@ -28,6 +28,7 @@ from fep.services.relay_ends import (
     channel_of,
     stream_of,
 )
+from fep.services.relay_greet import Manners
 from fep.services.relay_reading import Opened, open_file
 from fep.services.relay_streams import Streams
 from fep.services.uplink_ends import Bell
@@ -41,6 +42,7 @@ from fep.store.relay import (
     streams_q,
     told_q,
 )
+from fep.store.relay_certs import peer_certs_q
 from fep.store.relay_out import peer_q, transport_txn
 from fep.wire.fpb import Kind, Reason
 from fep.wire.fpb_ack import Ack, Nack, Result
@@ -64,6 +66,7 @@ class Peer:
             ends, couriers, on_answers=self._ack_bell.ring, on_chain=self._chain_broken
         )
         self.control = ControlOut(ends)
+        self._manners = Manners(ends, self.streams, self.control, self._send)
         us = ends.us
         self._arrivals = Arrivals(
             Tools(us.reactor, us.clock, us.work, us.log), us.store, ends.carrier,
@@ -84,6 +87,7 @@ class Peer:
         """Take up where we stood and set the loops going."""
         row = self._us.store.read(peer_q, self.ends.node)
         self._transport_seq, self.heard_at = row.transport_seq, row.heard_at
+        self.ends.peers.know(self._us.store.read(peer_certs_q, self.ends.node))
         for node, epoch in self._us.store.read(streams_q):
             if node == self.ends.node:
                 self.streams.tally(epoch)
@@ -158,7 +162,7 @@ class Peer:
     # arrivals
     async def _turn(self) -> int:
         dealt_with = await self._arrivals.turn()
-        for epoch in self.streams.tallies:
+        for epoch in list(self.streams.tallies):
             await self._ask_for_gap(epoch)
         return dealt_with
 
@@ -171,9 +175,9 @@ class Peer:
             if taken is Taken.LATER:
                 self._arrivals.not_ready(name)
                 return False
-            if taken is Taken.CONFLICT:
-                self._us.log.error("relay.conflict", node=self.ends.node, name=name)
-                await self._aside(name, "conflict")
+            if taken in (Taken.CONFLICT, Taken.OVER):
+                self._us.log.error("relay.conflict", node=self.ends.node, name=name, why=taken)
+                await self._aside(name, taken.value)
                 return False
             tally = self.streams.tally(epoch)
             if taken is Taken.REPEATED:
@@ -185,6 +189,8 @@ class Peer:
             await self.control.acked(opened.ack)
         elif opened.nack is not None and opened.nack.channel == CONTROL:
             self.control.hasten()
+        elif opened.greeting is not None:
+            await self._manners.take(opened.greeting)
         elif opened.header.channel != TRANSPORT:
             await self._aside(name, "unexpected")
             return False
@@ -193,7 +199,7 @@ class Peer:
     async def _ask_for_gap(self, epoch: int) -> None:
         stream = self._us.store.read(stream_q, self.ends.node, epoch)
         held = self._us.store.read(held_q, self.ends.node, epoch)
-        holes = missing(stream.batch_seq, held)
+        holes = missing(stream.batch_seq, (*held, *self._manners.beyond(epoch)))
         settings = self._us.settings
         watch = self._gaps.get(epoch) or GapWatch(max(3 * settings.poll_s, settings.gap_s))
         self._gaps[epoch], ask = watch.look(holes, self._us.clock.mono())

@@ -19,14 +19,26 @@ from fep.crypto import sm3
 from fep.domain.platform import DELIVERIES, Operation, Parcel
 from fep.services.arrivals import content_of
 from fep.services.relay_ask import is_question
-from fep.services.relay_ends import RECORDS, TRANSPORT, NodeEnds, stream_of
+from fep.services.relay_ends import (
+    CONTROL,
+    RECEIPTS,
+    RECORDS,
+    TRANSPORT,
+    NodeEnds,
+    stream_of,
+)
 from fep.store.relay import Arrived, NewCall, Stream
 from fep.wire.fpb import Header, Kind, Reason, Unreadable, unpack
 from fep.wire.fpb_ack import Ack, Nack, read_ack, read_nack
+from fep.wire.fpb_greet import Greeting, Hello, Manifest, Sync, read_greeting
 from fep.wire.fpb_record import Record, canonical, read_records
 
 OPS: Final = frozenset(op.value for op in DELIVERIES)
 NUMBERS: Final = (Operation.REQUEST, Operation.RETURN)
+KINDS: Final = {RECEIPTS: Kind.DATA, CONTROL: Kind.CTRL, 3: Kind.DATA}
+GREETINGS: Final[dict[Kind, type[Greeting]]] = {
+    Kind.HELLO: Hello, Kind.SYNC: Sync, Kind.MANIFEST: Manifest,
+}  # fmt: skip
 LEVEL: Final = 1  # of what is kept of a batch until it is answered
 
 
@@ -39,6 +51,7 @@ class Opened:
     arrived: Arrived | None = None
     ack: Ack | None = None
     nack: Nack | None = None
+    greeting: Greeting | None = None
 
 
 class Shapeless(Exception):
@@ -55,7 +68,9 @@ def open_file(ends: NodeEnds, name: str) -> Opened | None:
         return Opened(header, plain, ack=read_ack(plain))
     if header.channel == TRANSPORT and header.kind is Kind.NACK:
         return Opened(header, plain, nack=read_nack(plain))
-    if header.channel in RECORDS and header.kind is Kind.DATA:
+    if header.channel == TRANSPORT and header.kind in GREETINGS:
+        return Opened(header, plain, greeting=read_greeting(plain, GREETINGS[header.kind]))
+    if header.channel in RECORDS and header.kind is KINDS[header.channel]:
         arrived = Arrived(
             ends.node, stream_of(header.channel, header.epoch), header.seq, sm3.digest(content),
             header.prev_batch_sm3, header.first_rec, header.n_rec, zlib.compress(plain, LEVEL),

@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 
 from fep.domain.platform import CallState, Parcel, Reply, Verdict
 from fep.services.relay_courier import Courier, Errand
-from fep.services.relay_ends import NodeEnds
+from fep.services.relay_ends import CONTROL, NodeEnds, channel_of
 from fep.services.relay_reading import OPS, Shapeless, lane_of, parcel_of, read_again, read_batch
 from fep.store.relay import (
     Arrived,
@@ -33,6 +33,7 @@ from fep.store.relay import (
     stop_txn,
     stream_q,
 )
+from fep.store.relay_certs import CERT_OPS, cert_txn, peer_certs_q
 from fep.store.writer import Store
 from fep.wire.fpb import Unreadable
 from fep.wire.fpb_record import Record
@@ -122,7 +123,7 @@ class Streams:
                 call = open_calls.get((epoch, record.rec_seq))
                 if call is not None:
                     self.tally(epoch).opened(record.rec_seq)
-                    self._add(epoch, record, call.id, CallState(call.state), call.tries)
+                    await self._take(epoch, record, call.id, CallState(call.state), call.tries)
 
     def tally(self, epoch: int) -> Tally:
         """Return what is known of an epoch's records."""
@@ -163,10 +164,22 @@ class Streams:
         for record, one in zip(records, opened, strict=True):
             tally.opened(record.rec_seq)
             if one.told is None:
-                self._add(epoch, record, one.id, CallState(one.state), 0)
+                await self._take(epoch, record, one.id, CallState(one.state), 0)
             else:
                 self._settle(epoch, one.told)
         return True
+
+    async def _take(self, epoch: int, record: Record, call_id: int, state: CallState,
+                    tries: int) -> None:  # fmt: skip
+        """Have a record called for; what a node says of its own certificates is ours to hear."""
+        if channel_of(epoch)[0] != CONTROL or record.op not in CERT_OPS:
+            self._add(epoch, record, call_id, state, tries)
+            return
+        node = self._ends.node
+        told = await self._store.do("relay.cert", cert_txn, node, call_id, record)
+        self._ends.peers.know(self._store.read(peer_certs_q, node))
+        self._ends.us.log.warning("relay.cert", node=node, op=record.op, result=told.result)
+        self._settle(epoch, told)
 
     def _add(self, epoch: int, record: Record, call_id: int, state: CallState, tries: int) -> None:
         dest = self._ends.units.get(str(record.body.get("unit", "")), "")

@@ -21,6 +21,8 @@ from fep.store.tx import Tx
 
 HELD_MAX: Final = 256  # batches stored ahead of their turn; more stay in the directory
 ZERO: Final = bytes(32)
+EPOCHS: Final = 1 << 16  # of a channel: see stream_of in fep/services/relay_ends.py
+_NEWER_EPOCH = "SELECT 1 FROM relay_stream WHERE node = ? AND epoch > ? AND epoch < ? LIMIT 1"
 _INSERT = (
     "INSERT INTO relay_call (id, node, epoch, rec_seq, batch_seq, idem, digest, op, code, number,"
     " hash, state, result, why, detail, tries, at)"
@@ -59,6 +61,7 @@ class Taken(StrEnum):
     REPEATED = "repeated"
     LATER = "later"  # too much is held already: the file stays where it is
     CONFLICT = "conflict"  # other content under a known sequence number
+    OVER = "over"  # of an epoch that a newer one has ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +171,9 @@ def arrived_txn(tx: Tx, batch: Arrived) -> Taken:
     known = tx.cursor.execute(_KNOWN_BATCH, (*where, batch.seq)).fetchone()
     if known is not None:
         return Taken.REPEATED if known[0] == batch.sm3 else Taken.CONFLICT
+    end = (batch.epoch // EPOCHS + 1) * EPOCHS
+    if tx.cursor.execute(_NEWER_EPOCH, (*where, end)).fetchone() is not None:
+        return Taken.OVER
     if tx.cursor.execute(_HELD_COUNT, where).fetchone()[0] >= HELD_MAX:
         return Taken.LATER
     tx.conn.execute(
