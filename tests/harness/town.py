@@ -109,7 +109,8 @@ class Town:
         set_keys(self.config, "api", {"listen": listen})
         set_keys(self.config, "link", LINK)
         for device in sorted((self.place / "devices").glob("*.toml")):
-            set_keys(device, "transport", {"port": str(self.printer_port)})
+            if tomllib.loads(device.read_text("utf-8"))["transport"]["type"] == "tcp":
+                set_keys(device, "transport", {"port": str(self.printer_port)})
 
     def _learn(self) -> None:
         unit_file = sorted((self.place / "units").glob("*.toml"))[0]
