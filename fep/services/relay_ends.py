@@ -85,7 +85,8 @@ class NodeEnds:
         return Header(
             kind=kind, sender=self.us.settings.id, receiver=self.node, epoch=epoch,
             channel=channel, seq=seq, created_ms=self.us.now_ms(),
-            sender_serial=self.us.cert.serial_bytes(), receiver_serial=self.peers.newest.serial_bytes(),
+            sender_serial=self.us.cert.serial_bytes(),
+            receiver_serial=self.peers.newest.serial_bytes(),
             sym_alg=ALG_GCM if self.us.settings.cipher == "gcm" else ALG_CBC,
         )  # fmt: skip
 

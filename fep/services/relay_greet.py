@@ -8,6 +8,7 @@ SYNC has what the node lacks of channel 2 written again.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+
 from fep.domain.link_gap import ranges
 from fep.services.relay_control import EPOCH, ControlOut
 from fep.services.relay_ends import CONTROL, EPOCHS, RECORDS, NodeEnds, channel_of, stream_of
