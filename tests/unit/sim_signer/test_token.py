@@ -1,4 +1,4 @@
-"""The simulated UKEY: its PIN counts, its handles die with it, its knobs strike as often as told."""
+"""The simulated UKEY: its PIN counts, its handles die with it, its knobs strike as told."""
 
 from __future__ import annotations
 
