@@ -211,10 +211,25 @@ def bench_drain(options: argparse.Namespace) -> None:
         shutil.rmtree(place, ignore_errors=True)
 
 
+def bench_print(options: argparse.Namespace) -> None:
+    """Run `bench print`."""
+    from scripts import bench_print as printing
+
+    place = Path(tempfile.mkdtemp(prefix="fep-bench-"))
+    try:
+        found = printing.measure(place, rounds=min(options.rounds, 5), seconds=options.seconds)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+    if options.json:
+        print(json.dumps(found))
+    else:
+        printing.show(found)
+
+
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    parser.add_argument("what", choices=["issue", "his", "drain"])
+    parser.add_argument("what", choices=["issue", "his", "drain", "print"])
     parser.add_argument("--backlog", type=int, default=20_000, help="receipts to drain")
     parser.add_argument("--loaded", action="store_true", help="with printer and link running too")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
@@ -226,6 +241,9 @@ def main() -> None:
         return
     if options.what == "drain":
         bench_drain(options)
+        return
+    if options.what == "print":
+        bench_print(options)
         return
     place = Path(tempfile.mkdtemp(prefix="fep-bench-"))
     try:
