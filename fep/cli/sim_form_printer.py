@@ -57,4 +57,6 @@ def command(
         serve(reactor, start, station.stop)
 
 
-add_ctl(command, "对运行中的打印机下指令 / give an order: hang-up-at N, stall, align, state …")
+ctl = add_ctl(
+    command, "对运行中的打印机下指令 / give an order: hang-up-at N, stall, align, state …"
+)

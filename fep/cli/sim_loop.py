@@ -56,7 +56,7 @@ def serve(reactor: Any, start: Step, stop: Step) -> None:
         raise click.ClickException(failed[0])
 
 
-def add_ctl(group: click.Group, about: str) -> None:
+def add_ctl(group: click.Group, about: str) -> click.Command:
     """Give a simulator its verb `ctl`, which passes an order to the running process."""
 
     @group.command("ctl", help=about)
@@ -72,6 +72,8 @@ def add_ctl(group: click.Group, about: str) -> None:
         if not answer.get("ok"):
             raise click.ClickException(str(answer.get("error")))
         click.echo(json.dumps(answer["state"]))
+
+    return ctl
 
 
 class Loop:

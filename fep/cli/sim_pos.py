@@ -67,4 +67,6 @@ def command(ctx: click.Context, port: int, interface: str, device: str, state: P
     serve(reactor, start, station.stop)
 
 
-add_ctl(command, "对运行中的终端下指令 / give an order: set KNOB=VALUE, power off|on|cycle, state.")
+ctl = add_ctl(
+    command, "对运行中的终端下指令 / give an order: set KNOB=VALUE, power off|on|cycle, state."
+)

@@ -123,4 +123,6 @@ def _tell(event: str, facts: dict[str, object]) -> None:
     click.echo(f"{event} {shown}".rstrip(), err=True)
 
 
-add_ctl(command, "对运行中的打印机下指令 / give an order: cover open, paper end, restart, state …")
+ctl = add_ctl(
+    command, "对运行中的打印机下指令 / give an order: cover open, paper end, restart, state …"
+)

@@ -66,4 +66,6 @@ def command(ctx: click.Context, library: Path | None, state: Path | None, pin: s
     serve(reactor, start, slot.close)
 
 
-add_ctl(command, "对运行中的 UKEY 下指令 / give an order: set KNOB=VALUE, pull, insert, unlock.")
+ctl = add_ctl(
+    command, "对运行中的 UKEY 下指令 / give an order: set KNOB=VALUE, pull, insert, unlock."
+)

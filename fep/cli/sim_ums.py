@@ -61,4 +61,4 @@ def command(ctx: click.Context, state: Path | None, turned: tuple[str, ...]) -> 
     serve(reactor, start, stop)
 
 
-add_ctl(command, "对运行中的终端下指令 / give an order: set KNOB=VALUE, state.")
+ctl = add_ctl(command, "对运行中的终端下指令 / give an order: set KNOB=VALUE, state.")

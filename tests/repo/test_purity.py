@@ -53,9 +53,7 @@ def test_time_and_randomness_come_from_env_alone():
 
 
 def test_the_reactor_is_imported_where_processes_begin():
-    allowed = re.compile(
-        r"fep/services/(node|run|relay_run)\.py|fep/cli/.*|fep/sim/.*|fep/testing/plugin\.py"
-    )
+    allowed = re.compile(r"fep/services/process\.py|fep/cli/.*|fep/sim/.*|fep/testing/plugin\.py")
     taken = [
         f"{module.name}:{line}"
         for module in product()

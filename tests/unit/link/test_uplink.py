@@ -387,23 +387,3 @@ def test_what_is_resent_is_what_was_stored(world: World):
 
     ours = {sm3.digest(content) for name, content in world.ferry.out.items() if "-1-0" in name}
     assert {sm3.digest(c) for name, c in first.items() if "-1-0" in name} == ours
-
-
-def test_an_arrival_we_stumble_over_stands_in_nobodys_way(world: World):
-    read = world.ferry.read
-
-    def stumble(name: str) -> bytes | None:
-        if name.startswith("a-poison"):
-            raise RuntimeError("a bug of ours")
-        return read(name)
-
-    world.ferry.read = stumble  # type: ignore[method-assign]  # one file is read badly
-    world.ferry.arrivals["a-poison"] = b"x"
-    world.uplink.start()
-
-    numbers = world.issue(12)
-    world.run(10)
-
-    assert_each_took_effect_once(world, numbers)
-    assert ["a-poison"] == list(world.ferry.arrivals), "it stays for a better build"
-    assert 1 <= len(world.log.named("link.arrival_failed")) <= 5
