@@ -145,7 +145,8 @@ class Reds:
 
     async def turn_again(self, caller: Caller, call: Call) -> str:
         """`reTurnPaper`: void the sheet of a receipt and bind it to the next one."""
-        await self._ctx.paper.reexchange(caller, {**self.exchange_of(caller, call), "reason": AGAIN})
+        asked = {**self.exchange_of(caller, call), "reason": AGAIN}
+        await self._ctx.paper.reexchange(caller, asked)
         return DONE
 
     def exchange_of(self, caller: Caller, call: Call) -> dict[str, Any]:
