@@ -24,7 +24,6 @@ PIN_LOCKED: Final = 0x0A000025
 ALREADY_LOGGED_IN: Final = 0x0A000028
 NOT_LOGGED_IN: Final = 0x0A00002D
 INVALID_HANDLE: Final = 0x0A000005
-NOT_SUPPORTED: Final = 0x0A000003
 CERTIFICATE_NOT_FOUND: Final = 0x0A00001C
 
 # GM/T 0016, appendix A. From 0x32 on the numbers differ between vendors.

@@ -128,11 +128,15 @@ class UKey:
         self.sign_digest(self._certificate.public_key.digest(_PROBE))
 
     def present(self) -> bool:
-        """Ask, cheaply, whether the device is still there; a library that cannot tell says yes."""
+        """Ask, cheaply, whether the device is still there.
+
+        A library that cannot tell says yes: the next signature finds out, and a key that is
+        there is not logged in at again and again.
+        """
         try:
             return self._library.state(self._name) != skf.ABSENT
         except skf.SkfFault as fault:
-            return fault.code == skf.NOT_SUPPORTED
+            return not self._is_lost(fault.code)
 
     def close(self) -> None:
         """Let go of everything; what the device says to that does not matter."""

@@ -15,10 +15,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from fep.crypto.errors import CryptoError
 from fep.domain.faults import Refused, refuse
 from fep.domain.kind import KeyPlace, Unit
 from fep.services.signing import SignerFiles, UnitSigner, expired, signer_fault
-from fep.settings import read_secret
+from fep.settings import SettingsError, read_secret
 from fep.settings_signer import skf_profile
 
 BACK_S = 30.0
@@ -139,13 +140,21 @@ class Bench:
 
 def make_bench(reactor: Any, units: Mapping[str, Unit], root: Path, data: Path,
                log: Any) -> Bench:  # fmt: skip
-    """Return the signers of all units, not started yet. Raises SettingsError, OSError."""
+    """Return the signers of all units, not started yet.
+
+    Raises SettingsError, OSError, BadCertificate when a main signer cannot be made.
+    """
     bench = Bench(reactor, log)
     for unit in units.values():
-        signers = [
-            UnitSigner(reactor, files_of(unit.code, role, place, root, data), log)
-            for role, place in zip(ROLES, unit.key_places(), strict=False)
-        ]
+        main, *others = unit.key_places()
+        signers = [UnitSigner(reactor, files_of(unit.code, ROLES[0], main, root, data), log)]
+        for role, place in zip(ROLES[1:], others, strict=False):
+            try:
+                files = files_of(unit.code, role, place, root, data)
+                signers.append(UnitSigner(reactor, files, log))
+            except (SettingsError, CryptoError, OSError) as error:
+                # A spare that is broken is no reason to open late; the doctor tells of it.
+                log.error("signer.unusable", unit=unit.code, role=role, why=str(error)[:200])
         bench.add(unit.code, tuple(signers))
     return bench
 

@@ -258,6 +258,22 @@ async def test_a_key_pulled_out_is_gone_and_comes_back_by_open(tmp_path: Path, i
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_library_that_cannot_tell_its_state_is_not_asked_to_log_in_again(
+    tmp_path: Path, identity: Path
+):
+    async with plugged(tmp_path, identity) as rig:
+        key = ukey(rig)
+        await deferToThread(key.open)
+        knobs = rig.token.knobs
+        answers = []
+        for code in ("0A000003", "0A000001", "0A000023"):
+            knobs.fails, knobs.fails_at, knobs.fails_with = 1, "GetDevState", code
+            answers.append(await told(key.present))
+
+    assert [True, True, False] == answers
+
+
+@pytest_twisted.ensureDeferred
 async def test_no_message_holds_the_pin(tmp_path: Path, identity: Path):
     async with plugged(tmp_path, identity) as rig:
         rig.token.knobs.fails, rig.token.knobs.fails_at = 1, "VerifyPIN"

@@ -12,6 +12,7 @@ import pytest_twisted
 from twisted.internet import task
 
 from fep.crypto import keyfile
+from fep.domain.kind import KeyPlace
 from fep.env import RealEntropy
 from fep.services.signing import Moved, SignerFiles, UnitSigner
 from fep.services.signing_bench import BACK_S, Bench, make_bench
@@ -110,6 +111,20 @@ def test_the_main_signer_comes_back_only_after_it_was_well_for_a_while(tmp_path:
     assert [False, False, False, False, True] == seen
     assert main is bench.active[UNIT]
     assert [] == clock.getDelayedCalls()
+
+
+def test_a_second_signer_that_is_broken_does_not_keep_the_daemon_from_starting(tmp_path: Path):
+    sm.create_identity(tmp_path / "unit.key", tmp_path / "unit.crt", "unit", 77)
+    (tmp_path / "bad.crt").write_text("no certificate")
+    main = KeyPlace("file", "unit.key", "unit.crt")
+    for broken in (replace(main, cert="bad.crt"), replace(main, passphrase="file:none"),
+                   KeyPlace("skf", cert="unit.crt", library="x.so", profile="none")):  # fmt: skip
+        notes = Notes()
+        unit = replace(PLAIN_UNIT, signers=(main, broken))
+
+        bench = make_bench(None, {"H001": unit}, tmp_path, tmp_path, notes)
+
+        assert (1, ["signer.unusable"]) == (len(bench.chain("H001")), notes.said)
 
 
 @pytest_twisted.ensureDeferred
