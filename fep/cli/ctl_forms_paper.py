@@ -68,7 +68,9 @@ def next_step(row: dict[str, Any]) -> str:
     if row["state"] == "accepted":
         return f"fepctl paper printed {job}"
     if row["state"] == "uncertain":
-        return f"fepctl paper spoil {job} --approve A --approve B --reason TEXT"
+        whole = say("纸张完整清楚", "it is whole and legible")
+        return (f"fepctl paper spoil {job} --approve A --approve B --reason TEXT\n"
+                f"    → fepctl paper printed {job} --reason TEXT（{whole}）")  # fmt: skip
     return ""
 
 

@@ -47,6 +47,12 @@ def _unknown(told: dict[str, Any]) -> None:
         click.echo(say("  请看纸再说明：", "  Look at the paper, then say:"))
         click.echo(f"    → fepctl resolve print {one} --printed --reason TEXT")
         click.echo(f"    → fepctl resolve print {one} --reprint --reason TEXT")
+    if told["forms"]:
+        count = len(told["forms"])
+        heading(say(f"套打结果不明 {count} 张", f"{count} sheets nobody knows about"))
+        from fep.cli.ctl_forms_paper import rows_of as form_rows
+
+        form_rows(told["forms"])
     heading(say(f"平台拒收 {len(uploads)} 条", f"{len(uploads)} refused by the platform"))
     table(
         (Column("票据/纸质票", "receipt or sheet", fold=False), Column("内容", "record"),

@@ -23,6 +23,7 @@ from fep.services.desk_context import (
     UplinkDoor,
     stated,
 )
+from fep.services.desk_forms import unknown_forms
 from fep.services.desk_kinds import kind_stock
 from fep.services.desk_payments import unknown_payments
 from fep.store import queries_sheets, requests
@@ -250,6 +251,7 @@ async def list_unknown(ctx: DeskContext, asked: Limited) -> dict[str, Any]:
         "prints": [{**asdict(row), "ref": row.ref} for row in prints],
         "uploads": [{**asdict(row), "ref": row.name} for row in uploads],
         "payments": await unknown_payments(ctx, limit),
+        "forms": await unknown_forms(ctx, limit),
         "frozen": await ctx.read(stock.frozen_count_q),
     }
 

@@ -62,7 +62,7 @@ MEMBERS: Mapping[str, str] = {
                      " supervision:any uploads:list prints:list",
     "reconcile.list": "runs:list",
     "reconcile.show": "? dest:str running:str run:any differences:list open_days:list",
-    "resolve.list": "? prints:list uploads:list payments:list frozen:int",
+    "resolve.list": "? prints:list uploads:list payments:list forms:list frozen:int",
     "sheets.list": "sheets:list next:str~",
     "system.discover": "openrpc:str info:object methods:list components:object",
     "system.doctor": "daemon:object checks:list",

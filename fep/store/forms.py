@@ -249,6 +249,18 @@ def open_q(conn: Connection, limit: int = 100, unit: str = "") -> tuple[FormJob,
     return tuple(_job(row) for row in conn.execute(narrowed.order_by(_JOB.c.id).limit(limit)))
 
 
+def unknown_q(conn: Connection, limit: int, *, live: bool = True) -> tuple[FormJob, ...]:
+    """Return the oldest jobs whose sheet nobody knows about.
+
+    What was streaming when the daemon ended is one of them, its next start will say so.
+    """
+    states = [FormState.UNCERTAIN.value] + [FormState.STREAMING.value] * (not live)
+    rows = conn.execute(
+        select(_JOB).where(_JOB.c.state.in_(states)).order_by(_JOB.c.id).limit(limit)
+    )
+    return tuple(_job(row) for row in rows)
+
+
 class FormQueue:
     """The jobs of one form printer, as its loop asks for them."""
 

@@ -20,6 +20,7 @@ from fep.store.schema import (
     receipt,
     upload,
 )
+from fep.store.schema_forms import form_job
 
 MAX_ROWS = 1000
 # Refused events carry no index of their own: only the newest ids are looked at.
@@ -271,13 +272,14 @@ def prints_q(conn: Connection, state: str, limit: int) -> list[OpenPrint]:
 
 
 def print_counts_q(conn: Connection) -> dict[str, int]:
-    """Return how many print jobs are due, streaming and uncertain."""
+    """Return how many print jobs, forms among them, are due, streaming and uncertain."""
     found: dict[str, int] = {}
     for state in ("due", "streaming", "uncertain"):
-        found[state] = (
+        found[state] = sum(
             conn.execute(
-                select(func.count()).select_from(print_job).where(print_job.c.state == state)
+                select(func.count()).select_from(table).where(table.c.state == state)
             ).scalar()
             or 0
+            for table in (print_job, form_job)
         )
     return found

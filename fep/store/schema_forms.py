@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, Integer, String, Table, Text, UniqueConstraint, text
+from sqlalchemy import Column, Index, Integer, String, Table, Text, UniqueConstraint
 
 from fep.store.schema import Id, metadata
 
@@ -26,9 +26,7 @@ form_job = Table(
     Column("updated_at", Id, nullable=False),
     UniqueConstraint("sheet", name="uq_form_job_sheet"),
 )
-Index("ix_form_job_open", form_job.c.id,
-      sqlite_where=text("state NOT IN ('printed','spoiled')"),
-      postgresql_where=text("state NOT IN ('printed','spoiled')"))  # fmt: skip
+Index("ix_form_job_state", form_job.c.state, form_job.c.id)
 Index("ix_form_job_receipt", form_job.c.receipt_id)
 
 form_attempt = Table(

@@ -17,8 +17,8 @@ CREATE TABLE form_job (
 	PRIMARY KEY (id), 
 	CONSTRAINT uq_form_job_sheet UNIQUE (sheet)
 );
-CREATE INDEX ix_form_job_open ON form_job (id) WHERE state NOT IN ('printed','spoiled');
 CREATE INDEX ix_form_job_receipt ON form_job (receipt_id);
+CREATE INDEX ix_form_job_state ON form_job (state, id);
 CREATE TABLE form_attempt (
 	id INTEGER NOT NULL, 
 	job_id INTEGER NOT NULL, 
