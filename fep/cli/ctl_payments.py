@@ -58,12 +58,11 @@ def loose_of(payments: list[dict[str, Any]]) -> None:
     )  # fmt: skip
     if payments:
         click.echo(say(
-            "补开票据（业务键相同），或退款：payment.void、payment.refund；"
-            "款属于另一业务单：fepctl payments tie ID --receipt-key KEY --reason TEXT",
-            "Issue the receipt (same event key), or give the money back: payment.void,"
-            " payment.refund; money of another event: fepctl payments tie ID --receipt-key KEY"
-            " --reason TEXT",
+            "补开票据（业务键相同），或退款、改挂另一业务单：",
+            "Issue the receipt (same event key), or give it back, or name its event:",
         ))  # fmt: skip
+        click.echo("    → fepctl payments back ID --reason TEXT")
+        click.echo("    → fepctl payments tie ID --receipt-key KEY --reason TEXT")
 
 
 def _at(text: str) -> str:
@@ -185,6 +184,18 @@ def reprint(payment: int, reason: str) -> None:
     with reached("payments reprint") as desk:
         told = desk.call("payments.reprint", payment=payment, reason=reason)
     emit(told, lambda: click.echo(say("终端已重打印", "The terminal prints it again")))
+
+
+@group.command("back", zh="退还一笔已扣款的支付：未结算撤销，已结算退货",
+               en="give a payment back: void it, or refund it once settled")  # fmt: skip
+@click.argument("payment", type=int, metavar="ID")
+@option("--amount", default="", metavar="YUAN", zh="只退一部分（元）", en="a part only, in yuan")
+@reason()
+def back(payment: int, amount: str, reason: str) -> None:
+    """Give a payment back."""
+    with reached("payments back") as desk:
+        told = desk.call("payments.back", payment=payment, amount=amount, reason=reason)
+    emit(told, lambda: _facts(told["payment"]))
 
 
 @group.command("tie", zh="说明一笔已扣款的支付属于哪个业务单",

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from fep.domain.faults import fill, refuse
 from fep.domain.faults_desk import desk_refuse
+from fep.domain.money import NotMoney, parse_fen
 from fep.services.desk_checks import Check, State, known_fault
 from fep.services.desk_context import DeskContext, Method, Params, stated
 from fep.services.till_telling import told_of, told_of_loose, told_of_settlement
@@ -58,6 +59,14 @@ class AskParams(Params):
 
     payment: int
     reason: str
+
+
+class BackParams(Params):
+    """payments.back: give a payment back; `amount` empty is all of it."""
+
+    payment: int
+    reason: str
+    amount: str = ""
 
 
 class TieParams(Params):
@@ -135,6 +144,24 @@ async def reprint_payment(ctx: DeskContext, asked: AskParams) -> dict[str, Any]:
     await store.do("payments.reprint", _noted_txn, "payment.reprint", str(asked.payment), reason,
                    ctx.peer)  # fmt: skip
     return {"payment": told_of(await _till(ctx).print_again(asked.payment))}
+
+
+async def give_back(ctx: DeskContext, asked: BackParams) -> dict[str, Any]:
+    """Give the money of a payment back: a void while its batch is open, else a refund."""
+    reason = stated(asked.reason)
+    fen = 0
+    if asked.amount:
+        try:
+            fen = parse_fen(asked.amount)
+        except NotMoney:
+            fen = -1
+        if fen <= 0:
+            raise refuse("REQ_FIELD_VALUE", field="amount", value=asked.amount[:20],
+                         allowed="> 0")  # fmt: skip
+    store = ctx.writer("payments back")
+    await store.do("payments.back", _noted_txn, "payment.back", str(asked.payment), reason,
+                   ctx.peer)  # fmt: skip
+    return {"payment": told_of(await _till(ctx).give_back(asked.payment, fen, ctx.peer))}
 
 
 async def tie_payment(ctx: DeskContext, asked: TieParams) -> dict[str, Any]:
@@ -226,8 +253,8 @@ def _terminal(row: Any) -> list[Check]:
     words = {"terminal": row.id, "text": ""}
     zh = f"{fill(said.zh, words)}，{fill(said.action_zh, words)}"
     en = f"{fill(said.en, words)}. {fill(said.action_en, words)}"
-    return [_warn("TERMINAL", f"终端 {row.id}：{zh}", f"terminal {row.id}: {en}",
-                  f"fepctl payments sign-in {row.id} --reason TEXT")]  # fmt: skip
+    command = f"fepctl payments sign-in {row.id} --reason TEXT"
+    return [_warn("TERMINAL", zh, en, command)]
 
 
 def _till(ctx: DeskContext) -> Any:
@@ -247,6 +274,7 @@ METHODS: dict[str, Method] = {
     "payments.inquire": Method("admin", AskParams, inquire_payment, changes=True),
     "payments.settle": Method("admin", SettleParams, settle_terminal, changes=True),
     "payments.reprint": Method("admin", AskParams, reprint_payment, changes=True),
+    "payments.back": Method("admin", BackParams, give_back, changes=True),
     "payments.tie": Method("admin", TieParams, tie_payment, changes=True),
     "payments.sign_in": Method("admin", TerminalParams, sign_in, changes=True),
     "payments.say": Method("admin", SayParams, say_payment, changes=True),

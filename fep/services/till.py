@@ -7,8 +7,8 @@ that runs out answers what is known so far, and the payment goes on.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.python.failure import Failure
@@ -30,6 +30,7 @@ from fep.store.settlements import Settlement
 from fep.store.writer import Store
 from fep.wire.fields import Fields
 
+T = TypeVar("T")
 WAIT_S, WAIT_HTTP_S = 300, 50
 """How long a call waits for the outcome unless it says so; an HTTP request lives one minute."""
 DONE, SHOWN = "payment.done", "payment.shown"
@@ -145,7 +146,8 @@ class Till:
 
     def reprint(self, caller: Caller, params: Any) -> Deferred[dict[str, Any]]:
         """`payment.reprint {unit, key}`."""
-        return Deferred.fromCoroutine(self._reprinted(self._one(caller, params)))
+        row = self._one(caller, params)
+        return Deferred.fromCoroutine(self._reprinted(row, _wait(caller)))
 
     def get(self, caller: Caller, params: Any) -> dict[str, Any]:
         """`payment.get {unit, key}`."""
@@ -159,38 +161,74 @@ class Till:
         if "*" not in caller.units:
             # A batch holds the money of every unit.
             raise refuse("AUTH_SCOPE", unit="*", point="*")
-        return Deferred.fromCoroutine(self._settled(terminal))
+        return Deferred.fromCoroutine(self._settled(terminal, _wait(caller)))
 
     # from a person
     def terminals(self) -> list[TerminalHealth]:
         """Return how every terminal is, by id."""
         return [self._drawers[id_].health() for id_ in sorted(self._drawers)]
 
-    async def sign_in(self, terminal: str) -> TerminalHealth:
-        """Make a terminal ready. Raises Refused POS_TERMINAL, POS_BUSY, POS_RECOVERING, DEV_*."""
+    async def sign_in(self, terminal: str, wait_s: int = WAIT_HTTP_S) -> TerminalHealth:
+        """Make a terminal ready. Raises Refused POS_*; POS_WORKING when the wait is over."""
         drawer = self._drawer(terminal)
-        await drawer.make_ready()
+        await self._within(terminal, wait_s, drawer.make_ready())
         return drawer.health()
 
-    async def settle_terminal(self, terminal: str) -> Settlement:
-        """Close a batch. Raises Refused POS_TERMINAL, POS_BUSY, POS_RECOVERING, DEV_*."""
-        return await self._drawer(terminal).settle()
+    async def settle_terminal(self, terminal: str, wait_s: int = WAIT_HTTP_S) -> Settlement:
+        """Close a batch. Raises Refused POS_*; POS_WORKING when the wait is over."""
+        return await self._within(terminal, wait_s, self._drawer(terminal).settle())
 
-    async def ask_again(self, id_: int) -> Payment:
-        """Inquire an unknown payment now. Raises Refused POS_NONE, POS_TERMINAL."""
-        return await self._drawer(self._now(id_).terminal).inquire(id_)
+    async def ask_again(self, id_: int, wait_s: int = WAIT_HTTP_S) -> Payment:
+        """Inquire an unknown payment now. Raises Refused POS_*."""
+        terminal = self._now(id_).terminal
+        return await self._within(terminal, wait_s, self._drawer(terminal).inquire(id_))
 
-    async def print_again(self, id_: int) -> Payment:
-        """Have the terminal print a payment's slip again. Raises Refused POS_*, DEV_*."""
+    async def print_again(self, id_: int, wait_s: int = WAIT_HTTP_S) -> Payment:
+        """Have the terminal print a payment's slip again. Raises Refused POS_*."""
         row = self._now(id_)
-        await self._drawer(row.terminal).reprint(row.serial)
+        drawer = self._drawer(row.terminal)
+        await self._within(row.terminal, wait_s, drawer.reprint(row.serial))
         return row
+
+    async def give_back(self, id_: int, fen: int, who: str, wait_s: int = WAIT_HTTP_S) -> Payment:
+        """Give a payment back on a person's word: void it, or refund `fen` of it.
+
+        `fen` 0: all of it, by a void while its batch is open. Raises Refused POS_*.
+        """
+        first = self._now(id_)
+        op = Op.REFUND if fen or first.settled_id else Op.VOID
+        given: int = self._store.read(payments.back_count_q, id_)
+        key, amount = f"back-{id_}-{given + 1}", fen or first.amount_fen
+        wish = Wish(first.unit, key, op, first.way, first.terminal, amount, first.receipt_key, "",
+                    who[:50], first.key)  # fmt: skip
+        told = await self._asked(wish, "", wait_s)
+        return self._now(told["payment"]["id"])
 
     def told(self, row: Payment) -> None:
         """Tell the listener what became of a payment."""
         self._listener(DONE, row.unit, told_of(row))
 
     # inside
+    async def _within(self, terminal: str, wait_s: int, work: Coroutine[Any, Any, T]) -> T:
+        """Return what a work comes to; it goes on when nobody waits for it any more."""
+        outcome: Deferred[T] = Deferred()
+        waiting = True
+
+        def ended(found: Any) -> None:
+            if waiting:
+                outcome.callback(found)
+            elif isinstance(found, Failure):
+                self._log.warning("terminal.late", terminal=terminal,
+                                  why=type(found.value).__name__)  # fmt: skip
+
+        Deferred.fromCoroutine(work).addBoth(ended)
+        outcome.addTimeout(wait_s, self._reactor)
+        try:
+            return await outcome
+        except (TimeoutError, CancelledError) as error:
+            waiting = False
+            raise refuse("POS_WORKING", terminal=terminal) from error
+
     def _shown(self, row: Payment, text: str) -> None:
         self._listener(SHOWN, row.unit, {
             "unit": row.unit, "key": row.key, "terminal": row.terminal, "text": text,
@@ -280,7 +318,7 @@ class Till:
     async def _inquired(self, row: Payment, wait_s: int) -> dict[str, Any]:
         row = await self._joined(row.id, wait_s)
         if row.state is PaymentState.UNKNOWN:
-            row = await self._drawer(row.terminal).inquire(row.id)
+            row = await self.ask_again(row.id, wait_s)
         return self._answer(row, repeated=True)
 
     async def _cancelled(self, row: Payment, wait_s: int) -> dict[str, Any]:
@@ -296,16 +334,16 @@ class Till:
                                     caller.appid)  # fmt: skip
         return self._answer(tied, repeated=True)
 
-    async def _reprinted(self, row: Payment) -> dict[str, Any]:
-        return self._answer(await self.print_again(row.id), repeated=True)
+    async def _reprinted(self, row: Payment, wait_s: int) -> dict[str, Any]:
+        return self._answer(await self.print_again(row.id, wait_s), repeated=True)
 
     def _answer(self, row: Payment, *, repeated: bool) -> dict[str, Any]:
         drawer = self._drawers.get(row.terminal)
         shown = drawer.shown(row.id) if drawer is not None else ""
         return {"payment": told_of(row, shown), "repeated": repeated}
 
-    async def _settled(self, terminal: str) -> dict[str, Any]:
-        return {"settlement": told_of_settlement(await self.settle_terminal(terminal))}
+    async def _settled(self, terminal: str, wait_s: int) -> dict[str, Any]:
+        return {"settlement": told_of_settlement(await self.settle_terminal(terminal, wait_s))}
 
 
 def _wait(caller: Caller, fields: Fields | None = None) -> int:

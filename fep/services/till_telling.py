@@ -37,8 +37,8 @@ def told_of(row: Payment, shown: str = "") -> dict[str, Any]:
 def _sentences(row: Payment) -> Mapping[str, str]:
     """Return what is known of the money and what to do, first the money."""
     code = row.fault or payments.FAULT_OF.get(row.state, "")
-    if row.state in OPEN and row.sent_at:
-        code = "POS_UNKNOWN"
+    if row.state in OPEN:
+        code = "POS_UNDER_WAY"
     elif row.state is PaymentState.UNKNOWN and code in FAULTS.values():
         # What is wrong with the terminal matters less than what is known of the money.
         code = "POS_UNKNOWN"

@@ -147,7 +147,7 @@ def drop_txn(tx: Tx, id_: int, fault_code: str) -> Payment:
 
 
 def tie_txn(tx: Tx, id_: int, receipt_key: str, reason: str, who: str) -> Payment:
-    """Say for which event the money is, now that it is known. Raises Refused POS_NONE, POS_STATE."""
+    """Say for which event the money is. Raises Refused POS_NONE, POS_STATE."""
     found = _need(tx.conn, id_)
     if found.op is not Op.PAY or found.state is not PaymentState.APPROVED:
         raise refuse("POS_STATE", payment=id_, state=found.state.value)
@@ -231,6 +231,12 @@ def by_key_q(conn: Connection, unit: str, key: str) -> Payment | None:
     """Return the payment of a key."""
     row = conn.execute(select(_P).where(_P.c.unit == unit, _P.c.key == key)).first()
     return None if row is None else payment_of(row)
+
+
+def back_count_q(conn: Connection, id_: int) -> int:
+    """Return how often a payment was to be given back, whatever came of it."""
+    query = select(func.count()).select_from(_P).where(_P.c.of_id == id_)
+    return int(conn.execute(query).scalar_one())
 
 
 def order_q(conn: Connection, id_: int, code: str = "") -> Order:
