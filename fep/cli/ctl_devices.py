@@ -164,11 +164,14 @@ def _report(told: dict[str, Any]) -> None:
 
 @devices.command("test", zh="试打一张，不占票据号码", en="print a test slip; takes no number")
 @click.argument("device")
+@option("--form", default="", zh="套打打印机上装的是哪种格式的票",
+        en="which sheets a form printer has loaded")  # fmt: skip
 @reason()
-def test(device: str, reason: str) -> None:
+def test(device: str, form: str, reason: str) -> None:
     """Print a test slip."""
     with reached("devices test") as desk:
-        told = desk.call("devices.test", device=device, reason=reason)
+        told = desk.call("devices.test", device=device, reason=reason,
+                         **({"form": form} if form else {}))  # fmt: skip
     result = told["result"]
     outcome = str(result["outcome"])
     words = [say(_OUTCOMES.get(outcome, outcome), outcome),

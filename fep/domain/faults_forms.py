@@ -21,6 +21,8 @@ CATALOGUE: tuple[Fault, ...] = (
           "加 --device 设备名", "Add --device NAME"),
     Fault("FRM_NONE", "票据种类 {kind} 没有套打格式", "No form is described for kind {kind}",
           "请在 forms/*.toml 的 kinds 中写上该种类", "Name the kind in forms/*.toml"),
+    Fault("FRM_GRID", "请指明装的是哪种票（{forms}）", "Say which sheets are loaded ({forms})",
+          "加 --form 格式名", "Add --form NAME"),
     Fault("FRM_OVERFLOW", "套打格式 {form} 的 {field} 放不下：{text}",
           "Form {form}: {field} has no room for: {text}",
           "请加大该栏或改用整页打印；未占用纸质票", "Enlarge its box; no sheet was taken"),

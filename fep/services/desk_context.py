@@ -62,8 +62,8 @@ class SpoolDoor(Protocol):
     ) -> Awaitable[Any]:
         """Take a person's word on an uncertain job."""
 
-    def test(self, device: str) -> Awaitable[Any]:
-        """Print a test slip."""
+    def test(self, device: str, form: str = "") -> Awaitable[Any]:
+        """Print a test slip, or the grid for a kind of sheet."""
 
 
 class UplinkDoor(Protocol):

@@ -52,10 +52,14 @@ class ImportParams(Params):
 
 
 class DeviceParams(Params):
-    """devices.test: a test slip takes paper, so somebody says why."""
+    """devices.test: a test slip takes paper, so somebody says why.
+
+    `form` says which sheet a form printer has loaded.
+    """
 
     device: str
     reason: str
+    form: str = ""
 
 
 class ResolveParams(Params):
@@ -225,7 +229,8 @@ async def check_device(ctx: DeskContext, asked: DeviceParams) -> dict[str, Any]:
     spool = _spool(ctx)
     store = ctx.writer("devices test")
     await store.do("device.test", _tested_txn, asked.device, reason, ctx.peer)
-    return {"device": asked.device, "result": _plain(await spool.test(asked.device))}
+    which = (asked.device, asked.form) if asked.form else (asked.device,)
+    return {"device": asked.device, "result": _plain(await spool.test(*which))}
 
 
 def _tested_txn(tx: Any, device: str, reason: str, peer: str) -> None:

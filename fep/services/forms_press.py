@@ -46,19 +46,17 @@ class FormPress:
             raise refuse("FRM_NONE", kind=job.form)
         return await self._laid(job.form, job.receipt_id, job.sheet)
 
-    def trial(self, device: str, at: str) -> Form:
-        """Return the test grid, as long as the sheets of this site. Raises Refused FRM_NONE."""
-        if not self._sheets:
-            raise refuse("FRM_NONE", kind="*")
-        return self.grid(min(self._sheets), device, at)
+    def trial(self, device: str, at: str, form: str) -> Form:
+        """Return the test grid for a kind of sheet.
 
-    # from a person
-    def grid(self, name: str, device: str, at: str) -> Form:
-        """Return the test grid for one kind of sheet. Raises Refused FRM_NONE."""
-        if name not in self._sheets:
-            raise refuse("FRM_NONE", kind=name)
-        sheet = self._sheets[name]
-        return form_layout.grid(name, sheet.width, sheet.length, device, at)
+        Without a name all sheets of this site must be of one length: a tractor would be off
+        after a test that is not. Raises Refused FRM_GRID.
+        """
+        names = [form] if form in self._sheets else sorted(self._sheets) if not form else []
+        if len({self._sheets[name].length for name in names}) != 1:
+            raise refuse("FRM_GRID", forms=" ".join(sorted(self._sheets)))
+        sheet = self._sheets[names[0]]
+        return form_layout.grid(names[0], sheet.width, sheet.length, device, at)
 
     # from an exchange
     async def fits(self, receipt: Receipt) -> str:

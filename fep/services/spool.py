@@ -138,9 +138,9 @@ class Spool:
             if loop.settings.group == group and loop.printer.takes == "form"
         )
 
-    def test(self, device: str) -> Deferred[PrintResult]:
-        """Print a test page. Raises Refused DEV_UNKNOWN."""
-        return self.loop(device).test()
+    def test(self, device: str, form: str = "") -> Deferred[PrintResult]:
+        """Print a test page, on a form printer for sheets of `form`. Raises Refused DEV_UNKNOWN."""
+        return self.loop(device).test(form)
 
     async def resolve(
         self, job_id: int, verdict: Verdict, reason: str, who: str

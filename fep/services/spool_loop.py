@@ -128,9 +128,9 @@ class DeviceLoop:
         if not self.life.waits:
             self._fire()
 
-    def test(self) -> Deferred[PrintResult]:
-        """Print the test page as soon as the current job is done."""
-        return self.ask(self._test).addErrback(_untested)
+    def test(self, form: str = "") -> Deferred[PrintResult]:
+        """Print the test page as soon as the current job is done; `form`: on which sheet."""
+        return self.ask(lambda: self._test(form)).addErrback(_untested)
 
     def ask(self, work: Callable[[], Awaitable[T]]) -> Deferred[T]:
         """Have something done with the device between two jobs, whatever its state.
@@ -306,7 +306,7 @@ class DeviceLoop:
             # The stored receipt cannot be shown: that job waits, the others go on.
             return PrintResult(Outcome.NOT_PRINTED, "PRN_TEXT", repr(error))
 
-    async def _test(self) -> PrintResult:
+    async def _test(self, form: str) -> PrintResult:
         if self.life.life.resting:
             return PrintResult(Outcome.NOT_PRINTED, self.life.why_resting)
         mark = jobs.fence_id(self._entropy.below(36**4))
@@ -316,8 +316,10 @@ class DeviceLoop:
             if self.printer.takes == "page":
                 paper = Page(await deferToThread(trial_page, self.settings.id, at), "fep-test")
             elif self._press is not None:
-                paper = self._press.trial(self.settings.id, at)
+                paper = self._press.trial(self.settings.id, at, form)
             result = await self.printer.print(paper, mark)
+        except Refused as error:  # there is no page for it: nothing was sent
+            return PrintResult(Outcome.NOT_PRINTED, error.code, str(error))
         except Exception as error:
             result = PrintResult(Outcome.UNCERTAIN, "DEV_DRIVER_CRASH", repr(error))
             self.life.crashed(error)

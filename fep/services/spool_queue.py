@@ -67,5 +67,5 @@ class Press(Protocol):
     def form(self, job_id: int) -> Awaitable[Form]:
         """Return what is to be printed. Raises Refused."""
 
-    def trial(self, device: str, at: str) -> Form:
-        """Return the test grid."""
+    def trial(self, device: str, at: str, form: str) -> Form:
+        """Return the test grid for a kind of sheet. Raises Refused."""

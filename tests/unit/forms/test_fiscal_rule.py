@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fep.domain.form import CONFIRM_HOLDS_S
-from fep.domain.printing import Form
+from fep.domain.printing import Form, PrintResult
 from tests.harness.storeroom import UNIT
 from tests.unit.forms.office import ACCEPTED, OFF, POINT, TORN, Office
 from tests.unit.life.test_life_window import OTHER
@@ -215,11 +215,12 @@ def test_a_form_printer_takes_no_slips_and_strangers_see_no_jobs(office: Office)
 
 
 def test_the_test_grid_is_as_long_as_the_sheet(office: Office):
-    results: list[object] = []
-    office.spool.test("lq1").addBoth(results.append)
-    office.turn()
+    results: list[PrintResult] = []
+    for name in ("", "nonesuch", "unified"):
+        office.spool.test("lq1", name).addBoth(results.append)
+        office.turn()
 
     (form,) = office.printer.papers
     assert isinstance(form, Form)
-    assert office.forms[form.name].length == form.length_mm
-    assert results
+    assert ("unified", 93.1) == (form.name, form.length_mm)
+    assert ["FRM_GRID", "FRM_GRID", ""] == [result.fault for result in results]
