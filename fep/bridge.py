@@ -40,7 +40,7 @@ PLAIN_MAX, FRAME_MAX = 4096, 2 * 1024 * 1024
 MAC_SIZE, HEAD_MAX = 32, 64 * 1024
 DEAD_S, CONNECT_S, BACK_OFF_S = 35.0, 10.0, (1.0, 2.0, 5.0, 10.0, 30.0)
 READ_S, WRITE_S, READ_BYTES, BUFFER_MAX = 0.2, 0.5, 4096, 1024 * 1024
-JOBS_MAX, JOB_MAX = 8, 1024 * 1024
+JOBS_MAX, JOB_MAX, LOOK_S = 8, 1024 * 1024, 5.0
 ANSWER_MAX, LOAD_S, CALL_S = 65536, 20.0, 600.0
 JOURNAL_MAX, JOURNAL_KEPT = 20_000, 10_000
 EXTEND_PORT, EXTEND_S, EXTENDS_MAX, BODY_MAX = 13526, 60.0, 8, 1024 * 1024
@@ -218,6 +218,8 @@ class Journal:
         if len(self._entries) > JOURNAL_MAX:
             self._thin()
         self._file = open(self._path, "ab", buffering=0)  # noqa: SIM115  it stays open
+        self._size = os.fstat(self._file.fileno()).st_size
+        self._broken = False
         if not self.name:
             self.name = os.urandom(8).hex()
             self._write({"j": self.name})
@@ -278,8 +280,23 @@ class Journal:
         self._entries = {row.id: row for row in kept}
 
     def _write(self, record: dict[str, Any]) -> None:
-        self._file.write(_line(record))
-        os.fsync(self._file.fileno())
+        """Append a line durably, or leave the file as it was. Raises OSError."""
+        if self._broken:
+            raise OSError("the journal could not be written: restart when the disk is well")
+        raw, size, handle = _line(record), self._size, self._file.fileno()
+        try:
+            while raw:
+                raw = raw[os.write(handle, raw) :]
+            os.fsync(handle)
+            self._size = os.fstat(handle).st_size
+        except OSError:
+            # Half a line must not stand before the next one; what fsync failed on is not known.
+            self._broken = True
+            with contextlib.suppress(OSError):
+                os.ftruncate(handle, size)
+                os.fsync(handle)
+                self._broken = False
+            raise
 
     def begin(self, id_: str, port: str, number: int, digest: str) -> Entry:
         """Note durably that this begins now; it must not exist yet. Raises OSError."""
@@ -728,6 +745,7 @@ class Lent:
         self.function = table.pop("function", "bankall")
         self.convention = table.pop("convention", "stdcall")
         self.user = threading.Lock()
+        self.seen: list[str] = []
         if table:
             raise ValueError("[port {}] takes no {}".format(name, ", ".join(sorted(table))))
 
@@ -745,13 +763,20 @@ class Lent:
         return SocketLine(self.host, self.port)
 
     def state(self) -> list[str]:
-        """Return what is wrong with it, as far as one can see without opening it."""
-        if self.user.locked():
-            return ["in_use"]
+        """Return what is wrong with it, as it was seen last."""
+        return ["in_use"] if self.user.locked() else self.seen
+
+    def look(self) -> list[str]:
+        """Look what is wrong with it, as far as one can see without using it; may take a while."""
         if self.kind == "spool":
             return spool_state(self.queue)
         if self.kind == "usblp":
-            return _parallel_state(self.path)
+            if not self.user.acquire(blocking=False):
+                return self.seen
+            try:
+                return _parallel_state(self.path)
+            finally:
+                self.user.release()
         place = self.path if self.kind == "serial" and not WINDOWS else self.library
         return [] if not place or Path(place).exists() else ["absent"]
 
@@ -926,6 +951,7 @@ class Clerk:
         if word != "ready":
             child.kill()
             child.wait()
+            self.done(id_)
             raise NotStarted(word or "the library cannot be loaded")
         return child
 
@@ -980,15 +1006,16 @@ def call_library(library: str, function: str, convention: str, path: str) -> int
         sys.stdout.write("{}\n".format(str(error).replace("\n", " ")[:180]))
         sys.stdout.flush()
         return 1
+    file = locked(Path(path))
+    if file is None:
+        return 1
     out = sys.stdout.buffer
     out.write(b"ready\n")
     out.flush()
     head = sys.stdin.buffer.read(4)
-    request = sys.stdin.buffer.read(struct.unpack(">I", head)[0]) if len(head) == 4 else b""
-    if not request:
-        return 1
-    file = locked(Path(path))
-    if file is None:
+    size = struct.unpack(">I", head)[0] if len(head) == 4 else 0
+    request = sys.stdin.buffer.read(size)
+    if not request or len(request) != size:  # our parent died while it asked
         return 1
     answer = ctypes.create_string_buffer(ANSWER_MAX)
     asked = ctypes.create_string_buffer(request)
@@ -1025,6 +1052,8 @@ class Bridge:
     def run(self) -> None:
         """Connect for ever."""
         self._collect()
+        self._look()
+        threading.Thread(target=self._watch, daemon=True).start()
         turn = 0
         while True:
             begun = time.monotonic()
@@ -1057,6 +1086,22 @@ class Bridge:
             self._wire = None
             sock.close()
             self._end_channels()
+
+    def _watch(self) -> None:
+        """Look at what is lent, and tell when something changed."""
+        while True:
+            time.sleep(LOOK_S)
+            before = [lent.seen for lent in self._settings.ports.values()]
+            self._look()
+            if before != [lent.seen for lent in self._settings.ports.values()]:
+                self.tell({**self._hello(), "op": "pong"})
+
+    def _look(self) -> None:
+        for lent in self._settings.ports.values():
+            try:
+                lent.seen = lent.look()
+            except (OSError, subprocess.SubprocessError, ValueError):
+                lent.seen = ["error"]
 
     def _hello(self) -> dict[str, Any]:
         return {
@@ -1403,7 +1448,7 @@ def check(settings: Settings) -> int:
     """Print what is lent and how it is."""
     bad = 0
     for lent in settings.ports.values():
-        state = lent.state()
+        state = lent.look()
         bad += "absent" in state
         print(f"{lent.name:<16} {lent.kind:<8} {' '.join(state) or 'ok'}")
     return 1 if bad else 0
@@ -1436,8 +1481,11 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"fep-bridge: {error}\n")
         return 2
     if settings.extend_port:
-        counters = _Counters(settings.extend_port, bridge)
-        threading.Thread(target=counters.serve_forever, daemon=True).start()
+        try:
+            counters = _Counters(settings.extend_port, bridge)
+            threading.Thread(target=counters.serve_forever, daemon=True).start()
+        except OSError as error:  # most often the vendor's own component still runs
+            say("extend.off", port=settings.extend_port, why=error)
     try:
         bridge.run()
     except KeyboardInterrupt:

@@ -24,6 +24,9 @@ CATALOGUE: tuple[Fault, ...] = (
           "请停止 fep-bridge，移走其 journal 目录后再启动；未知支付请人工核对",
           "Stop fep-bridge, move its journal directory away and start it again; "
           "have unknown payments looked at", False),
+    Fault("BRG_TWICE", "有两台电脑都自称是桥 {bridge}", "Two PCs say to be bridge {bridge}",
+          "每台电脑单独登记，各用各的安装目录",
+          "Register each PC, give each a kit of its own", False),
     Fault("POS_UNSURE", "收银电脑在交易中途中断，结果不明",
           "The cashier's PC stopped in the middle of the payment",
           "请勿重复刷卡，凭签购单或结算核对", "Do not charge again: look at slip or settlement",

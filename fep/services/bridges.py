@@ -21,7 +21,8 @@ from drivers.transports import bridge as transport
 from fep.domain.faults import Refused, refuse
 from fep.env import write_durably
 from fep.ports import Entropy
-from fep.services.bridges_lender import Bridge, Seen, Sends
+from fep.services.bridges_channel import Sends
+from fep.services.bridges_lender import Bridge, Seen
 from fep.services.bridges_peer import Peer
 from fep.services.front_tls import listening
 from fep.settings_bridge import BridgePc, BridgeSettings
@@ -157,6 +158,7 @@ class Bridges:
     def _health(self, pc: BridgePc, bridge: Bridge) -> BridgeHealth:
         told = bridge.hello
         fault = "BRG_JOURNAL_BACK" if bridge.seen.back else ""
+        fault = "BRG_TWICE" if bridge.twice else fault
         if pc.id in self._bad:
             fault = "BRG_KEY"
         elif not bridge.connected:

@@ -9,26 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.defer import Deferred
 
 from drivers.transports.bridge import Carried, Op
 from drivers.transports.line import Occupied, Unreachable
 from fep.ports import Entropy
+from fep.services.bridges_channel import Channel, Sends
 from fep.wire.bridge import Frame
 
 OPEN_S, LOOK_S, ASK_S = 8.0, 2.0, 10.0
-CHUNK, WINDOW, QUEUE_MAX = 16_384, 131_072, 4 * 1024 * 1024
+CHANGES, TWICE_S = 4, 600.0
 # What a job says of its queue that nobody at the window can clear in a second.
 _STOPS = frozenset({"absent", "offline", "error", "paused"})
-
-
-class Sends(Protocol):
-    """A connection, as its bridge sees it."""
-
-    def send(self, head: Mapping[str, Any], body: bytes = b"") -> None:
-        """Send a frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,94 +37,6 @@ class Seen:
     back: bool = False
 
 
-class Channel:
-    """An open line: bytes leave in chunks, as many as the bridge has not written yet allow."""
-
-    def __init__(self, wire: Sends, number: int, on_data: Callable[[bytes], None],
-                 on_lost: Callable[[], None]) -> None:  # fmt: skip
-        self._wire = wire
-        self._number = number
-        self._on_data = on_data
-        self._on_lost: Callable[[], None] | None = on_lost
-        self._queue = bytearray()
-        self._sent = self._written = 0
-        self._drained: Deferred[None] | None = None
-        self._closing = False
-
-    # from the bridge
-    def heard(self, data: bytes) -> None:
-        """Hand bytes on."""
-        if self._on_lost is not None:
-            self._on_data(data)
-
-    def wrote(self, count: int) -> None:
-        """The device has taken `count` bytes in all."""
-        self._written = max(self._written, min(count, self._sent))
-        self._push()
-        if not self._queue and self._written == self._sent:
-            self._fire_drained()
-
-    def lost(self) -> None:
-        """Tell the loss once."""
-        tell, self._on_lost = self._on_lost, None
-        self._queue.clear()
-        if tell is not None:
-            tell()
-        self._fire_drained()
-
-    # from the driver
-    def write(self, data: bytes) -> None:
-        """Queue bytes for the device."""
-        if self._on_lost is None:
-            return
-        if len(self._queue) + len(data) > QUEUE_MAX:
-            self.abort_line()
-            self.lost()
-            return
-        self._queue += data
-        self._push()
-
-    def drain(self, data: bytes) -> Deferred[None]:
-        """Write `data`; fires when the device has taken all of it, or the line is lost."""
-        done: Deferred[None] = Deferred()
-        self._drained = done
-        self.write(data)
-        if self._on_lost is None:
-            self._fire_drained()
-        return done
-
-    def close(self) -> None:
-        """Close when all has left."""
-        self._on_lost = None
-        self._closing = True
-        self._push()
-
-    def abort(self) -> None:
-        """Close and drop what has not left."""
-        self._on_lost = None
-        self.abort_line()
-
-    def abort_line(self) -> None:
-        """Have the bridge drop the line."""
-        self._queue.clear()
-        self._wire.send({"op": "abort", "ch": self._number})
-
-    def _push(self) -> None:
-        while self._queue and self._sent - self._written < WINDOW:
-            chunk = bytes(self._queue[:CHUNK])
-            del self._queue[:CHUNK]
-            self._sent += len(chunk)
-            self._wire.send({"op": "data", "ch": self._number}, chunk)
-        if self._closing and not self._queue:
-            self._closing = False
-            self._wire.send({"op": "close", "ch": self._number})
-
-    def _fire_drained(self) -> None:
-        done, self._drained = self._drained, None
-        if done is not None:
-            done.callback(None)
-
-
 class Bridge:
     """One bridge out of the settings; `drivers.transports.bridge.Lender`."""
 
@@ -140,6 +46,7 @@ class Bridge:
         self.id = id_
         self.hello: Mapping[str, Any] = {}
         self.seen = seen
+        self.changed_at: tuple[float, ...] = ()
         self.extend: Callable[[Bridge, Frame], None] = lambda bridge, frame: None
         self._reactor = reactor
         self._entropy = entropy
@@ -152,6 +59,12 @@ class Bridge:
         self._waiting: dict[str, list[Deferred[Frame | None]]] = {}
         self._begun: dict[str, Callable[[], None]] = {}
         self._back: list[Deferred[None]] = []
+
+    @property
+    def twice(self) -> bool:
+        """Say whether two PCs seem to share the id: their journals take turns."""
+        marks = self.changed_at
+        return len(marks) == CHANGES and marks[-1] - marks[0] < TWICE_S
 
     @property
     def wire(self) -> Sends | None:
@@ -230,6 +143,8 @@ class Bridge:
                                 seen=seen.entries)  # fmt: skip
             back = seen.back or now.entries < seen.entries
             now = Seen(seen.journal, max(now.entries, seen.entries), back)
+        else:
+            self.changed_at = (*self.changed_at, self._reactor.seconds())[-CHANGES:]
         if now == seen:
             return
         self.seen = now

@@ -96,6 +96,10 @@ async def test_thirty_kills_under_load_never_give_two_sheets_of_a_job(tmp_path):
             found.kill()
             found.run()
             await found.connected()
+        # It goes on after the last kill as if nothing had been.
+        done = [(load, good, load.outcomes[good] + 5) for load, good in zip(
+            loads, (Outcome.PRINTED, Outcome.ACCEPTED), strict=True)]  # fmt: skip
+        await found.until(lambda: all(load.outcomes[good] >= most for load, good, most in done), 30)
         for load in loads:
             load.stop = True
         await running
@@ -115,5 +119,5 @@ async def test_thirty_kills_under_load_never_give_two_sheets_of_a_job(tmp_path):
             twice += [job] * (complete > 1)
             lied += [job] * (outcome is Outcome.ACCEPTED and complete != 1)
         assert ([], []) == (twice, lied)
-        assert line.outcomes[Outcome.PRINTED] > KILLS / 3, (line.outcomes, queue.outcomes)
-        assert queue.outcomes[Outcome.ACCEPTED] > KILLS / 3, (line.outcomes, queue.outcomes)
+        assert line.outcomes[Outcome.UNCERTAIN], "no kill struck a job on the line"
+        assert queue.outcomes[Outcome.UNCERTAIN], "no kill struck a job in the queue"
