@@ -68,6 +68,7 @@ class Cups:
             (place / name).mkdir(parents=True)
         place.chmod(0o755)  # its backend runs as another user
         self.place = place
+        self.job = place / "job.bin"
         (place / "root" / "cupsd.conf").write_text(_CUPSD.format(place=place), "utf-8")
         (place / "root" / "cups-files.conf").write_text(_FILES.format(place=place), "utf-8")
         socket = place / "state" / "cups.sock"
@@ -86,11 +87,11 @@ class Cups:
             "-o", "printer-error-policy=retry-current-job",
         )  # fmt: skip
 
-    def fill(self, job: Path, count: int) -> None:
-        """Queue a file so many times; nothing is printed yet."""
+    def fill(self, count: int) -> None:
+        """Queue the file `job` so many times; nothing is printed yet."""
         self._run("cupsdisable", QUEUE)
         for _ in range(count):
-            self._run("lp", "-d", QUEUE, "-o", "raw", str(job))
+            self._run("lp", "-d", QUEUE, "-o", "raw", str(self.job))
 
     def release(self) -> None:
         """Begin to print."""

@@ -106,6 +106,8 @@ class EscposPrinter:
         if result.outcome is Outcome.UNCERTAIN:
             self._break_off(talk, result.fault)
         else:
+            if result.outcome is Outcome.PRINTED:
+                talk.vouch()
             self._give_back()
         return result
 
