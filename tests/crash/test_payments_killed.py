@@ -12,13 +12,14 @@ import pytest
 
 from fep.client import RemoteFault, Unreachable
 from fep.sim.pos.terminal import PAN, TRACK2
-from tests.harness.check_payments import check_captured, check_payments
+from tests.harness.checkers import check_all
 from tests.harness.counter_town import CounterTown, counter_town, enter, event
 from tests.harness.processes import Child, Fleet, free_ports, listens, run, wait_until
 from tests.harness.town import program
 
 pytestmark = pytest.mark.timeout(90)
 
+CODE = "134567890123456789"  # what a payer's telephone shows
 DEVICE = """
 id = "pos-1"
 group = "window-1"
@@ -119,7 +120,8 @@ def again(town: CounterTown) -> None:
 
 
 def wrong(town: CounterTown, pos: Pos) -> list[Any]:
-    return [*check_payments(town.store, pos.ledger), *check_captured(town.store)]
+    found = check_all(town.place, None, None, None, quiescent=False, money=pos.ledger)
+    return [violation for violation in found if violation.invariant == "I11"]
 
 
 def test_money_and_receipts_agree_and_who_has_no_receipt_is_listed(room):
@@ -137,6 +139,52 @@ def test_money_and_receipts_agree_and_who_has_no_receipt_is_listed(room):
     assert "622202*********0123" in shown
     assert "ready" in town.fepctl("payments", "terminals", "--lang", "en")
     assert [] == wrong(town, pos)
+
+
+def test_money_goes_back_with_a_reversal_and_is_listed_until_it_has(room):
+    town, pos = room
+    assert "approved" == pay(town, "V1", "8.00")["state"]
+    with enter(town) as client:
+        blue = client.issue(event(town, "V1", "8.00"))
+        client.reverse(unit=town.unit, key="V1-red", code=blue.code, number=blue.number,
+                       reason="退费")  # fmt: skip
+        assert ("V1", "reversed", "8.00") in loose(town)
+        assert client.till.void(unit=town.unit, key="V1-back", of="V1").taken
+
+    assert "V1" not in [key for key, _why, _left in loose(town)]
+    assert [] == wrong(town, pos)
+
+
+def test_a_person_ties_gives_back_signs_in_and_prints_again(room):
+    town, pos = room
+    first = pay(town, "T1", "6.00")["id"]
+    why = ("--reason", "1", "--lang", "en")
+    assert "T9" in town.fepctl("payments", "tie", str(first), "--receipt-key", "T9", *why)
+    assert "approved" in town.fepctl("payments", "back", str(first), *why)
+    assert "ready" in town.fepctl("payments", "sign-in", "pos-1", *why)
+    assert "prints it again" in town.fepctl("payments", "reprint", str(first), *why)
+    assert "TERMINAL" not in town.fepctl("doctor", "--json")
+    assert [] == wrong(town, pos)
+
+
+def test_a_payer_s_code_is_scanned_or_ours_is_shown_and_subscribers_hear_of_both(room):
+    town, _pos = room
+    with enter(town) as client, client.subscribe("payment.done", "payment.shown") as heard:
+        scan = client.till.pay(unit=town.unit, key="Q1", terminal="pos-1", amount="1.00",
+                               way="scan", payer_code=CODE)  # fmt: skip
+        show = client.till.pay(unit=town.unit, key="Q2", terminal="pos-1", amount="1.00",
+                               way="show")  # fmt: skip
+        told = [notice for notice in (heard.next(5.0) for _ in range(4)) if notice is not None]
+
+    assert scan.taken
+    assert show.taken
+    assert ["payment.shown", "payment.done"] * 2 == [notice.topic for notice in told]
+    assert "https://pay.example/" in told[2].params["text"]
+
+
+def loose(town: CounterTown) -> list[tuple[str, str, str]]:
+    told = json.loads(town.fepctl("payments", "list", "--without-receipt", "--json"))
+    return [(row["key"], row["why"], row["left"]) for row in told["payments"]]
 
 
 def test_a_daemon_killed_after_the_host_s_approval_learns_of_it(room):
@@ -182,3 +230,4 @@ def test_nothing_of_the_card_is_in_any_file_of_the_site(room):
             content = path.read_bytes()
             assert PAN.encode() not in content, path
             assert TRACK2.encode() not in content, path
+            assert CODE.encode() not in content, path

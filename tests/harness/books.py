@@ -21,7 +21,7 @@ TABLES = (
     "event", "receipt", "original", "signature", "certificate", "supervision", "print_job",
     "print_attempt", "upload", "link_batch", "number_block", "burn", "journal", "reversal",
     "mark", "sheet_block", "sheet", "sheet_act", "receipt_fact", "day_close", "form_job",
-    "form_attempt",
+    "form_attempt", "payment", "settlement",
 )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """All invariants this system can reach so far, in one call.
 
-I11, I12, I15 and I16 have states no test can reach yet or checks of their own.
+I12, I15 and I16 have states no test can reach yet or checks of their own.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from tests.harness.check_life import (
 )
 from tests.harness.check_numbers import check_accounted, check_granted, check_unique
 from tests.harness.check_paper import check_paper
+from tests.harness.check_payments import check_captured, check_payments, check_ways
 from tests.harness.check_signatures import check_signed
 from tests.harness.check_time import check_order, check_stopped
 from tests.harness.world import Violation, World, look
@@ -45,6 +46,9 @@ CHECKERS: tuple[Callable[[World], Iterator[Violation]], ...] = (
     check_reverse_journalled,
     check_parts,
     check_business_days,
+    check_payments,
+    check_captured,
+    check_ways,
 )
 
 
@@ -61,7 +65,9 @@ def check_all(
     *,
     quiescent: bool = True,
     outages: tuple[tuple[int, int], ...] = (),
+    money: Path | None = None,
 ) -> list[Violation]:
-    """Return every violation of I1 to I10, I13 and I14 at a site."""
-    world = look(site, his_ledger, province_report, paper, quiescent=quiescent, outages=outages)
+    """Return every violation of I1 to I11, I13 and I14 at a site."""
+    world = look(site, his_ledger, province_report, paper, quiescent=quiescent, outages=outages,
+                 money=money)  # fmt: skip
     return check_world(world)

@@ -114,6 +114,11 @@ def province(report: dict[str, Any]) -> Province:
     )
 
 
+def acquirer(path: Path) -> list[dict[str, Any]]:
+    """Return the movements of money at the simulated acquirer, oldest first."""
+    return _lines(path)
+
+
 def paper(directory: Path) -> list[Sheet]:
     """Return every sheet that came out, in order; cut or torn."""
     return [_sheet(path) for path in sorted(directory.glob("sheet-*.json"))]

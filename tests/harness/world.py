@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.harness.books import Books, read
-from tests.harness.ledgers import Acked, Province, Sheet, his, paper, province, refused
+from tests.harness.ledgers import Acked, Province, Sheet, acquirer, his, paper, province, refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,7 @@ class World:
     refused: list[dict[str, Any]] = field(default_factory=list)
     province: Province | None = None
     paper: list[Sheet] | None = None
+    money: list[dict[str, Any]] | None = None  # movements at the acquirer
     quiescent: bool = True
     outages: tuple[tuple[int, int], ...] = ()
     tests: frozenset[str] = frozenset()
@@ -57,6 +58,7 @@ def look(
     *,
     quiescent: bool = True,
     outages: tuple[tuple[int, int], ...] = (),
+    money: Path | None = None,
 ) -> World:
     """Read everything there is to see of a site."""
     return World(
@@ -66,6 +68,7 @@ def look(
         refused=[] if his_ledger is None else refused(his_ledger),
         province=None if province_report is None else province(province_report),
         paper=None if paper_directory is None else paper(paper_directory),
+        money=None if money is None else acquirer(money),
         quiescent=quiescent,
         outages=outages,
         tests=frozenset(_test_units(site)),
