@@ -57,6 +57,8 @@ class LinkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     dest: Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,16}$")] = "province"  # also its party id
     directory: str = "link"  # holds out, in, tmp, quarantine
     platform_cert: str = "keys/platform.crt"
+    next_key: str = ""  # the node's next key and certificate on the link: fepctl link rotate
+    next_cert: str = ""
     finance_certs: tuple[str, ...] = ()  # of 监制, where it does not sign with the platform's
     ext: Annotated[str, Meta(pattern=r"^[a-z0-9]{1,8}$")] = "fpb"
     cipher: Literal["cbc", "gcm"] = "cbc"
@@ -86,6 +88,8 @@ class LinkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         """Refuse hours that are none; msgspec names the key's place."""
         for text in self.stale_hours:
             parse_span(text)
+        if bool(self.next_key) != bool(self.next_cert):
+            raise ValueError("next_key and next_cert belong together")
 
     def window(self) -> Window:
         """Return the bounds of what may be unanswered; one way they are those of memory."""

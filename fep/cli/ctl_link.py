@@ -11,7 +11,7 @@ from fep.cli.common_reach import reached
 from fep.cli.common_verbs import Verbs, reason
 from fep.cli.ctl_link_batches import VERBS
 from fep.cli.ctl_link_refused import accept, rejected, retry, reverse
-from fep.cli.ctl_platform import ask
+from fep.cli.ctl_platform import ask, revoke, rotate
 from fep.cli.ctl_status import state_line
 
 
@@ -111,5 +111,5 @@ def resume(reason: str) -> None:
     emit(told, lambda: click.echo(say("已恢复上报", "the link is resumed")))
 
 
-for _verb in (rejected, retry, reverse, accept, ask, *VERBS):
+for _verb in (rejected, retry, reverse, accept, ask, rotate, revoke, *VERBS):
     group.add_command(_verb)

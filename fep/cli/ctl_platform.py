@@ -76,3 +76,27 @@ def request(unit: str, code: str, count: int, reason: str) -> None:
     done = say(f"已申请 {count} 个号码", f"{count} numbers requested")
     known = say("上次的申请还没有结果，没有变化", "an earlier request is open; nothing changed")
     emit(told, lambda: click.echo(done if told["requested"] else known))
+
+
+@click.command("rotate", cls=Verb, zh="更换通道密钥：公布 [link] next_cert；平台应答后改用新密钥",
+               en="announce [link] next_cert; once it is answered the next key signs")  # fmt: skip
+@reason()
+def rotate(reason: str) -> None:
+    """Rotate the node's key on the link; repeat it to see how far it is."""
+    with reached("link rotate") as desk:
+        told = desk.call("link.rotate", reason=reason)
+    signs = say("新密钥已启用", "the next key signs")
+    waits = say(f"等待平台应答（{told['state']}）", f"waits for the platform ({told['state']})")
+    emit(told, lambda: click.echo(f"{told['serial']}  {signs if told['signs'] else waits}"))
+
+
+@click.command("revoke", cls=Verb, zh="作废本机用过的通道证书（序列号，十六进制）",
+               en="revoke a former certificate of this node (serial, hex)")  # fmt: skip
+@click.argument("serial")
+@reason()
+def revoke(serial: str, reason: str) -> None:
+    """Revoke a certificate."""
+    with reached("link revoke") as desk:
+        told = desk.call("link.revoke", serial=serial, reason=reason)
+    done = say("已通知平台作废", "the platform is told")
+    emit(told, lambda: click.echo(f"{told['serial']}  {done}"))

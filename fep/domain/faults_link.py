@@ -32,6 +32,10 @@ CATALOGUE: tuple[Fault, ...] = (
     Fault("LINK_FILE", "这个文件不能带入：{why}", "This file cannot be brought in: {why}",
           "请确认是平台给本机的批次文件，且拷贝完整",
           "See that it is a batch file of the platform for this node, copied whole", False),
+    Fault("LINK_KEY", "通道证书不能这样更换：{why}",
+          "The link's certificate cannot be changed so: {why}",
+          "请核对 [link] next_key、next_cert；待批次全部应答后再作废旧证书",
+          "See [link] next_key, next_cert; revoke an old one when all batches are answered", False),
     Fault("LINK_UNKNOWN", "没有这个上报目的地：{dest}", "There is no destination {dest}",
           "请用 fepctl link 查看", "See fepctl link", False),
 )  # fmt: skip

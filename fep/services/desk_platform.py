@@ -13,9 +13,10 @@ import msgspec
 from fep.domain.faults import refuse
 from fep.domain.faults_desk import desk_refuse
 from fep.domain.platform import QUESTIONS, Operation, Verdict
-from fep.services.desk_context import DeskContext, Method, Params, stated
+from fep.services.desk_context import DeskContext, Method, Params, Reason, stated
 from fep.services.direct import Direct
 from fep.services.relay_ask import text_of
+from fep.services.uplink import Uplink
 from fep.store.link import RECONCILIATION
 from fep.store.link_letters import letter_q, letter_txn
 from fep.store.requests import asked_txn
@@ -132,8 +133,37 @@ def _post_txn(tx: Tx, dest: str, identity: str, body: dict[str, object],
     tx.journal("link.asked", dest, noted)
 
 
+# our own certificates
+class RevokeParams(Params):
+    """link.revoke: a certificate's serial in hex, and why."""
+
+    serial: str
+    reason: str
+
+
+async def rotate_key(ctx: DeskContext, asked: Reason) -> dict[str, Any]:
+    """Announce the node's next certificate for the link; asked again, how far that is."""
+    return await _batches(ctx, "link rotate").rotate(stated(asked.reason), ctx.peer)
+
+
+async def revoke_key(ctx: DeskContext, asked: RevokeParams) -> dict[str, Any]:
+    """Have the platform believe a former certificate of the node no more."""
+    uplink = _batches(ctx, "link revoke")
+    return await uplink.revoke(asked.serial, stated(asked.reason), ctx.peer)
+
+
+def _batches(ctx: DeskContext, verb: str) -> Uplink:
+    ctx.writer(verb)
+    uplink: object = ctx.uplink
+    if not isinstance(uplink, Uplink):
+        raise desk_refuse("CTL_ABSENT", what="[link]")
+    return uplink
+
+
 METHODS: dict[str, Method] = {
     "numbers.request": Method("admin", RequestParams, request_numbers, changes=True),
     "link.ask": Method("admin", AskParams, ask, changes=True),
+    "link.rotate": Method("admin", Reason, rotate_key, changes=True),
+    "link.revoke": Method("admin", RevokeParams, revoke_key, changes=True),
     "link.asked": Method("admin", AskedParams, asked_before),
 }

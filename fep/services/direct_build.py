@@ -28,7 +28,7 @@ def make_direct(parts: Parts, budget: Budget, on_grant: OnGrant) -> Direct:
     nobody: Any = None
     ends = Ends(
         reactor=parts.reactor, clock=parts.clock, entropy=parts.entropy, store=parts.store,
-        settings=link, node_id=parts.settings.node.id, node_key=nobody, node_cert=nobody,
+        settings=link, node_id=parts.settings.node.id, own=nobody,
         peers=nobody, carrier=cast("Any", Wire()), work=nobody, log=parts.log,
         on_answered=budget.answered, on_quota=budget.bind, breathe=lambda: None,
     )  # fmt: skip

@@ -22,6 +22,7 @@ from fep.services.carrier_belt import Tools
 from fep.services.carrier_build import make_carrier
 from fep.services.uplink import Uplink
 from fep.services.uplink_ends import Work
+from fep.services.uplink_keys import Pair
 from fep.settings import Settings, read_secret
 from fep.store.link import DueRow
 from fep.store.schema import journal, link_state
@@ -70,6 +71,11 @@ def make_uplink(parts: Parts, budget: Budget, on_grant: Callable[..., bool],
         return None
     secret = read_secret(s.node.passphrase, s.root) if s.node.passphrase else None
     node_key = keyfile.load_private(s.node.key.read_bytes(), secret, entropy=parts.entropy)
+    following = None
+    if s.link.next_key:
+        next_key = (s.root / s.link.next_key).read_bytes()
+        following = Pair(keyfile.load_private(next_key, secret, entropy=parts.entropy),
+                         certs.parse((s.root / s.link.next_cert).read_bytes()))  # fmt: skip
     work = cast("Work", deferToThread if parts.threads else execute)
     tools = Tools(parts.reactor, parts.clock, work, parts.log)
     carrier = make_carrier(tools, s.link.carrier, s.root / s.link.directory, s.root)
@@ -92,6 +98,7 @@ def make_uplink(parts: Parts, budget: Budget, on_grant: Callable[..., bool],
         breathe=lambda: stand_aside() if busy() else None,
         log=parts.log,
         finance_certs=finance_certs(s),
+        following=following,
     )
     uplink.absent(parts.store.read(unlinked_q, s.link.dest, to_ms(parts.clock.wall())))
     return uplink

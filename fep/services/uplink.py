@@ -23,6 +23,7 @@ from fep.services.uplink_cargo import Letters, Receipts
 from fep.services.uplink_ends import Bell, Ends, Log, Timer, Timers, Work
 from fep.services.uplink_greet import Greeter
 from fep.services.uplink_in import Inbox
+from fep.services.uplink_keys import OwnKeys, Pair, revoke, rotate
 from fep.services.uplink_out import Outbox
 from fep.services.uplink_peers import Peers
 from fep.services.uplink_pulse import Pulse
@@ -61,6 +62,7 @@ class Uplink:
         on_answered: Callable[[int, int], None],
         on_quota: Callable[[OfflineBudget], None],
         finance_certs: tuple[Certificate, ...] = (),
+        following: Pair | None = None,
         breathe: Callable[[], None] = lambda: None,
         log: Log,
     ) -> None:
@@ -73,7 +75,7 @@ class Uplink:
         """
         self._ends = Ends(
             reactor=reactor, clock=clock, entropy=entropy, store=store, settings=settings,
-            node_id=node_id, node_key=node_key, node_cert=node_cert,
+            node_id=node_id, own=OwnKeys(node_id, Pair(node_key, node_cert), following),
             peers=Peers(settings.dest, platform_cert, finance_certs), carrier=carrier,
             work=work, log=log, on_answered=on_answered, on_quota=on_quota, breathe=breathe,
         )  # fmt: skip
@@ -96,6 +98,7 @@ class Uplink:
         self._pulse.resume(start)
         self._pulse.doubted = store.read(doubted_q, settings.dest)
         self._ends.peers.know(store.read(peer_certs_q, settings.dest))
+        self._ends.own.turn(store, settings.dest)
         for outbox in self._outboxes.values():
             outbox.resume(start)
         self._inbox.resume(start)
@@ -193,6 +196,19 @@ class Uplink:
         name = await self._ends.work(self._ends.carrier.accept, content)
         self._in_bell.ring()
         return name
+
+    async def rotate(self, reason: str, by: str) -> dict[str, Any]:
+        """Announce the node's next certificate for the link. Raises Refused LINK_KEY."""
+        told = await rotate(self._ends.store, self._ends.dest, self._ends.own, reason, by)
+        self.wake()
+        return told
+
+    async def revoke(self, serial: str, reason: str, by: str) -> dict[str, Any]:
+        """Have a certificate of ours believed no more. Raises Refused LINK_KEY."""
+        store, own = self._ends.store, self._ends.own
+        told = await revoke(store, self._ends.dest, own, serial, reason, by)
+        self.wake()
+        return told
 
     @property
     def offline(self) -> bool:

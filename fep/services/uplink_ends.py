@@ -9,10 +9,10 @@ from typing import Any, Protocol, TypeVar
 from twisted.internet.defer import Deferred
 
 from fep.crypto.certs import Certificate
-from fep.crypto.sm2 import PrivateKey
 from fep.domain.calendar import to_ms
 from fep.domain.link_budget import OfflineBudget
 from fep.ports import Carrier, Clock, Entropy
+from fep.services.uplink_keys import OwnKeys
 from fep.services.uplink_peers import Peers
 from fep.settings_link import LinkSettings
 from fep.store.writer import Store
@@ -69,8 +69,7 @@ class Ends:
     store: Store
     settings: LinkSettings
     node_id: str
-    node_key: PrivateKey
-    node_cert: Certificate
+    own: OwnKeys
     peers: Peers
     carrier: Carrier
     work: Work
@@ -88,9 +87,9 @@ class Ends:
         """Return wall clock milliseconds; for stamps and alarms, never for timers."""
         return to_ms(self.clock.wall())
 
-    def seat(self) -> Seat:
-        """Return who reads here."""
-        return Seat(self.node_id, self.node_cert.serial_bytes(), self.node_key)
+    def seat(self, serial: bytes) -> Seat:
+        """Return who reads a file here that is sealed to a serial."""
+        return self.own.seat(serial)
 
     @property
     def platform_cert(self) -> Certificate:
@@ -101,16 +100,17 @@ class Ends:
         """Return the part of a header that is the same for all our files."""
         return Header(
             kind=kind, sender=self.node_id, receiver=self.dest, epoch=epoch, channel=channel,
-            seq=seq, created_ms=created_ms, sender_serial=self.node_cert.serial_bytes(),
+            seq=seq, created_ms=created_ms, sender_serial=self.own.now.cert.serial_bytes(),
             receiver_serial=self.platform_cert.serial_bytes(),
             sym_alg=ALG_GCM if self.settings.cipher == "gcm" else ALG_CBC,
         )  # fmt: skip
 
     def pack(self, header: Header, plain: bytes) -> bytes:
         """Return the file of a batch. Raises Unreadable TOO_BIG, also for the gate's limit."""
-        receiver = self.platform_cert
-        header = replace(header, receiver_serial=receiver.serial_bytes())
-        content = pack(header, plain, self.node_key, receiver.public_key, self.entropy)
+        receiver, pair = self.platform_cert, self.own.now
+        header = replace(header, receiver_serial=receiver.serial_bytes(),
+                         sender_serial=pair.cert.serial_bytes())  # fmt: skip
+        content = pack(header, plain, pair.key, receiver.public_key, self.entropy)
         if self.settings.carrier.limits().too_big(len(content)):
             raise Unreadable(Reason.TOO_BIG, f"the gate takes no {len(content)} bytes")
         return content

@@ -34,7 +34,7 @@ from fep.store.link import (
 from fep.store.link_certs import peer_certs_q
 from fep.store.link_in import Control, Fate, OnGrant, Outcome, control_txn, next_held_txn
 from fep.store.link_out import Answer
-from fep.wire.fpb import Header, Kind, Reason, unpack
+from fep.wire.fpb import Header, Kind, Reason, read_header, unpack
 from fep.wire.fpb_ack import Ack, Nack, Result, read_ack, read_nack
 from fep.wire.fpb_greet import Greeting, Hello, Manifest, Sync, read_greeting
 from fep.wire.fpb_name import parse_name
@@ -66,7 +66,8 @@ def open_arrival(ends: Ends, name: str) -> Opened | None:
     content = content_of(ends.carrier, name)
     if content is None:
         return None
-    header, plain = unpack(content, ends.seat(), ends.peers.key_of)
+    seat = ends.seat(read_header(content).receiver_serial)
+    header, plain = unpack(content, seat, ends.peers.key_of)
     opened = Opened(header, plain, sm3.digest(content))
     if header.channel == TRANSPORT and header.kind is Kind.ACK:
         ack = read_ack(plain)
@@ -188,6 +189,8 @@ class Inbox:
         if wanted and ack.epoch == outbox.epoch:
             answers = await examined(self._ends, self._signature_xml, answers)
         await outbox.acked(ack, answers)
+        if ack.channel == CONTROL and self._ends.own.turn(self._ends.store, self._ends.dest):
+            self._ends.log.warning("link.own_cert", serial=self._ends.own.now.serial)
 
     async def _greeted(self, greeting: Greeting) -> None:
         if isinstance(greeting, Hello):
