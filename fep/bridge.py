@@ -428,11 +428,38 @@ class Line:
         """Write what the device takes within WRITE_S; return how many bytes that was."""
         raise OSError("nothing to write to")
 
+    def wake(self) -> None:
+        """End a read that waits, from another thread."""
+
     def drop(self) -> None:
         """Forget what has not left yet."""
 
     def close(self) -> None:
         """Give the device back."""
+
+
+class Bell:
+    """Wakes a thread that waits for bytes."""
+
+    def __init__(self) -> None:
+        self._out, self._in = socket.socketpair()
+
+    def ring(self) -> None:
+        """Wake it."""
+        with contextlib.suppress(OSError):
+            self._in.send(b"!")
+
+    def came(self, what: Any) -> bool:
+        """Wait READ_S for bytes of `what`; False when none came, or the bell rang."""
+        import select
+
+        ready, _, _ = select.select([what, self._out], [], [], READ_S)
+        return what in ready and self._out not in ready
+
+    def close(self) -> None:
+        """Take it down."""
+        self._in.close()
+        self._out.close()
 
 
 class FileLine(Line):
@@ -442,6 +469,7 @@ class FileLine(Line):
         flags = os.O_RDWR | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
         self._fd = os.open(path, flags | getattr(os, "O_CLOEXEC", 0))
         self._serial = serial
+        self._bell = Bell()
 
     def fileno(self) -> int:
         """Return the descriptor."""
@@ -449,10 +477,7 @@ class FileLine(Line):
 
     def read(self) -> bytes:
         """Return what has come."""
-        import select
-
-        ready, _, _ = select.select([self._fd], [], [], READ_S)
-        if not ready:
+        if not self._bell.came(self._fd):
             return b""
         try:
             data = os.read(self._fd, READ_BYTES)
@@ -486,7 +511,12 @@ class FileLine(Line):
 
     def close(self) -> None:
         """Close."""
+        self._bell.close()
         os.close(self._fd)
+
+    def wake(self) -> None:
+        """End a read."""
+        self._bell.ring()
 
 
 def _hung_up(handle: int) -> bool:
@@ -505,13 +535,11 @@ class SocketLine(Line):
         self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self._sock.setblocking(False)
+        self._bell = Bell()
 
     def read(self) -> bytes:
         """Return what has come."""
-        import select
-
-        ready, _, _ = select.select([self._sock], [], [], READ_S)
-        if not ready:
+        if not self._bell.came(self._sock):
             return b""
         data = self._sock.recv(READ_BYTES)
         if not data:
@@ -533,7 +561,12 @@ class SocketLine(Line):
 
     def close(self) -> None:
         """Close."""
+        self._bell.close()
         self._sock.close()
+
+    def wake(self) -> None:
+        """End a read."""
+        self._bell.ring()
 
 
 def serial_line(path: str, baud: int, parity: str, flow: str) -> Line:
@@ -907,6 +940,7 @@ class Channel:
     def _closing_down(self) -> None:
         told = self._closing
         self._closing = True
+        self._line.wake()
         self._reader.join(2.0)
         self._line.close()
         self._lent.user.release()

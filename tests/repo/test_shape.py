@@ -12,7 +12,7 @@ from tests.repo.tree import modules, product
 
 MODULE_LINES = 400
 # One file by design: it is copied to a cashier's PC, where nothing else of this house is.
-SINGLE_FILES = {"fep/bridge.py": 1500}
+SINGLE_FILES = {"fep/bridge.py": 1600}
 FUNCTION_LINES = 70
 # Words that say nothing about what a thing is (design 3).
 EMPTY_WORDS = ("manager", "handler", "processor", "engine", "helper", "helpers", "utils", "util")
