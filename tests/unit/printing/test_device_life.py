@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
@@ -28,9 +29,11 @@ class KnownPrinter(ToldPrinter):
     crash: bool = False
     identified: int = 0
     says: list[tuple[str, ...]] = field(default_factory=list)
+    on_status: Callable[[], object] = lambda: None
 
     async def status(self) -> tuple[str, ...]:
         self.calls.append("status")
+        self.on_status()
         if self.crash:
             raise RuntimeError("boom")
         if self.expected not in (("", ""), (self.model, self.serial)):
@@ -96,6 +99,15 @@ def test_a_claimed_device_takes_no_job_and_goes_on_when_it_is_released(world):
 
     assert ("claimed", JobState.DUE, 0) == held
     assert ("ready", JobState.PRINTED) == (world.state(), world.job(job.id).state)
+
+
+def test_a_claim_while_the_device_is_asked_holds_the_job_back(world):
+    life = world.spool.loop("p1").life
+    world.printers["p1"].on_status = lambda: life.hold(Lease("li", 0))
+    job = world.add(1)
+    world.turn(5)
+
+    assert (JobState.DUE, 0) == (world.job(job.id).state, world.job(job.id).attempts)
 
 
 def test_a_lease_ends_by_itself_and_the_queue_goes_on(world):
