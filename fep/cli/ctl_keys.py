@@ -48,7 +48,7 @@ def _show(rows: list[dict[str, Any]]) -> None:
          Column("序列号", "serial"), Column("有效至", "valid until", fold=False),
          Column("位置", "where")),
         [(row["unit"] or "-", say(_ROLES[row["role"]], row["role"]), row["kind"], _state(row),
-          row["subject"] or "-", row["serial"] or "-", _until(row), row["backend"] or row["where"])
+          row["subject"] or "-", row["serial"] or "-", _until(row), _where(row))
          for row in rows],
         empty=say("没有", "none"),
     )  # fmt: skip
@@ -64,6 +64,11 @@ def _state(row: dict[str, Any]) -> str:
     colour = {"ready": "green", "": "", "stopped": ""}.get(state, "red")
     shown = paint(word, colour) if colour else word
     return f"{shown} ←" if row["signs"] else shown
+
+
+def _where(row: dict[str, Any]) -> str:
+    """Return the device that was found in a UKEY's slot, else the file."""
+    return str(row["backend"] if row["kind"] == "skf" and row["backend"] else row["where"])
 
 
 def _until(row: dict[str, Any]) -> str:
