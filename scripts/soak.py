@@ -179,7 +179,9 @@ def soak_strike(options: argparse.Namespace) -> int:
             town = Town(place, fleet)
             _open(town)
             for nth in range(1, options.calls + 1):
-                outcome = strike.once(town, nth)
+                outcome, daemon = strike.once(town, nth)
+                daemon.stop()
+                town.fleet.forget(daemon)
                 outcomes[outcome] += 1
                 found = check_all(town.place, town.ledger, town.report(), town.paper)
                 wrong += [f"call {nth}: {violation}" for violation in found]

@@ -67,10 +67,15 @@ def test_killed_at_random_under_load_nothing_is_lost_or_doubled(town: Town):
 @pytest.mark.timeout(420)
 def test_killed_at_each_write_sync_rename_and_send_of_one_issue_cycle(town: Town):
     outcomes: Counter[str] = Counter()
+    daemon = None
     for number in STRUCK:
-        outcomes[strike.once(town, number)] += 1
+        outcome, daemon = strike.once(town, number, daemon)
+        outcomes[outcome] += 1
 
         assert [] == _violations(town), f"after SIGKILL at call {number}"
+    assert daemon is not None
+    _down(town, daemon)
+    assert [] == _violations(town)
 
     assert outcomes["killed"] >= len(STRUCK) // 2, outcomes
 

@@ -55,9 +55,13 @@ def injected(fleet: Fleet) -> bool:
     return log.exists() and "(INJECTED)" in log.read_text("utf-8", "replace")
 
 
-def once(town: Town, nth: int, seed: int = 12) -> str:
-    """Kill the daemon at the n-th call of one issue with paper and delivery, and recover."""
-    daemon = town.start_daemon()
+def once(town: Town, nth: int, daemon: Child | None = None, seed: int = 12) -> tuple[str, Child]:
+    """Kill the daemon at the n-th call of one issue with paper and delivery, and recover.
+
+    Strikes one that runs and has nothing to do, or a new one. Returns the outcome and the daemon
+    that made all good again, which still runs and may be struck next.
+    """
+    daemon = daemon or town.start_daemon()
     tracer = attach(town.fleet, daemon, CALLS, f"signal=KILL:when={nth}")
     one = ("--count", "1", "--start", str(nth), "--retry", "--print", "--seed", str(seed))
     his = town.fleet.start("his", town.his(*one, "--phase", "struck"))
@@ -79,6 +83,4 @@ def once(town: Town, nth: int, seed: int = 12) -> str:
         raise Failed(f"the HIS was refused after the recovery\n{his.tail()}")
     town.fleet.forget(his)
     wait_until(town.drained, "drained", timeout_s=DRAIN_S, children=[daemon], poll_s=0.1)
-    daemon.stop()
-    town.fleet.forget(daemon)
-    return outcome
+    return outcome, daemon
