@@ -20,6 +20,7 @@ from fep.sim import sm
 from fep.store import issuing, numbers
 from fep.store.certificates import certificate_txn
 from fep.store.opening import open_store
+from tests.harness.blank import lay_store
 
 UNIT = "wuhan-1"
 KIND = "medical-outpatient"
@@ -46,6 +47,7 @@ class Storeroom:
 
     def open(self) -> None:
         """Open the store as a daemon would."""
+        lay_store(self.site / "data" / "fep.db")
         self.store = open_store(
             self.clock,
             self.site / "data" / "fep.db",

@@ -35,6 +35,7 @@ from fep.store.issuing import Draft, Seal, freeze_txn, seal_txn
 from fep.store.link_letters import letter_txn
 from fep.store.numbers import Grant, grant_txn
 from fep.store.opening import open_store
+from tests.harness.blank import lay_store
 from tests.simulation.net import Hub, Reactor
 from tests.simulation.torture_gate import HEALTHY, Gate, Ills
 
@@ -167,6 +168,7 @@ class Torture:
         self.reactor = Reactor(self.hub)
         self.ferry = Ferry(self.place / "near")
         self.ferry.prepare()
+        lay_store(self.place / "fep.db")
         self.store = open_store(
             self.reactor, self.place / "fep.db", now_ms=self.now_ms, on_fatal=_never, pool=None
         )

@@ -19,6 +19,7 @@ from fep.settings_device import DeviceSettings, TransportSettings
 from fep.store import printing
 from fep.store.opening import open_store
 from fep.store.writer import Store
+from tests.harness.blank import lay_store
 
 START = datetime(2026, 11, 21, 0, 30, tzinfo=UTC)
 PRINTED = PrintResult(Outcome.PRINTED, "", "process_id")
@@ -130,6 +131,7 @@ class World:
 
     def open(self) -> None:
         """Open the store and build a spool: what a start of the daemon does."""
+        lay_store(self.path)
         self.store: Store = open_store(
             self.reactor, self.path, now_ms=self._now_ms, on_fatal=self._fatal, pool=None
         )
