@@ -98,6 +98,8 @@ class Platform:
         self.key, self.cert = party(PLATFORM, 0x20)
         self.other = (self.key, self.cert)  # around a rotation files are sealed to either
         self.node_cert = party(NODE, 0x10)[1]
+        self.believed = {self.node_cert.serial_bytes(): self.node_cert.public_key}
+        self.signed_by: list[bytes] = []  # serials, in the order of arrival
         self.applied: list[tuple[str, str]] = []  # (number, idem) in the order of effect
         self.sm3_of: dict[int, bytes] = {}
         self.held: dict[int, tuple[Header, bytes, bytes]] = {}
@@ -118,7 +120,8 @@ class Platform:
             self.key, self.cert
         )  # fmt: skip
         seat = Seat(PLATFORM, cert.serial_bytes(), key)
-        header, plain = unpack(content, seat, lambda *_: self.node_cert.public_key)
+        header, plain = unpack(content, seat, lambda _who, own: self.believed.get(own))
+        self.signed_by.append(header.sender_serial)
         if header.kind is Kind.ACK:
             self.acks.append(read_ack(plain))
         elif header.kind is Kind.NACK:
@@ -238,6 +241,7 @@ class World:
         self.inbound: Callable[[str], int] = lambda name: 1
         self.settings = LinkSettings(**{"rto_jitter": 0.0, **settings})
         self.finance_certs: tuple[Any, ...] = ()
+        self.following: Any = None
         self.quotas: list[OfflineBudget] = []
         self.answered: list[tuple[int, int]] = []
         self.breaths = 0
@@ -261,6 +265,7 @@ class World:
             on_answered=lambda count, fen: self.answered.append((count, fen)),
             signature_xml=lambda row: f"<Signature>{row.der.hex()}</Signature>",
             log=self.log, finance_certs=self.finance_certs, breathe=self._breathe,
+            following=self.following,
         )  # fmt: skip
 
     def _breathe(self) -> None:
