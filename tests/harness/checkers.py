@@ -5,7 +5,7 @@ I12, I15 and I16 have states no test can reach yet or checks of their own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,7 @@ def check_all(
     *,
     quiescent: bool = True,
     outages: tuple[tuple[int, int], ...] = (),
-    money: Path | None = None,
+    money: Sequence[Path] = (),
 ) -> list[Violation]:
     """Return every violation of I1 to I11, I13 and I14 at a site."""
     world = look(site, his_ledger, province_report, paper, quiescent=quiescent, outages=outages,

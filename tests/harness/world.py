@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ def look(
     *,
     quiescent: bool = True,
     outages: tuple[tuple[int, int], ...] = (),
-    money: Path | None = None,
+    money: Sequence[Path] = (),
 ) -> World:
     """Read everything there is to see of a site."""
     return World(
@@ -68,7 +68,7 @@ def look(
         refused=[] if his_ledger is None else refused(his_ledger),
         province=None if province_report is None else province(province_report),
         paper=None if paper_directory is None else paper(paper_directory),
-        money=None if money is None else acquirer(money),
+        money=[line for path in money for line in acquirer(path)] if money else None,
         quiescent=quiescent,
         outages=outages,
         tests=frozenset(_test_units(site)),
