@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 
 import pytest
 import pytest_twisted
@@ -136,6 +137,29 @@ async def test_a_journal_that_was_lost_or_restored_proves_nothing(tmp_path, loss
         assert Verdict.ABSENT is not reply.verdict
         assert ("BRG_JOURNAL_BACK" if loss == "back" else "") == told
         assert 2 == len(p.paid())
+
+
+def _python_3_8() -> str:
+    """Return the oldest Python that a bridge may run on, if it is here and runs."""
+    found = shutil.which("python3.8") or ""
+    good = found and not subprocess.run([found, "--version"], capture_output=True).returncode
+    return found if good else ""
+
+
+@pytest.mark.skipif(not _python_3_8(), reason="there is no Python 3.8 here")
+@pytest_twisted.ensureDeferred
+async def test_the_oldest_python_carries_a_payment_and_gives_it_again(tmp_path):
+    async with pos(tmp_path) as p:
+        p.rig.kill()
+        p.rig.run(_python_3_8())
+        await p.rig.until(lambda: not p.rig.bridge.connected)
+        await p.rig.connected()
+
+        told = await p.run(order(1))
+        again = await p.another().run(order(1), lambda: None)
+
+        assert (Verdict.APPROVED, told) == (told.verdict, again)
+        assert 1 == len(p.paid())
 
 
 @pytest_twisted.ensureDeferred
