@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from fep.domain.device import DEVICE_REFUSALS, DEVICE_TABLE
+from fep.domain.form import FORM_TABLE
 from fep.domain.life import LIFE_REFUSALS, LIFE_TABLE
 from fep.domain.life_delivery import DELIVERY_TABLE
 from fep.domain.life_marks import BOOKING_TABLE, MESSAGE_TABLE, WRITE_OFF_TABLE
@@ -53,6 +54,10 @@ DEVICE_SAID = {
     "open": "连接", "fit": "正常", "unfit": "有故障", "missing": "连不上", "broken": "须人工处理",
     "claim": "占用", "release": "放开", "reset": "复位", "disable": "停用", "enable": "启用",
 }  # fmt: skip
+FORM_SAID = {
+    "waiting": "待核对", "confirmed": "已核对", "spoiled": "已作废", "confirm": "人核对印刷号",
+    "spoil": "人说打坏了", "expire": "核对过久", "accepted": "已送出",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,7 @@ DIAGRAMS = (
     Diagram("消息", "A message to the payer", "life_marks.py", MESSAGE_TABLE, {}),
     Diagram("对账差异", "A difference of the books", "reconcile.py", GAP_TABLE, {}),
     Diagram("打印任务", "A print job", "printing.py", JOB_TABLE, {}),
+    Diagram("套打任务", "A form job", "form.py", FORM_TABLE, {}, FORM_SAID),
     Diagram("支付", "A payment", "payment.py", PAYMENT_TABLE, {}),
     Diagram("设备", "A device", "device.py", DEVICE_TABLE, DEVICE_REFUSALS, DEVICE_SAID),
 )
