@@ -19,8 +19,13 @@ from typing import Any
 import pytest
 
 from fep.crypto import envelope, sm2, sm3, sm4
+from fep.services.relay_ends import NodeEnds, RelayEnds
+from fep.services.relay_reading import open_file, read_batch
+from fep.settings_relay import RelayPart
 from fep.store.link_in import Control, Fate, Outcome, control_txn
 from fep.store.numbers import grant_txn
+from fep.store.relay import Taken, arrived_txn, open_txn, stream_q
+from fep.store.relay_opening import open_relay_store
 from fep.wire.fpb import (
     BODY_MAX_BYTES,
     FIXED_BYTES,
@@ -214,6 +219,56 @@ def test_no_forged_batch_is_taken_and_every_honest_one_is(world: World):
     assert {Fate.STALE.value: EACH} == told["wrong-epoch"]
     assert {"truncated", "too-big"} >= set(told["bomb"])
     assert Fate.APPLIED.value == receiver.take(mint.honest())
+
+
+class RelayReceiver:
+    """A relay's way in: open, hold, and open the batch whose turn it is."""
+
+    def __init__(self, world: World, root: Path) -> None:
+        self.world = world
+        key, cert = party(NODE, 0x10)
+        self.store = open_relay_store(
+            world.reactor, root / "relay.db", now_ms=lambda: 0, on_fatal=world.fatal.append,
+            pool=None,
+        )  # fmt: skip
+        unused: Any = None
+        us = RelayEnds(unused, world.watch, world.dice, self.store, RelayPart(id=NODE), key, cert,
+                       unused, unused)  # fmt: skip
+        platform = party(PLATFORM, 0x20)[1]
+        self.ends = NodeEnds(us, PLATFORM, platform, world.ferry, {})
+
+    def take(self, content: bytes) -> str:
+        """Return the fate of a file."""
+        self.world.ferry.arrivals["file"] = content
+        try:
+            opened = open_file(self.ends, "file")
+        except Unreadable as error:
+            return error.reason.value
+        assert opened is not None
+        if opened.arrived is None:
+            return "unexpected"
+        batch = opened.arrived
+        taken = self.world.done(self.store.do("a", arrived_txn, batch))
+        if taken is not Taken.HELD:
+            return str(taken.value)
+        stream = self.store.read(stream_q, PLATFORM, batch.epoch)
+        _records, calls = read_batch(batch, stream)
+        self.world.done(self.store.do("o", open_txn, batch, calls))
+        return "applied"
+
+
+def test_a_relay_takes_no_forged_batch_either(world: World, tmp_path: Path):
+    mint, receiver = Mint(world), RelayReceiver(world, tmp_path)
+    honest = [mint.honest() for _ in range(40)]
+
+    assert {"applied": 40} == Counter(receiver.take(content) for content in honest)
+    told = {name: Counter(receiver.take(_one(mint, name, honest)) for _ in range(60))
+            for name in CLASSES}  # fmt: skip
+    assert 0 == sum(made["applied"] + made["held"] for made in told.values()), told
+    assert {"repeated": 60} == told["replayed"]
+    assert {"over": 60} == told["wrong-epoch"]
+    assert "applied" == receiver.take(mint.honest())
+    receiver.store.close()
 
 
 def _one(mint: Mint, name: str, honest: list[bytes]) -> bytes:
