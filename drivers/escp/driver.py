@@ -124,6 +124,13 @@ class EscpPrinter:
             raise DeviceFault("DEV_BUSY", str(error)) from error
         except transports.Unreachable as error:
             raise DeviceFault("DEV_UNREACHABLE", str(error)) from error
+        if self._line.two_way:
+            # A port in other hands takes the connection and hangs up; wait for that, since
+            # nothing may be sent that cannot be proved not to have been.
+            await self._pause(self._profile.settle_s)
+        if self._lost:
+            self._drop()
+            raise DeviceFault("DEV_BUSY", "it hung up")
         return wire
 
     def _look(self, wire: Open) -> None:

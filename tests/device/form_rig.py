@@ -20,7 +20,7 @@ from fep.sim.form.station import Station, Tray
 
 SHEET_MM = 25.4
 # Long enough for a broken line to be heard of, and not for one that stands.
-HEARD_S, AT_ONCE_S = 0.05, 0.001
+HEARD_S, AT_ONCE_S = 0.02, 0.001
 
 
 class Bars:

@@ -117,10 +117,14 @@ class Machine:
         self._cutter.reset()
         self._reset()
 
-    def align(self) -> None:
-        """Advance to the top of the next sheet and load it there, as a person does."""
+    def load(self) -> None:
+        """Tear a begun sheet off and load the next one at its top, as a person does."""
         self.paper = -(-self.paper // self.sheet) * self.sheet
         self._roll()
+
+    def align(self) -> None:
+        """Load the next sheet, and switch off and on."""
+        self.load()
         self.restart()
 
     def put_away(self) -> None:
