@@ -208,7 +208,7 @@ class UKey:
         library, application = self._library, self._application
         mark = self._mark.read()
         if mark:
-            most, left = library.tries(application)
+            most, left = self._tries()
             if not left:
                 raise PinLocked("the PIN is locked")
             # A login was cut off: when it has cost nothing, it was not refused.
@@ -219,10 +219,11 @@ class UKey:
         if code in (skf.OK, skf.ALREADY_LOGGED_IN):
             self._mark.write("")
             return
-        if code == skf.PIN_WRONG and left:
+        if code == skf.PIN_WRONG:
             self._mark.write("refused")
-            raise PinRefused(left)
-        if code in (skf.PIN_WRONG, skf.PIN_LOCKED):
+            left = left or self._tries()[1]  # not every library fills it in
+            raise PinRefused(left) if left else PinLocked("the PIN is locked")
+        if code == skf.PIN_LOCKED:
             self._mark.write("refused")
             raise PinLocked("the PIN is locked")
         fault = skf.SkfFault("VerifyPIN", code)
@@ -230,6 +231,15 @@ class UKey:
             raise fault
         self._mark.write("refused")
         raise LoginUnknown(str(fault))
+
+    def _tries(self) -> tuple[int, int]:
+        """Ask how many tries the PIN has. Raises `LoginUnknown` when that cannot be told."""
+        try:
+            return self._library.tries(self._application)
+        except skf.SkfFault as fault:
+            if self._is_lost(fault.code):
+                raise
+            raise LoginUnknown(f"a login was refused or cut off, and {fault}") from fault
 
 
 def _only(what: str, names: list[str]) -> str:

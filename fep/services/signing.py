@@ -65,7 +65,7 @@ class UnitSigner:
         self.fault = ""  # the code of the catalogue for a key that is away or refused
         self.left = 0  # tries of the PIN
         self.backend = ""
-        self.hung_s = 0.0  # 0: HUNG_S
+        self.hung_s = 0.0  # 0: HUNG_S; set where another signer is at hand
         self.on_change: Callable[[], None] = _nobody
         self._pending: dict[int, tuple[bytes, Deferred[bytes]]] = {}
         self._next = 1
@@ -175,6 +175,10 @@ class UnitSigner:
                 self._watch()
         return done
 
+    @property
+    def _paired(self) -> bool:
+        return self.hung_s > 0
+
     def _watch(self) -> None:
         self._hung = self._reactor.callLater(self.hung_s or HUNG_S, self._look, self._answers)
 
@@ -231,6 +235,9 @@ class UnitSigner:
         """No signature: one of a key that is away waits for it, any other fails."""
         self._answers += 1
         if fault == REMOVED:
+            return
+        if self._paired and self.state == "ready" and self._child is not None:
+            self._child.kill()  # what waits here is signed by the other one
             return
         entry = self._pending.pop(call_id, None)
         if entry is not None:

@@ -148,6 +148,22 @@ async def test_a_wrong_pin_is_tried_once_and_never_again_until_the_mark_goes(
 
 
 @pytest_twisted.ensureDeferred
+async def test_tries_that_a_library_keeps_to_itself_are_asked_for_and_else_unknown(
+    tmp_path: Path, identity: Path
+):
+    async with plugged(tmp_path, identity) as rig:
+        knobs = rig.token.knobs
+        knobs.no_tries = True
+        asked = await told(ukey(rig, pin="11111111").open)
+        knobs.fails, knobs.fails_at, knobs.fails_with = 1, "GetPINInfo", "0A000003"
+        unknown = await told(ukey(rig).open)
+
+    assert (skf_key.PinRefused, 5) == (type(asked), asked.left)
+    assert isinstance(unknown, skf_key.LoginUnknown)
+    assert 1 == rig.token.calls.count("VerifyPIN")
+
+
+@pytest_twisted.ensureDeferred
 async def test_a_locked_pin_is_told_as_such(tmp_path: Path, identity: Path):
     async with plugged(tmp_path, identity) as rig:
         rig.token.tries_left = 1

@@ -18,6 +18,7 @@ class Knobs:
     removed_signs: int = 0  # pulled out in the middle of that many signatures
     hangs: int = 0  # calls that are never answered
     no_certificate: bool = False
+    no_tries: bool = False  # VerifyPIN does not say how many are left
 
     def turn(self, name: str, text: str) -> None:
         """Set a knob from text. Raises ValueError for a name or value that is none."""

@@ -138,7 +138,8 @@ class Token:
             self.tries_left, self._logged_in = self.tries_max, True
             return OK, number(self.tries_left)
         self.tries_left -= 1
-        return (PIN_WRONG if self.tries_left else PIN_LOCKED), number(self.tries_left)
+        told = 0 if self.knobs.no_tries else self.tries_left
+        return (PIN_WRONG if self.tries_left else PIN_LOCKED), number(told)
 
     def _of_container(self, name: str, data: bytes) -> Answer | None:
         if name == "GetContainerType":

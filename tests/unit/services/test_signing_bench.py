@@ -3,6 +3,8 @@ the certificate that made it; a passphrase comes as a credential."""
 
 from __future__ import annotations
 
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,10 +12,12 @@ from typing import Any
 import pytest
 import pytest_twisted
 from twisted.internet import task
+from twisted.internet.defer import gatherResults
 
 from fep.crypto import keyfile
 from fep.domain.kind import KeyPlace
 from fep.env import RealEntropy
+from fep.services.signer_process import FAILED
 from fep.services.signing import Moved, SignerFiles, UnitSigner
 from fep.services.signing_bench import BACK_S, Bench, make_bench
 from fep.sim import sm
@@ -146,3 +150,28 @@ async def test_a_passphrase_comes_as_a_credential_of_systemd(
     await signer.stop()
 
     assert signer.certificate.public_key.verify(b"m", der)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_key_file_that_fails_to_sign_gives_way_to_the_other(tmp_path: Path):
+    sm.create_identity(tmp_path / "unit.key", tmp_path / "unit.crt", "unit", 77)
+    place = KeyPlace("file", "unit.key", "unit.crt")
+    unit = replace(PLAIN_UNIT, signers=(place, place))
+    bench = make_bench(reactor, {"H001": unit}, tmp_path, tmp_path, Notes())
+    main, standby = bench.chain("H001")
+    for signer in bench.all():
+        signer.start()
+    while not all(signer.state == "ready" for signer in bench.all()):
+        await task.deferLater(reactor, 0.01)
+
+    child: Any = main._child
+    os.kill(child.transport.pid, signal.SIGSTOP)
+    waiting = main.sign(main.digest_of(b"m"))
+    main.unsigned(999, FAILED)  # the child's word on another digest
+    with pytest.raises(Moved):
+        await waiting.addTimeout(5, reactor)
+    der = await bench.active["H001"].sign(standby.digest_of(b"m"))
+    await gatherResults(bench.stop())
+
+    assert standby is bench.active["H001"]
+    assert standby.certificate.public_key.verify(b"m", der)
