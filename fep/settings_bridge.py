@@ -6,12 +6,15 @@ that nobody registered is told nothing. Nothing is read here.
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
+from fep.settings_device import DeviceSettings
 from fep.settings_places import parse_endpoint
 from fep.settings_toml import Source, Trail
 
@@ -36,8 +39,9 @@ class BridgeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     pcs: tuple[BridgePc, ...] = ()
 
 
-def check_bridge(source: Source, bridge: BridgeSettings) -> None:
-    """Note what is wrong in [bridge]."""
+def check_bridge(source: Source, bridge: BridgeSettings,
+                 devices: Sequence[tuple[Source, DeviceSettings]]) -> None:  # fmt: skip
+    """Note what is wrong in [bridge], and devices at bridges that are not there."""
     for place, text in enumerate(bridge.listen):
         trail: Trail = ("bridge", "listen", place)
         try:
@@ -51,6 +55,13 @@ def check_bridge(source: Source, bridge: BridgeSettings) -> None:
             source.wrong(("bridge", "pcs", place, "id"), f"桥 {pc.id} 重复",
                          f"bridge {pc.id} exists twice")  # fmt: skip
         ids.add(pc.id)
+    for at, device in devices:
+        named = device.transport.bridge
+        if named is not None and named not in ids:
+            near = difflib.get_close_matches(named, ids, n=1, cutoff=0.4)
+            at.wrong(("transport", "bridge"), f"[[bridge.pcs]] 中没有 {named}",
+                     f"there is no {named} in [[bridge.pcs]]",
+                     near[0] if near else " | ".join(sorted(ids)))  # fmt: skip
     if bridge.pcs and not bridge.listen:
         source.wrong(("bridge", "listen"), "登记了桥，但没有监听地址",
                      "there are bridges, but nothing listens for them", 'listen = ["tcp:7600"]',

@@ -60,7 +60,7 @@ def check(found: Found) -> None:
     templates = ((source, province.qr_template) for source, province in found.provinces)
     check_web(found.source, found.fep.web, templates)
     check_http(found.source, found.fep.http, found.fep.api.listen)
-    check_bridge(found.source, found.fep.bridge)
+    check_bridge(found.source, found.fep.bridge, found.devices)
     check_keys(found.source, found.fep, found.units, found.root, found.environ, found.callers)
 
 

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from fep.services.bridges_lender import Bridge
 from fep.wire.bridge import Broken, Frame, Greeted, Talk
 
-GREET_S, PING_S, DEAD_S = 10.0, 10.0, 35.0
+GREET_S, PING_S, DEAD_S, LEAVE_S = 10.0, 10.0, 35.0, 1.0
 UNSENT_MAX = 16 * 1024 * 1024
 
 
@@ -37,6 +37,7 @@ class Peer(Protocol):
         self._heard_at = 0.0
         self._unsent = 0
         self._full = False
+        self._over = False
         self.address = address
         self.bridge: Bridge | None = None
 
@@ -58,7 +59,7 @@ class Peer(Protocol):
                     self._greeted(found)
                 elif self.bridge is not None:
                     self.bridge.heard(found)
-                if not self.transport.connected:
+                if self._over:
                     return
         except Broken as broken:
             if self.bridge is None:
@@ -67,6 +68,7 @@ class Peer(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Tell the loss."""
+        self._over = True
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         if self.bridge is not None:
@@ -89,7 +91,7 @@ class Peer(Protocol):
     # from the bridge
     def send(self, head: Mapping[str, Any], body: bytes = b"") -> None:
         """Send a frame; a peer that has not read UNSENT_MAX bytes is cut."""
-        if not self.transport.connected:
+        if self._over:
             return
         if self._full:
             self._unsent += len(body) + 512
@@ -100,6 +102,7 @@ class Peer(Protocol):
 
     def close(self) -> None:
         """End."""
+        self._over = True
         self.transport.abortConnection()
 
     def _greeted(self, greeted: Greeted) -> None:
@@ -121,11 +124,14 @@ class Peer(Protocol):
         self._timer = self._reactor.callLater(PING_S, self._pulse)
 
     def _cut(self, why: str) -> None:
+        self._over = True
         known = self.bridge.id if self.bridge is not None else ""
         self._log.warning("bridge.cut", bridge=known, address=self.address, why=why[:100])
         if self.bridge is None:
             self.transport.loseConnection()
-            self._reactor.callLater(1.0, self.transport.abortConnection)
+            if self._timer is not None and self._timer.active():
+                self._timer.cancel()
+            self._timer = self._reactor.callLater(LEAVE_S, self.transport.abortConnection)
         else:
             self.transport.abortConnection()
 

@@ -91,14 +91,14 @@ class Rig:
         await self.until(lambda: self.bridge.connected)
 
 
-def make(reactor: Any, root: Path, log: Told, **pc: Any) -> Bridges:
+def make(reactor: Any, root: Path, log: Told, tls: TlsSettings | None = None, **pc: Any) -> Bridges:
     """Return the daemon's end for one bridge."""
     (root / "pc.key").write_text(KEY + "\n", "ascii")
     settings = BridgeSettings(
-        listen=("tcp:0:interface=127.0.0.1",),
+        listen=(f"{'ssl' if tls else 'tcp'}:0:interface=127.0.0.1",),
         pcs=(BridgePc(id="pc", key_file=Path("pc.key"), **pc),),
     )
-    return Bridges(reactor, RealEntropy(), settings, TlsSettings(), root, root, log)
+    return Bridges(reactor, RealEntropy(), settings, tls or TlsSettings(), root, root, log)
 
 
 @asynccontextmanager

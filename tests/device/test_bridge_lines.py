@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
-import shutil
+import subprocess
 import tty
 
 import pytest
@@ -15,11 +15,10 @@ from drivers.transports import Occupied, Unreachable
 from drivers.transports.bridge import Options
 from fep.domain.printing import Outcome
 from fep.env import RealClock
+from fep.settings_http import TlsSettings
 from tests.device.bench import FAST, FakeRasteriser, bearing, small
 from tests.device.bridge_rig import Rig, rig
 from tests.device.peer import Printer as Device
-
-PYTHON_38 = next((p for p in ("python3.8",) if shutil.which(p)), None)
 
 
 class Heard:
@@ -141,3 +140,47 @@ async def test_a_receipt_printer_behind_a_bridge_proves_its_paper(tmp_path):
         await listening.stopListening()
 
         assert (Outcome.PRINTED, 1) == (result.outcome, len(bearing(device, "甲1")))
+
+
+@pytest_twisted.ensureDeferred
+async def test_over_tls_it_talks_only_to_the_certificate_it_was_given(tmp_path, cable):
+    device, path = cable
+    for name in ("right", "wrong"):
+        command = [
+            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+            "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=fep",
+            "-addext", "subjectAltName=IP:127.0.0.1",
+            "-keyout", str(tmp_path / f"{name}.key"), "-out", str(tmp_path / f"{name}.crt"),
+        ]  # fmt: skip
+        subprocess.run(command, check=True, capture_output=True)
+    tls = TlsSettings(cert=tmp_path / "right.crt", key=tmp_path / "right.key")
+    async with rig(tmp_path, tls=tls) as found:
+        port = f"[port com]\nkind = serial\npath = {path}\n"
+        found.write(port, tls="yes", ca_file="wrong.crt")
+        found.run()
+        log = tmp_path / "bridge.log"
+        await found.until(lambda: "CERTIFICATE_VERIFY_FAILED" in log.read_text())
+        stranger = found.bridge.connected
+        found.kill()
+        found.write(port, tls="yes", ca_file="right.crt")
+        found.run()
+        await found.connected()
+        wire, heard = await _opened(found)
+        done = wire.drain(b"x" * 100_000)
+        got = bytearray()
+        await found.until(lambda: got.extend(_read(device)) or len(got) >= 100_000)
+        await done
+        found.kill()
+        await found.until(lambda: heard.lost)
+
+        assert (False, 1) == (stranger, heard.lost)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_bridge_from_a_foreign_address_is_not_let_in(tmp_path):
+    async with rig(tmp_path, addresses=("10.9.8.7",)) as found:
+        found.write("")
+        found.run()
+        await found.until(lambda: any(e == "bridge.cut" for e, _facts in found.log.lines))
+
+        assert not found.bridge.connected
