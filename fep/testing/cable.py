@@ -20,6 +20,7 @@ LOOK_S = 0.002
 # What the cable holds of a driver that writes to a stalled device.
 HELD_MAX = 1 << 20
 _PIECE = 4096
+_NOISE = 65536
 LOST_S = 5.0
 
 
@@ -132,13 +133,14 @@ class Joint:
         cable.joints.append(self)
         far: Any = _FarFactory(self)
         cable.reactor.connectTCP(HOST, cable.far_port, far, timeout=2)
-        noise, cable.noise = cable.noise, b""
-        self._say(noise)
+        self._noise, cable.noise = cable.noise, b""
+        self._at = 0
+        self._say(b"")
 
     @property
     def speaking(self) -> bool:
         """Say whether the driver has not been told everything yet."""
-        return bool(self._said) and self._near is not None
+        return self._near is not None and bool(self._said or self._at < len(self._noise))
 
     # from the driver
     def from_driver(self, data: bytes) -> None:
@@ -217,19 +219,23 @@ class Joint:
 
     def _say(self, data: bytes) -> None:
         self._said += data
-        if self._saying is None and self._said:
+        if self._saying is None and (self._said or self._noise):
             self._saying = self._cable.reactor.callLater(0, self._say_on)
 
     def _say_on(self) -> None:
         self._saying = None
         size = self._cable.pieces or _PIECE
-        piece = bytes(self._said[:size])
-        del self._said[:size]
         if self._near is None:
             self._said.clear()
             return
-        self._near.write(piece)
-        if self._said:
+        if self._at < len(self._noise):
+            self._near.write(self._noise[self._at : self._at + _NOISE])
+            self._at += _NOISE
+        else:
+            piece = bytes(self._said[:size])
+            del self._said[:size]
+            self._near.write(piece)
+        if self.speaking:
             self._saying = self._cable.reactor.callLater(0, self._say_on)
         elif self.ending:
             self._near.loseConnection()

@@ -19,7 +19,10 @@ from fep.testing.bench import GOOD, PERSON, PERSON_ID, head, small_page, tail
 from fep.testing.printer_life import LifePromises
 from fep.testing.promise import promise
 
-HOSTILE = ("张\x1dV\x00三", "李\x10\x14\x08四", "王\x1b@五", "赵\u202e六", "钱\x00七", "孙\x0c八")
+HOSTILE = (
+    "张\x1dV\x00三", "李\x10\x14\x08四", "王\x1b@五", "赵\u202e六", "钱\x00七", "孙\x0c八",
+    "周\nEND hos1\n九",
+)  # fmt: skip
 RARE = "㐀𠀀䶮・￥é〇"
 LONG = "票据" * 3400
 
@@ -168,8 +171,10 @@ class PrinterKit(LifePromises):
                 b.judge_words(result.fault, result.detail)
 
                 assert result.outcome is not Outcome.UNCERTAIN
-                extra = len(b.device.sheets()) - before
-                assert extra <= (result.outcome in GOOD), repr(text)
+                new = b.device.sheets()[before:]
+                assert len(new) == (result.outcome in GOOD), repr(text)
+                for sheet in new:
+                    assert _visible(text) in _visible(sheet.text), repr(text)
             await b.good()
 
     @promise("C", "汉字、长行、二维码原样", "rare words, long lines and codes come out whole")
@@ -214,6 +219,10 @@ class PrinterKit(LifePromises):
 
         assert PERSON not in caplog.text
         assert PERSON_ID not in caplog.text
+
+
+def _visible(text: str) -> str:
+    return "".join(char for char in text if char.isprintable() and not char.isspace())
 
 
 class PageKit(PrinterKit):

@@ -108,7 +108,7 @@ class EvePrinter:
         self.port = self._peer.port
 
     def sheets(self) -> list[Sheet]:
-        return [Sheet(page.decode(), True) for page in self._peer.pages()]
+        return [Sheet(page.decode("utf-8", "replace"), True) for page in self._peer.pages()]
 
     def paper_for(self, lines: int) -> None:
         (self._peer.place / "empty").touch()
