@@ -8,6 +8,7 @@ line counts violations of I1 to I6 by what they mean to a hospital.
 `city`: seeded days of trouble for the whole system on a fake clock.
 `gate`: the link alone through a gate that loses, repeats, delays by a day and mangles, on a
 fake clock, either side killed at random.
+`pay`: payments at terminals: random schedules on a fake clock, and real processes killed.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.harness import ledgers, strike
+from tests.harness import ledgers, pay_soak, strike
 from tests.harness.checkers import check_all
 from tests.harness.processes import Child, Failed, Fleet, wait_until
 from tests.harness.town import Town
@@ -315,9 +316,11 @@ def main() -> int:
     torture = kinds.add_parser("gate", help="a gate that loses, repeats, delays and mangles")
     torture.add_argument("--runs", type=int, default=200)
     torture.add_argument("--first", type=int, default=1, help="the first seed")
+    pay_soak.arguments(kinds.add_parser("pay", help="payments, and deaths with money under way"))
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, _interrupted)
-    soaks = {"kill": soak_kill, "strike": soak_strike, "city": soak_city, "gate": soak_gate}
+    soaks = {"kill": soak_kill, "strike": soak_strike, "city": soak_city, "gate": soak_gate,
+             "pay": pay_soak.soak_pay}  # fmt: skip
     return soaks[options.what](options)
 
 
