@@ -132,6 +132,7 @@ def running() -> Iterator[Desk | None]:
 def _probed(device: str) -> dict[str, Any]:
     """Look at a device from here: nobody else drives it now."""
     import msgspec
+    from twisted.internet import reactor
 
     from fep.domain.faults import Refused
     from fep.services.devices_probe import probe
@@ -141,7 +142,7 @@ def _probed(device: str) -> dict[str, Any]:
         settings = device_of(find_site().root, device)
     except Refused as refused:
         raise of(refused) from refused
-    return {"check": msgspec.to_builtins(probe(settings))}
+    return {"check": msgspec.to_builtins(probe(reactor, settings))}
 
 
 def _report(told: dict[str, Any]) -> None:

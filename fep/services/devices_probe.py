@@ -24,14 +24,11 @@ class Quiet:
     warning = info
 
 
-def probe(settings: DeviceSettings) -> CheckReport:
+def probe(running: Any, settings: DeviceSettings) -> CheckReport:
     """Return what a dry run finds; blocks for a minute at most. Raises what went wrong.
 
-    Once in a process: a reactor does not run twice.
+    `running` is the reactor of this process, which does nothing else: none runs twice.
     """
-    from twisted.internet import reactor
-
-    running: Any = reactor
     clock = RealClock()
     nothing: Any = None  # no store to learn into, no lines to draw
     life = DeviceLife(
