@@ -75,6 +75,14 @@ def stand_aside() -> None:
     time.sleep(ASIDE_S)
 
 
+def rest_collector() -> None:
+    """Collect nothing until `calm_collector`: what a start imports and builds stays anyhow.
+
+    Walking through it again and again is a tenth of the time a start takes.
+    """
+    gc.disable()
+
+
 def calm_collector() -> None:
     """Spare what stands for the whole run from every collection, and collect less often.
 
@@ -84,6 +92,7 @@ def calm_collector() -> None:
     reactor while a batch is built for the link cost a caller that long.
     """
     sys.setswitchinterval(SWITCH_S)
+    gc.enable()
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER, 10, 20)

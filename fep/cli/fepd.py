@@ -32,11 +32,13 @@ def run() -> None:
     """Run the daemon in this process."""
     from fep.cli.common import CliFault, refuse_with
     from fep.cli.common_reach import find_config
+    from fep.env import rest_collector
 
     try:
         path: Path = find_config()
     except CliFault as fault:
         refuse_with(fault)
+    rest_collector()
     from fep.services.run import run as run_node
 
     sys.exit(run_node(path))

@@ -41,6 +41,9 @@ def _settings() -> RelaySettings:
 
 def run_it() -> NoReturn:
     """Run the relay until SIGTERM."""
+    from fep.env import rest_collector
+
+    rest_collector()
     from fep.services.relay_run import run_relay
 
     sys.exit(run_relay(_config()))
