@@ -246,14 +246,14 @@ def unpack(content: bytes, seat: Seat, key_of: KeyOf) -> tuple[Header, bytes]:
 def _decode(content: bytes) -> Header:
     fields = _FIXED.unpack_from(content)
     hdr_len, wrapped_len = fields[3], fields[28]
-    if hdr_len != FIXED_BYTES + wrapped_len or wrapped_len > WRAPPED_MAX_BYTES:
-        raise Unreadable(Reason.TOO_BIG, f"header of {hdr_len} bytes")
-    if len(content) < hdr_len + TAIL_BYTES:
-        raise Unreadable(Reason.TRUNCATED, "shorter than its header", partial=True)
     if fields[4] not in Kind._value2member_map_ or fields[26] not in (ALG_CBC, ALG_GCM):
         raise Unreadable(Reason.VERSION, f"kind {fields[4]}, algorithm {fields[26]}")
     if fields[11:13] != (1, 1):
         raise Unreadable(Reason.VERSION, "in parts")
+    if wrapped_len > WRAPPED_MAX_BYTES:
+        raise Unreadable(Reason.TOO_BIG, f"a wrapped key of {wrapped_len} bytes")
+    if hdr_len != FIXED_BYTES + wrapped_len:
+        raise Unreadable(Reason.TRUNCATED, f"header of {hdr_len} bytes", partial=True)
     return Header(
         kind=Kind(fields[4]), flags=fields[5], sender=_party(fields[6]),
         receiver=_party(fields[7]), epoch=fields[8], channel=fields[9], seq=fields[10],

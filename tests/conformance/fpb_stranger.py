@@ -84,6 +84,8 @@ def bare(file: bytes) -> bytes:
 def read(file: bytes, me: Key, senders: list[Key]) -> Opened:
     """3: check in the order of the page, then open. Raises Refused."""
     file = bare(file)
+    if len(file) > 4 * MIB + 1350:
+        raise Refused("too-big")
     if len(file) < HEADER.size + END.size or file[:4] != b"FPB1":
         raise Refused("truncated")
     signature, total, trailer = END.unpack(file[-END.size :])
@@ -97,8 +99,10 @@ def read(file: bytes, me: Key, senders: list[Key]) -> Opened:
         raise Refused("version")
     if body_len > 4 * MIB or plain_len > 32 * MIB or plain_len > 200 * body_len:
         raise Refused("too-big")
+    if wrapped_len > 1024:
+        raise Refused("too-big")
     if hdr_len != HEADER.size + wrapped_len or hdr_len + body_len + END.size != total:
-        raise Refused("truncated" if wrapped_len <= 1024 else "too-big")
+        raise Refused("truncated")
     name, serial = sender.rstrip(b"\0").decode("ascii"), int.from_bytes(sender_serial, "big")
     them = next((key for key in senders if (key.party, key.serial) == (name, serial)), None)
     if them is None:

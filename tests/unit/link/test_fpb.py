@@ -125,7 +125,7 @@ def patched(content: bytes, offset: int, value: bytes) -> bytes:
         (83, struct.pack(">I", fpb.PLAIN_MAX_BYTES + 1), Reason.TOO_BIG),
         (87, struct.pack(">I", fpb.BODY_MAX_BYTES + 1), Reason.TOO_BIG),
         (83, struct.pack(">I", 16 * fpb.RATIO_MAX + 1), Reason.TOO_BIG),
-        (6, struct.pack(">H", 9000), Reason.TOO_BIG),
+        (6, struct.pack(">H", 9000), Reason.TRUNCATED),
         (252, struct.pack(">H", 60000), Reason.TOO_BIG),
     ],
 )
