@@ -44,6 +44,7 @@ class EscpPrinter:
     """One printer. Its methods are called one at a time, by one loop."""
 
     takes = "form"
+    ask_lines = staticmethod(lines.asked)
 
     def __init__(
         self, reactor: Any, clock: Clock, options: Options, rasteriser: Rasteriser,
@@ -141,7 +142,7 @@ class EscpPrinter:
         port = getattr(wire, "transport", None)
         if not isinstance(self._options.transport, usblp.Options) or port is None:
             return
-        found = lines.asked(port.fileno())
+        found = self.ask_lines(port.fileno())
         if found:
             raise DeviceFault(found[0], " ".join(found))
 

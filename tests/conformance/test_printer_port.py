@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import pytest_twisted
 
 from fep.domain.faults import fault
-from fep.domain.printing import Columns, Feed, Outcome, Qr, Rule, Slip, Text
+from fep.domain.printing import Columns, Feed, Form, FormText, Outcome, Paper, Qr, Rule, Slip, Text
 from fep.services.spool_devices import Broken, SpoolPrinter, make_printer
 from fep.settings_device import DeviceSettings, TransportSettings
 from tests.device.bench import FAST, FakeRasteriser, bench, slower
+from tests.device.form_rig import form_rig
 from tests.unit.printing.world import ToldPrinter
+
+ONE_FORM = Form("f", 190.0, 25.4, (FormText("欧阳䶮 20.00", 10.0, 5.0, bold=True),))
+
+
+def _wanted(printer: SpoolPrinter, slip: Slip) -> Paper:
+    """Return a document of the kind a printer takes."""
+    return ONE_FORM if printer.takes == "form" else slip
+
 
 EVERYTHING = Slip(
     (
@@ -32,6 +43,13 @@ EVERYTHING = Slip(
 async def _escpos(**abilities: bool) -> AsyncIterator[SpoolPrinter]:
     async with bench(slower(FAST, gs_r=abilities.get("gs_r", True)), **abilities) as b:
         yield b.printer
+
+
+@asynccontextmanager
+async def _escp() -> AsyncIterator[SpoolPrinter]:
+    with TemporaryDirectory() as place:
+        async with form_rig(Path(place)) as r:
+            yield r.printer
 
 
 @asynccontextmanager
@@ -61,6 +79,7 @@ IMPLEMENTATIONS: dict[str, Callable[[], AbstractAsyncContextManager[SpoolPrinter
     "escpos-fence": lambda: _escpos(process_id=False),
     "escpos-no-proof": lambda: _escpos(process_id=False, gs_r=False),
     "escpos-nobody-there": _nobody,
+    "escp": _escp,
     "broken": lambda: _just(Broken("no driver")),
     "fake": lambda: _just(ToldPrinter()),
 }
@@ -76,7 +95,7 @@ def opened(request):
 async def test_print_answers_with_an_outcome_and_a_known_fault(opened):
     async with opened() as printer:
         for mark in ("aa01", "aa02"):
-            result = await printer.print(EVERYTHING, mark)
+            result = await printer.print(_wanted(printer, EVERYTHING), mark)
 
             assert isinstance(result.outcome, Outcome)
             assert result.fault == "" or fault(result.fault)
@@ -88,7 +107,7 @@ async def test_print_answers_with_an_outcome_and_a_known_fault(opened):
 async def test_status_is_a_tuple_of_known_codes_and_tells_whether_print_is_refused(opened):
     async with opened() as printer:
         codes = await printer.status()
-        result = await printer.print(Slip((Text("一"),)), "aa01")
+        result = await printer.print(_wanted(printer, Slip((Text("一"),))), "aa01")
 
         assert all(fault(code) for code in codes)
         assert bool(codes) == (result.outcome is Outcome.NOT_PRINTED)
@@ -107,11 +126,11 @@ async def test_an_empty_slip_and_a_distrusted_buffer_are_no_accident(opened):
 @pytest_twisted.ensureDeferred
 async def test_a_closed_printer_opens_itself_again(opened):
     async with opened() as printer:
-        first = await printer.print(EVERYTHING, "aa01")
+        first = await printer.print(_wanted(printer, EVERYTHING), "aa01")
         printer.close()
         printer.close()
 
-        again = await printer.print(EVERYTHING, "aa02")
+        again = await printer.print(_wanted(printer, EVERYTHING), "aa02")
 
         assert first.outcome == again.outcome
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import tty
 from pathlib import Path
+from typing import Any
 
+import pytest
 import pytest_twisted
 from twisted.internet.task import deferLater
 
-from drivers.transports import serial
+from drivers.transports import lpd, serial, usblp
 from fep.domain.printing import Form, FormText, Outcome, Slip
 from fep.sim.form.machine import MAKES, Machine
 from fep.sim.form.station import sheet_units
 from tests.device.form_rig import HEARD_S, SHEET_MM, driver, form_rig, over, small
+from tests.device.test_transports import daemon
 
 
 @pytest_twisted.ensureDeferred
@@ -80,25 +83,74 @@ async def test_a_printer_that_takes_no_bytes_is_uncertain_in_time():
     assert (Outcome.UNCERTAIN, "DEV_TIMEOUT") == (result.outcome, result.fault)
 
 
+@pytest.mark.parametrize("kind", [serial.Options, usblp.Options])
 @pytest_twisted.ensureDeferred
-async def test_a_form_goes_over_a_serial_port_as_it_is():
+async def test_a_form_goes_over_a_port_as_it_is(kind: Any):
     from twisted.internet import reactor
 
-    sheets: list[str] = []
-    machine = Machine(MAKES["lq"], sheet_units(SHEET_MM), lambda n, band: sheets.append(
-        "".join(mark.char or "▒" for mark in band.marks)))  # fmt: skip
     printer_end, port = os.openpty()
     tty.setraw(port)
-    printer = over(reactor, serial.Options(os.ttyname(port)))
+    printer = over(reactor, kind(os.ttyname(port)))
 
     result = await printer.print(small("甲"), "aa01")
-    machine.receive(os.read(printer_end, 4096))
+    sheets = _read(os.read(printer_end, 4096))
 
     printer.close()
     os.close(printer_end)
     os.close(port)
     assert Outcome.ACCEPTED is result.outcome
     assert ["甲首▒甲末"] == sheets
+
+
+def _read(data: bytes) -> list[str]:
+    """Return what a printer makes of the bytes of whole sheets."""
+    sheets: list[str] = []
+    machine = Machine(MAKES["lq"], sheet_units(SHEET_MM), lambda n, band: sheets.append(
+        "".join(mark.char or "▒" for mark in band.marks)))  # fmt: skip
+    machine.receive(data)
+    return sheets
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_form_goes_through_a_print_queue_as_it_is():
+    from twisted.internet import reactor
+
+    async with daemon() as (port, jobs):
+        printer = over(reactor, lpd.Options("127.0.0.1", "lp", port, reopen_gap_s=0))
+        result = await printer.print(small("甲"), "aa01")
+        printer.close()
+    async with daemon(b"silent") as (port, _torn):
+        printer = over(reactor, lpd.Options("127.0.0.1", "lp", port, reopen_gap_s=0))
+        torn = await printer.print(small("乙"), "aa02")
+        printer.close()
+
+    assert [Outcome.ACCEPTED, Outcome.UNCERTAIN] == [result.outcome, torn.outcome]
+    assert [["甲首▒甲末"]] == [_read(job) for job in jobs]
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_status_lines_of_a_usb_port_keep_a_job_back_or_leave_it_in_doubt():
+    from twisted.internet import reactor
+
+    printer_end, port = os.openpty()
+    tty.setraw(port)
+    printer = over(reactor, usblp.Options(os.ttyname(port)))
+    told = iter([("PRN_PAPER_END",), ("PRN_OFFLINE",), (), ("PRN_PAPER_END",)])
+    printer.ask_lines = lambda _descriptor: next(told)  # type: ignore[method-assign]  # a port of the test
+
+    status = await printer.status()
+    kept = await printer.print(small("甲"), "aa01")
+    os.set_blocking(printer_end, False)
+    with pytest.raises(BlockingIOError):
+        os.read(printer_end, 1)
+    torn = await printer.print(small("甲"), "aa02")
+
+    printer.close()
+    os.close(printer_end)
+    os.close(port)
+    assert ("PRN_PAPER_END",) == status
+    assert (Outcome.NOT_PRINTED, "PRN_OFFLINE") == (kept.outcome, kept.fault)
+    assert (Outcome.UNCERTAIN, "PRN_PAPER_END") == (torn.outcome, torn.fault)
 
 
 @pytest_twisted.ensureDeferred
