@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,11 @@ import pytest_twisted
 from twisted.internet import task
 from twisted.internet.defer import Deferred, gatherResults
 
-from fep.crypto import keyfile
+from fep.crypto import certs, keyfile
+from fep.crypto.errors import WrongPassphrase
 from fep.domain.faults import Refused
 from fep.env import RealEntropy
-from fep.services import signing
+from fep.services import signer_process, signing
 from fep.services.signing import SignerFiles, UnitSigner, signer_fault
 from fep.sim import sm
 from tests.unit.services.counter import Notes
@@ -218,3 +221,31 @@ async def test_a_stop_does_not_wait_for_a_hung_signer(
     await signer.stop()
 
     assert "stopped" == signer.state
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl command")
+@pytest.mark.parametrize(
+    "made",
+    [
+        "pkcs8 -topk8 -in k -v2 aes-256-cbc",
+        "pkcs8 -topk8 -in k -v2 sm4-cbc",
+        "pkcs8 -topk8 -in k -v2 aes-256-cbc -outform DER",
+        "pkcs12 -export -inkey k -in c",
+        "pkcs12 -export -inkey k -in c -keypbe PBE-SHA1-3DES -certpbe PBE-SHA1-3DES -macalg sha1",
+        "pkcs12 -export -inkey k -in c -keypbe SM4-CBC -certpbe SM4-CBC -macalg sm3",
+    ],
+)  # fmt: skip
+def test_the_signer_opens_every_form_of_encrypted_key_with_its_certificate(
+    files: SignerFiles, made: str
+):
+    place = files.key.parent
+    command = ["openssl", *made.split(), "-passout", "pass:geheim", "-out", "s"]
+    subprocess.run(command, cwd=place, check=True, capture_output=True)
+    config = {"key": str(place / "s"), "cert": str(files.cert), "passphrase": "geheim"}
+
+    key = signer_process._open(config)
+
+    public = certs.parse(files.cert.read_bytes()).public_key
+    assert public.verify_digest(bytes(32), key.sign_digest(bytes(32)))
+    with pytest.raises(WrongPassphrase):
+        signer_process._open(config | {"passphrase": "wrong"})
