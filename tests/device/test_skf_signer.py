@@ -165,6 +165,28 @@ async def test_a_wrong_pin_is_tried_once_over_restarts_until_an_operator_acts(
         assert await signed(signer)
 
 
+@pytest.mark.parametrize(("pin", "tried", "end"), [(PIN, 2, "ready"), ("11111111", 1, "failed")])
+@pytest_twisted.ensureDeferred
+async def test_a_process_killed_in_the_middle_of_a_login_tries_again_only_if_it_cost_nothing(
+    tmp_path: Path, identity: Path, monkeypatch: pytest.MonkeyPatch, pin: str, tried: int, end: str
+):
+    monkeypatch.setattr(signing, "OPEN_S", 1.0)
+    monkeypatch.setattr(signing, "RESTART_S", (0.01,))
+    rig = UKeyRig(reactor, tmp_path, identity=identity)
+    rig.token.knobs.loses, rig.token.knobs.fails_at = 1, "VerifyPIN"
+    signer = signer_of(rig, pin)
+    signer.start()
+    await until(signer, "ready", "failed")
+    await signer.stop()
+    await rig.slot.close()
+
+    assert (tried, end) == (rig.token.calls.count("VerifyPIN"), signer_end(signer))
+
+
+def signer_end(signer: UnitSigner) -> str:
+    return "failed" if signer.fault == "SIG_PIN_WRONG" else "ready"
+
+
 @pytest_twisted.ensureDeferred
 async def test_a_locked_pin_is_failed_until_reset(tmp_path: Path, identity: Path):
     rig = UKeyRig(reactor, tmp_path, identity=identity)

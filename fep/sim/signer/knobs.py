@@ -17,6 +17,7 @@ class Knobs:
     wrong_signatures: int = 0
     removed_signs: int = 0  # pulled out in the middle of that many signatures
     hangs: int = 0  # calls that are never answered
+    loses: int = 0  # calls of `fails_at` that are carried out, and never answered
     no_certificate: bool = False
     no_tries: bool = False  # VerifyPIN does not say how many are left
 

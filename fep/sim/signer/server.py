@@ -38,7 +38,10 @@ class _Line(Int32StringReceiver):
         self._slot.reactor.callLater(wait_s, self._tell, call, handle, string[HEAD.size :])
 
     def _tell(self, call: int, handle: int, data: bytes) -> None:
-        code, told = self._slot.token.answer(call, handle, data)
+        token = self._slot.token
+        code, told = token.answer(call, handle, data)
+        if CALLS.get(call) == token.knobs.fails_at and token.knobs.strikes("loses"):
+            return
         frame = struct.pack(">I", code) + told
         self.transport.write(struct.pack(">I", len(frame)) + frame)
 

@@ -7,6 +7,7 @@ import os
 import signal
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from twisted.internet.defer import gatherResults
 from fep.crypto import keyfile
 from fep.domain.kind import KeyPlace
 from fep.env import RealEntropy
+from fep.services.queue import Queue
 from fep.services.signer_process import FAILED
 from fep.services.signing import Moved, SignerFiles, UnitSigner
 from fep.services.signing_bench import BACK_S, Bench, make_bench
@@ -83,6 +85,33 @@ def test_an_event_that_is_moved_again_and_again_still_has_its_deadline(
     assert {number(1): "burned"} == {row.number: "burned" for row in counter.books()["burn"]}
     assert [] == list(counter.books()["signature"])
     assert [] == counter.violations()
+
+
+def test_a_key_that_is_pulled_out_costs_no_number_and_queued_events_wait_for_it(
+    counter: Counter, tmp_path: Path
+):
+    sm.create_identity(tmp_path / "k", tmp_path / "c", "unit", 77)
+    main = Hand(counter.room.clock, SignerFiles(UNIT, tmp_path / "k", tmp_path / "c", ""))
+    bench = Bench(counter.room.clock, Notes())
+    bench.add(UNIT, (main,))
+    now = main.certificate.not_before
+    counter.issue._unsignable = lambda unit: bench.fault(unit, now, lambda _unit, _serial: None)
+    nobody: Any = None
+    queue = Queue(counter.room.clock, counter.room.store, counter.issue, nobody, Notes())
+    queue._draw = SimpleNamespace(event=lambda params: params,
+                                  draft=lambda *_: counter.room.draft("Q"))  # fmt: skip
+    main.state, main.fault = "removed", "SIG_REMOVED"
+    queue.submit(counter.room.draft("Q"))
+    counter.turn()
+
+    assert "SIG_REMOVED" == counter.issued("A")
+    assert {} == counter.states()
+    assert "SIG_REMOVED" == queue.last_refusal
+    main.state = "ready"
+    queue.wake()
+    counter.turn()
+    assert {number(1): "sealed"} == counter.states()
+    queue.stop()
 
 
 class Hand(UnitSigner):
