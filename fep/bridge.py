@@ -1142,8 +1142,14 @@ class Bridge:
             "op": "hello", "version": VERSION, "host": platform.node()[:60],
             "system": platform.system(), "journal": self.journal.name,
             "entries": self.journal.count,
-            "ports": [lent.told() for lent in self._settings.ports.values()],
+            "ports": [self._port(lent) for lent in self._settings.ports.values()],
         }  # fmt: skip
+
+    def _port(self, lent: Lent) -> dict[str, Any]:
+        told = lent.told()
+        if self._elsewhere(lent.name):
+            told["state"] = ["in_use"]
+        return told
 
     def tell(self, head: dict[str, Any], body: bytes = b"") -> bool:
         """Send a frame over the connection of the moment, if there is one."""

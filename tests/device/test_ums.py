@@ -87,12 +87,17 @@ async def test_a_library_that_dies_leaves_the_payment_unknown_or_found_on_the_ne
         third = order(4, 700)
         await p.run(third)
         unknown = await p.driver.inquire(third)
+        await p.run(order(5, 800))
+        p.knobs.crash = "before_host"
+        await p.run(order(6, 800))
+        same_amount = await p.driver.inquire(order(6, 800))
 
         assert (Verdict.MISMATCH, "POS_UNSURE") == (nothing_before.verdict, nothing_before.fault)
         assert (Verdict.SILENT, "POS_UNSURE") == (silent.verdict, silent.fault)
         assert (Verdict.APPROVED, "000003") == (found.verdict, found.record.trace)
         assert (Verdict.MISMATCH, "POS_UNSURE") == (unknown.verdict, unknown.fault)
-        assert [("pay", 900), ("pay", 500), ("pay", 700)] == p.paid()
+        assert (Verdict.MISMATCH, "POS_UNSURE") == (same_amount.verdict, same_amount.fault)
+        assert [900, 500, 700, 800] == [fen for _op, fen in p.paid()]
 
 
 @pytest_twisted.ensureDeferred
