@@ -9,11 +9,12 @@ from fep.domain.calendar import iso
 from fep.domain.faults import fault, fill
 from fep.domain.money import format_fen
 from fep.domain.payment import OPEN, PaymentState
-from fep.services.till_terminal import FAULTS
 from fep.store import payments
 from fep.store.payments import Payment
 from fep.store.queries_payments import Loose
 from fep.store.settlements import Settlement
+
+_OF_MONEY = frozenset({"POS_UNKNOWN", "POS_ABSENT", "POS_MISMATCH"})
 
 
 def told_of(row: Payment, shown: str = "") -> dict[str, Any]:
@@ -39,7 +40,7 @@ def _sentences(row: Payment) -> Mapping[str, str]:
     code = row.fault or payments.FAULT_OF.get(row.state, "")
     if row.state in OPEN:
         code = "POS_UNDER_WAY"
-    elif row.state is PaymentState.UNKNOWN and code in FAULTS.values():
+    elif row.state is PaymentState.UNKNOWN and code not in _OF_MONEY:
         # What is wrong with the terminal matters less than what is known of the money.
         code = "POS_UNKNOWN"
     if not code:

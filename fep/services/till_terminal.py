@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import msgspec
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 
+from fep.domain.faults import fault
 from fep.domain.payment import Order, PayReply, Totals, Verdict
 from fep.plug import load_driver
 from fep.ports import Clock, PaymentTerminal
@@ -163,11 +164,20 @@ def _silent(fault: str) -> PayReply:
     return PayReply(Verdict.SILENT, FAULTS[fault])
 
 
+def _fault(code: str) -> str:
+    """Return a driver's code as the till says it; one that nobody knows is a wrong answer."""
+    told = FAULTS.get(code, code)
+    try:
+        return fault(told).code if told else ""
+    except KeyError:
+        return FAULTS["DEV_PROTOCOL"]
+
+
 def _spoken(said: T) -> T:
     """Return what a terminal said in the till's own words."""
     told: Any = said
     if isinstance(said, PayReply):
-        told = replace(said, fault=FAULTS.get(said.fault, said.fault))
+        told = replace(said, fault=_fault(said.fault))
     elif isinstance(said, str):
-        told = FAULTS.get(said, said)
+        told = _fault(said)
     return told  # type: ignore[no-any-return]  # of the type that came in

@@ -236,6 +236,18 @@ def test_a_driver_that_breaks_elsewhere_is_told_in_the_till_s_words(town, broken
     assert "approved" == town.ask("payment.cancel", unit=UNIT, key="k2")["payment"]["state"]
 
 
+def test_a_code_that_nobody_knows_is_a_wrong_answer(town, broken):
+    async def odd() -> str:
+        return "XYZ_9"
+
+    broken.inner.prepare = odd
+
+    told = town.sold("k1")
+
+    assert ("not_sent", "POS_PROTOCOL") == (told["state"], told["fault"])
+    assert told["zh"].startswith("没有扣款：")
+
+
 def test_a_driver_that_never_comes_back_is_given_up(town, broken):
     async def forever(_order: Any, _on_ack: Any) -> Any:
         from twisted.internet.defer import Deferred
