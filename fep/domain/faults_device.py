@@ -18,6 +18,8 @@ CATALOGUE: tuple[Fault, ...] = (
           "请用 fepctl devices list 查看", "See it with fepctl devices list", False),
     Fault("DEV_NOT_DISABLED", "设备没有被停用", "The device is not switched off",
           "请用 fepctl devices list 查看", "See it with fepctl devices list", False),
+    Fault("DEV_WAITS", "打印还没有启动", "Printing has not started",
+          "请看停止开票的原因：fepctl fence", "See why: fepctl fence", True),
     Fault("DEV_KIND", "{device} 是 POS 终端，不能这样操作",
           "{device} is a payment terminal; this is not for terminals",
           "POS 终端请用 fepctl payments", "Use fepctl payments for terminals", False),

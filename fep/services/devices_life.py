@@ -55,7 +55,7 @@ class DeviceLife:
         """Take up what was noted before the daemon ended."""
         self.note = note
         self._expect(note.identity)
-        if note.disabled:
+        if note.disabled and not self.life.resting:
             self.life = device.turned(self.life, Turn.DISABLE)
         if note.lease is not None and not note.lease.over(self._now_ms()):
             self.life = device.leased(self.life, note.lease)

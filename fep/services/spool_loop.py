@@ -135,9 +135,13 @@ class DeviceLoop:
     def ask(self, work: Callable[[], Awaitable[T]]) -> Deferred[T]:
         """Have something done with the device between two jobs, whatever its state.
 
-        Fails with Refused DEV_BUSY when too much is asked, or at the end.
+        Fails with Refused DEV_BUSY when too much is asked, or at the end; DEV_WAITS before the
+        start, which a fence puts off.
         """
         done: Deferred[T] = Deferred()
+        if self._running is None and not self._stopping:
+            done.errback(refuse("DEV_WAITS"))
+            return done
         if self._stopping or len(self._asks) >= MAX_ASKS:
             done.errback(refuse("DEV_BUSY"))
             return done

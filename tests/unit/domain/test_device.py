@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fep.domain.device import (
     CRASHES_MAX,
@@ -178,6 +180,39 @@ def test_a_lease_ends_at_its_deadline_or_when_the_clock_was_set():
         lease.over(999 - LEASE_MAX_MS),
     ]
     assert not Lease("li", 0).over(10**15)
+
+
+_SAID = st.lists(st.sampled_from((*COVER, *END, *AWAY, *BUSY, *CRASH, "DEV_LOST", "DEV_TIMEOUT",
+                                  "PRN_FATAL", "DEV_IDENTITY", "PRN_PAPER_NEAR_END")),
+                 max_size=2).map(tuple)  # fmt: skip
+_STEPS = st.lists(st.one_of(
+    st.tuples(st.just("read"), _SAID, st.booleans()),
+    st.tuples(st.just("lease"), st.sampled_from((LEASE, None)), st.just(False)),
+    st.tuples(st.just("turn"), st.sampled_from((Turn.DISABLE, Turn.ENABLE, Turn.RESET)),
+              st.just(False)),
+), max_size=40)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(_STEPS)
+def test_whatever_happens_a_device_is_fit_only_when_nothing_holds_it_back(steps):
+    life = Life()
+    for kind, what, proved in steps:
+        before = life
+        if kind == "read":
+            life = read(life, what, proved=proved)
+        elif kind == "lease":
+            life = leased(life, what)
+        elif (life.state, what) in DEVICE_TABLE:
+            life = turned(life, what)
+        assert not (life.fit and blocking(life.faults))
+        assert not (life.state is DeviceState.READY and life.lease is not None)
+        assert (life.state is DeviceState.CLAIMED) <= (life.lease is not None)
+        if before.resting and kind != "turn":
+            assert life.state is before.state
+        if life.state is DeviceState.LOST:
+            assert life.gone
+        assert 0 < pause_s(life) <= 30
 
 
 def test_a_device_is_left_alone_for_as_long_as_its_fault_wants():

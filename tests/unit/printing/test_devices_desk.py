@@ -34,7 +34,7 @@ TERMINAL = DeviceSettings("pos-1", "w1", TransportSettings(host="h"), "mispos", 
 class DeskWorld(KnownWorld):
     """A spool with a desk before it."""
 
-    def __init__(self, path: Any) -> None:
+    def __init__(self, path: Any, *, started: bool = True) -> None:
         super().__init__(path, (("p1", "w1"), ("p2", "w2")))
         (path / "devices").mkdir()
         self.root = path
@@ -44,8 +44,9 @@ class DeskWorld(KnownWorld):
             root=path, units={"H001": UNIT}, devices=(), terminals=(TERMINAL,),
             node=SimpleNamespace(data=path),
         )  # fmt: skip
-        self.start()
-        self.turn(1)
+        if started:
+            self.start()
+            self.turn(1)
 
     def write(self, device: str, group: str, more: str = "") -> None:
         text = FILE.format(id=device, group=group, more=more)
@@ -119,6 +120,21 @@ def test_off_and_on_again_is_journalled_with_the_reason(world):
     assert ["device.disabled", "device.enabled"] == [
         op for op, ref, _body in world.ops() if ref == "p1" and "abled" in op
     ]
+
+
+def test_before_the_start_nothing_is_asked_and_words_are_kept(tmp_path):
+    world = DeskWorld(tmp_path, started=False)
+
+    refused = world.refused("devices.check", device="p1")
+    untested = world.wait(world.spool.test("p1")).fault
+    world.ask("devices.disable", device="p1", reason="送修")
+    world.ask("devices.drain", device="p2", reason="换机")
+    world.start()
+    world.turn(1)
+
+    assert ("DEV_WAITS", "DEV_WAITS") == (refused, untested)
+    assert ("disabled", "claimed") == (world.state("p1"), world.state("p2"))
+    world.stop()
 
 
 def test_a_reset_reads_the_file_anew(world):
