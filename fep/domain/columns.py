@@ -13,6 +13,9 @@ import unicodedata
 # controls, format characters (bidi overrides, zero width), surrogates, separators.
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 MAX_TEXT = 20_000
+# A line never begins with one of these, and never ends with one of those, where it can be helped.
+_CLOSING = frozenset("，。、；：！？）》】」』〉”’％…·,.;:!?)]}>%")
+_OPENING = frozenset("（《【「『〈“‘￥([{<")
 
 
 def char_columns(char: str) -> int:
@@ -39,7 +42,8 @@ def clean(text: str) -> str:
 def wrap(text: str, width: int) -> tuple[str, ...]:
     """Break `text` into lines of at most `width` columns; at least one line comes back.
 
-    A line never ends before its first character, be that wider than `width`.
+    A line never ends before its first character, be that wider than `width`. Words of ASCII and
+    closing marks are kept together where that costs at most a third of the line.
     """
     assert width >= 1, width
     lines: list[str] = []
@@ -48,12 +52,30 @@ def wrap(text: str, width: int) -> tuple[str, ...]:
     for char in text[:MAX_TEXT]:
         wide = char_columns(char)
         if line and used + wide > width:
-            lines.append("".join(line))
-            line, used = [], 0
+            keep = _part(line, char, width)
+            lines.append("".join(line[:keep]))
+            line = line[keep:]
+            used = columns("".join(line))
         line.append(char)
         used += wide
     lines.append("".join(line))
     return tuple(lines)
+
+
+def _part(line: list[str], following: str, width: int) -> int:
+    """Return how many characters of a full line stay on it."""
+    keep, after, carried = len(line), following, 0
+    while keep > 0 and carried <= width // 3:
+        before = line[keep - 1]
+        joined = after in _CLOSING or before in _OPENING or (_in_word(before) and _in_word(after))
+        if not joined:
+            return keep
+        keep, after, carried = keep - 1, before, carried + char_columns(before)
+    return len(line)
+
+
+def _in_word(char: str) -> bool:
+    return char.isascii() and char.isalnum()
 
 
 def pad(text: str, width: int, align: str = "left") -> str:

@@ -239,7 +239,7 @@ def _narrow(pair: tuple[str, str]) -> bool:
 
 def _amounts(entries: tuple[tuple[str, Fen], ...]) -> tuple[Part, ...]:
     """Put amounts in two columns, each label left and its money right."""
-    gap = 1
+    gap = 2
     parts: list[Part] = []
     waiting: list[tuple[str, int, str]] = []
     for label, fen in entries:

@@ -61,6 +61,25 @@ def test_a_line_is_broken_at_its_width_and_never_before_its_first_character():
     assert ("",) == columns.wrap("", 8)
 
 
+@pytest.mark.parametrize(
+    ("text", "width", "lines"),
+    [
+        ("王五、赵六、钱七、吴十）", 10, ("王五、赵", "六、钱七、", "吴十）")),
+        ("葡萄糖注射液 500ml", 16, ("葡萄糖注射液 ", "500ml")),
+        ("检查费（双侧）", 8, ("检查费", "（双侧）")),
+        ("d'Artagnan Mueller", 15, ("d'Artagnan ", "Mueller")),
+        ("票据号码0000012345", 12, ("票据号码", "0000012345")),
+        ("0123456789012", 5, ("01234", "56789", "012")),
+        ("。。。", 2, ("。", "。", "。")),
+    ],
+)
+def test_words_and_closing_marks_stay_together_where_it_costs_little(
+    text: str, width: int, lines: tuple[str, ...]
+):
+    assert lines == columns.wrap(text, width)
+    assert text == "".join(lines)
+
+
 def test_what_moves_the_cursor_or_hides_is_no_text_for_paper():
     assert columns.has_control("a\x1bb")
     assert not columns.has_control("票据 A")
