@@ -206,7 +206,7 @@ class Till:
 
     def told(self, row: Payment) -> None:
         """Tell the listener what became of a payment."""
-        self._listener(DONE, row.unit, told_of(row))
+        self._say(DONE, row.unit, told_of(row))
 
     # inside
     async def _within(self, terminal: str, wait_s: int, work: Coroutine[Any, Any, T]) -> T:
@@ -230,9 +230,15 @@ class Till:
             raise refuse("POS_WORKING", terminal=terminal) from error
 
     def _shown(self, row: Payment, text: str) -> None:
-        self._listener(SHOWN, row.unit, {
-            "unit": row.unit, "key": row.key, "terminal": row.terminal, "text": text,
-        })  # fmt: skip
+        told = {"unit": row.unit, "key": row.key, "terminal": row.terminal, "text": text}
+        self._say(SHOWN, row.unit, told)
+
+    def _say(self, topic: str, unit: str, members: dict[str, Any]) -> None:
+        try:
+            self._listener(topic, unit, members)
+        except Exception as error:
+            # Whoever listens must not come between the terminal and what is stored of it.
+            self._log.error("payment.told", topic=topic, why=type(error).__name__)
 
     def _drawer(self, terminal: str) -> Drawer:
         if terminal not in self._drawers:
@@ -352,4 +358,4 @@ def _wait(caller: Caller, fields: Fields | None = None) -> int:
     wait: int = default if fields is None else fields.take("wait_s", int, default)
     if not 0 <= wait <= WAIT_S:
         raise refuse("REQ_FIELD_VALUE", field="wait_s", value=str(wait), allowed=f"0 - {WAIT_S}")
-    return wait
+    return min(wait, default)

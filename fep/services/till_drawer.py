@@ -123,8 +123,9 @@ class Drawer:
 
     async def drop(self, id_: int, fault: str) -> Payment:
         """Give up a payment that has not left; one that has stays as it is stored."""
+        before = self._now(id_).state
         row = await self._store.do("payment.drop", payments.drop_txn, id_, fault)
-        if row.state is PaymentState.NOT_SENT:
+        if row.state is not before:
             self.on_done(row)
         return row
 
@@ -263,6 +264,9 @@ class Drawer:
         reply = await self._terminal.inquire(self._store.read(payments.order_q, id_))
         if reply.verdict is not Verdict.SILENT:
             self._asked.add(id_)
+            self._fault = ""
+        else:
+            self._fault = reply.fault
         return await self._stored(id_, reply, inquired=True)
 
     async def _settle(self) -> Settlement:

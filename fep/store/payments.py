@@ -130,9 +130,12 @@ def create_txn(tx: Tx, wish: Wish) -> tuple[Payment, bool]:
 def send_txn(tx: Tx, id_: int, batch: str = "") -> Payment:
     """Note that the first byte may leave now, into the terminal's open batch.
 
-    Raises Refused POS_SETTLED: the payment to void is of a batch that was closed meanwhile.
+    Raises Refused POS_STATE: it was cancelled meanwhile; POS_SETTLED: the payment to void is of
+    a batch that was closed meanwhile.
     """
     found = _need(tx.conn, id_)
+    if found.state is not PaymentState.CREATED:
+        raise refuse("POS_STATE", payment=id_, state=found.state.value)
     if found.op is Op.VOID and _need(tx.conn, found.of_id).settled_id:
         raise refuse("POS_SETTLED", payment=found.of_id)
     return step_txn(tx, found, Step.SEND, sent_at=tx.now_ms, batch=batch)

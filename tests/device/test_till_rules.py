@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 
 from fep.domain.faults import Refused
 from fep.domain.payment import PayReply, Verdict
@@ -130,6 +132,16 @@ def _next(town, key):
     return town.sold(key)
 
 
+def test_who_listens_badly_changes_nothing_of_a_payment(town):
+    def deaf(_topic: str, _unit: str, _told: object) -> None:
+        raise RuntimeError
+
+    town.till.listen(deaf)
+
+    assert "approved" == town.sold("k1", way="show")["state"]
+    assert "RuntimeError" in "".join(town.log.lines)
+
+
 def test_what_the_payer_is_to_scan_is_told_while_it_can_be_scanned(town):
     town.knobs.card_s = 20
     heard = listening(town)
@@ -173,9 +185,7 @@ class Broken:
     async def run(self, order: Any, on_ack: Any) -> Any:
         reply = await self.inner.run(order, on_ack)
         if self.breaks == "run":
-            raise UnicodeDecodeError(
-                "gbk", PAN.encode(), 0, 1, f"card {PAN}"
-            )
+            raise UnicodeDecodeError("gbk", PAN.encode(), 0, 1, f"card {PAN}")
         return reply
 
     async def inquire(self, order: Any) -> Any:
@@ -197,6 +207,27 @@ def broken(town):
                      make=lambda *_: made)  # fmt: skip
     town.done(town.till.start())
     return made
+
+
+def test_a_payment_cancelled_while_its_terminal_is_made_ready_never_leaves(town, broken):
+    prepare = broken.inner.prepare
+
+    async def slow() -> Any:
+        await deferLater(town.clock, 2.0, lambda: None)
+        return await prepare()
+
+    broken.inner.prepare = slow
+    heard = listening(town)
+    told = []
+    town.sale("k1").addCallback(lambda one: told.append(one["payment"]["state"]))
+    town.clock.advance(1)
+    town.call("payment.cancel", unit=UNIT, key="k1")
+    town.pass_time(10)
+
+    assert ["not_sent"] == told
+    assert [("payment.done", "k1", "not_sent")] == heard
+    assert [] == town.host.lines
+    assert "01" not in town.terminal.heard
 
 
 def test_a_driver_that_breaks_after_the_money_moved_is_asked_for_its_record(town, broken):
@@ -250,8 +281,6 @@ def test_a_code_that_nobody_knows_is_a_wrong_answer(town, broken):
 
 def test_a_driver_that_never_comes_back_is_given_up(town, broken):
     async def forever(_order: Any, _on_ack: Any) -> Any:
-        from twisted.internet.defer import Deferred
-
         return await Deferred()
 
     broken.inner.run = forever
