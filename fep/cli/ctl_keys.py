@@ -9,6 +9,7 @@ import click
 from fep.cli.common import Column, emit, paint, say, table
 from fep.cli.common_reach import reached
 from fep.cli.common_verbs import Verbs, option, reason
+from fep.cli.ctl_keys_look import look
 
 _STATES = {
     "ready": "就绪", "starting": "启动中", "removed": "未插入", "failing": "签名错误",
@@ -93,3 +94,6 @@ def reset(unit: str, standby: bool, reason: str) -> None:
         told = desk.call("keys.reset", unit=unit, role=role, reason=reason)
     emit(told, lambda: click.echo(say("将重新登录一次，请用 fepctl keys 查看结果",
                                       "one more login; see fepctl keys")))  # fmt: skip
+
+
+group.add_command(look)

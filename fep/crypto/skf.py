@@ -9,7 +9,7 @@ PIN is in no message. Retries, logins and what a code means for issuing belong t
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -78,6 +78,15 @@ class Profile:
     lost: tuple[int, ...] = ()
     sm2_algorithms: tuple[int, ...] = (0x00020100, 0x00020200)
     ecc_container: int = 2
+
+    @classmethod
+    def of(cls, numbers: Mapping[str, Any]) -> Profile:
+        """Return the profile that was written as JSON members."""
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in numbers.items()
+        }
+        return cls(**values)
 
 
 @dataclass(frozen=True, slots=True)

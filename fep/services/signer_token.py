@@ -240,11 +240,7 @@ def serve(config: dict[str, Any]) -> None:
             asked["library"], asked["device"], asked["application"], asked["container"],
             config["passphrase"],
         )  # fmt: skip
-        numbers: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in asked["profile"].items()
-        }
-        profile = Profile(**numbers)
+        profile = Profile.of(asked["profile"])
         mark = MarkFile(Path(asked["mark"]))
         desk = Desk(skf_key.UKey(place, profile, certificate, mark, _pause), out, asked["poll_s"])
         state = desk.open()
