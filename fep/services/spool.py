@@ -72,7 +72,7 @@ class Spool:
         for sheet in await self._store.do("form.recover", forms.recover_txn):
             self._log.warning("form.uncertain", job=sheet.id, device=sheet.device)
             if sheet.device in self._loops:
-                self._loops[sheet.device].printer.distrust()
+                self._loops[sheet.device].life.distrust()
         self._started = True
         noted = self._store.read(notes_q)
         for id_, loop in self._loops.items():

@@ -89,8 +89,7 @@ class DeviceLoop:
         page_of: PageOf = no_page, press: Press | None = None,
     ) -> None:  # fmt: skip
         self.life = DeviceLife(reactor, clock, entropy, store, log, settings, make)
-        self._press = press if self.life.printer.takes == "form" else None
-        self._jobs: Queue = self._press.queue(settings.id) if self._press else jobs
+        self._forms = press
         self._reactor = reactor
         self._clock = clock
         self._entropy = entropy
@@ -116,6 +115,16 @@ class DeviceLoop:
     def printer(self) -> SpoolPrinter:
         """Return the driver as it is now; a crash replaces it."""
         return self.life.printer
+
+    @property
+    def _press(self) -> Press | None:
+        """Return where forms come from; a reset may bring a driver that takes something else."""
+        return self._forms if self.printer.takes == "form" else None
+
+    @property
+    def _jobs(self) -> Queue:
+        press = self._press
+        return press.queue(self.settings.id) if press else jobs
 
     # from the spool
     def start(self) -> None:
