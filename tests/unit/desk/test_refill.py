@@ -7,13 +7,17 @@ from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import Connection, select, update
 
 from fep.domain.calendar import to_ms
+from fep.domain.faults import Refused
 from fep.services.desk_context import at_once, on_reader
 from fep.services.refill import EVERY_S, Refill
 from fep.settings_types import NumbersSettings
 from fep.store.link import DueRow, due_q
 from fep.store.numbers import Grant, grant_txn
+from fep.store.schema import upload
+from fep.store.tx import Tx
 from tests.unit.desk.desk_site import CODE, UNIT, DeskSite
 from tests.unit.fence.guarded import Notes
 
@@ -80,6 +84,43 @@ def test_a_need_is_requested_once_until_a_block_is_here(empty: DeskSite):
     assert [] == watch.turn(0)
     (again,) = watch.turn()
     assert again["at"] > asked["at"], "two numbers are not what three receipts a day need"
+
+
+@pytest.mark.parametrize(
+    ("state", "detail", "shown"),
+    [("applied", "unsupported poor has no REQUEST", "unsupported"),
+     ("rejected", "not_yours", "rejected")],
+)  # fmt: skip
+def test_what_the_platform_cannot_give_is_shown_and_only_a_person_asks_again(
+    empty: DeskSite, state: str, detail: str, shown: str
+):
+    wanted = {"unit": UNIT, "code": CODE, "count": 7, "reason": "快用完"}
+    assert [True, False] == [empty.ask("numbers.request", **wanted)["requested"] for _ in range(2)]
+    empty.room.done(empty.room.store.do("answer", _answered_txn, state, detail))
+
+    assert [shown] == [row["state"] for row in Watch(empty).turn()]
+    assert 1 == len(empty.room.store.read(_requests_q)), "the machine does not press"
+    assert empty.ask("numbers.request", **wanted)["requested"]
+    assert 2 == len(empty.room.store.read(_requests_q))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"unit": "nobody"}, {"code": "4206"}, {"count": 0}, {"count": 2_000_000}]
+)
+def test_a_request_that_is_none_is_refused(site: DeskSite, wrong: dict[str, Any]):
+    asked = {"unit": UNIT, "code": CODE, "count": 7, "reason": "快用完", **wrong}
+
+    with pytest.raises(Refused, match="CFG_UNIT|REQ_FIELD_VALUE"):
+        site.ask("numbers.request", **asked)
+
+
+def _answered_txn(tx: Tx, state: str, detail: str) -> None:
+    where = upload.c.op == "REQUEST"
+    tx.conn.execute(update(upload).where(where).values(state=state, detail=detail))
+
+
+def _requests_q(conn: Connection) -> list[Any]:
+    return list(conn.execute(select(upload.c.id).where(upload.c.op == "REQUEST")))
 
 
 def test_nothing_is_requested_of_a_platform_that_is_not_to_be_asked(empty: DeskSite):
