@@ -110,7 +110,7 @@ def test_what_the_platform_cannot_give_is_shown_and_only_a_person_asks_again(
 def test_a_request_that_is_none_is_refused(site: DeskSite, wrong: dict[str, Any]):
     asked = {"unit": UNIT, "code": CODE, "count": 7, "reason": "快用完", **wrong}
 
-    with pytest.raises(Refused, match="CFG_UNIT|REQ_FIELD_VALUE"):
+    with pytest.raises(Refused, match=r"CFG_UNIT|REQ_FIELD_VALUE"):
         site.ask("numbers.request", **asked)
 
 
