@@ -19,6 +19,9 @@ REGULAR: tuple[tuple[str, str], ...] = (
     ("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc", "Noto Sans Mono CJK SC"),
     ("/usr/share/fonts/truetype/wqy/wqy-zenhei.ttc", "WenQuanYi Zen Hei Mono"),
     ("/usr/share/fonts/truetype/wqy/wqy-microhei.ttc", "WenQuanYi Micro Hei Mono"),
+    # Names of extension B and later, which the others hardly have (fonts-hanazono).
+    ("/usr/share/fonts/truetype/hanazono/HanaMinA.ttf", "HanaMinA"),
+    ("/usr/share/fonts/truetype/hanazono/HanaMinB.ttf", "HanaMinB"),
 )
 BOLD: tuple[tuple[str, str], ...] = (
     ("/usr/share/fonts/opentype/noto/NotoSansCJK-Bold.ttc", "Noto Sans Mono CJK SC"),

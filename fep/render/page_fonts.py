@@ -13,10 +13,11 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-# Debian's fonts-noto-cjk; WenQuanYi helps out where it is installed.
+# Debian's fonts-noto-cjk; WenQuanYi and Hanazono help out where they are installed.
 DIRECTORIES: tuple[str, ...] = (
     "/usr/share/fonts/opentype/noto",
     "/usr/share/fonts/truetype/wqy",
+    "/usr/share/fonts/truetype/hanazono",
 )
 SUFFIXES = (".ttc", ".otf", ".ttf")
 MAX_FILES = 64
