@@ -616,7 +616,7 @@ if sys.platform == "win32":
                 raise ctypes.WinError(ctypes.get_last_error())
             self._handle = wintypes.HANDLE(handle)
             control = ctypes.create_string_buffer(64)  # a DCB, which is 28 bytes long
-            control[0] = 28
+            control[0] = b"\x1c"
             words = (
                 f"baud={baud} parity={parity[0]} data=8 stop=1 to=off"
                 f" xon={'on' if flow == 'xonxoff' else 'off'}"
@@ -975,7 +975,7 @@ class Clerk:
                    lent.function, lent.convention, str(self.place(id_))]  # fmt: skip
         child = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            start_new_session=not WINDOWS,
+            start_new_session=not WINDOWS, creationflags=0x08000000 if WINDOWS else 0,
         )  # fmt: skip
         assert child.stdout is not None
         alarm = threading.Timer(LOAD_S, child.kill)
