@@ -209,7 +209,7 @@ class EscposPrinter:
                 found = await self._name(talk, n) or await self._name(talk, n)
                 if found != expected:
                     self._drop()
-                    raise DeviceFault("DEV_IDENTITY", f"{found!r} is not {expected!r}")
+                    raise DeviceFault("DEV_IDENTITY", f"{found or '-'} ≠ {expected}")
         except LineLost as error:
             raise self._lost_before_body(talk) from error
         self._identified = True

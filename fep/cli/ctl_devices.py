@@ -156,11 +156,18 @@ def _report(told: dict[str, Any]) -> None:
             detail = say("设备没有说明", "it says nothing")
         elif line["name"] == "condition" and not line["codes"]:
             detail = say("正常", "well")
+        if "DEV_BUSY" in line["codes"]:
+            detail += say(
+                "（连接被拒绝：别处占用，或端口不对）",
+                " (refused: in other hands, or a wrong port)",
+            )
         shown = _faults(line["codes"]).replace("\n", "  ") if line["codes"] else ""
         click.echo("  ".join(part for part in (mark, say(zh, en), detail, shown) if part))
         for code in line["codes"]:
             entry = fault(code)
             click.echo(f"      → {say(entry.action_zh, entry.action_en)}")
+    if told["state"] == "failed":
+        click.echo(f"      → fepctl devices reset {told['device']} --reason TEXT")
 
 
 @devices.command("test", zh="试打一张，不占票据号码", en="print a test slip; takes no number")
