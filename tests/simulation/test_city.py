@@ -55,7 +55,7 @@ _lived: dict[int, Counter[str]] = {}
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)  # seconds of work when idle; a loaded machine takes its time
 def test_crashes_and_faults_by_seed_lose_and_double_nothing(seed: int, tmp_path: Path):
     """Safety at every stop, liveness after healing; a failing seed replays."""
     reached = _lived[seed] = Counter[str]()
