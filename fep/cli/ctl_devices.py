@@ -184,10 +184,18 @@ def test(device: str, form: str, reason: str) -> None:
     outcome = str(result["outcome"])
     words = [say(_OUTCOMES.get(outcome, outcome), outcome),
              _faults([result["fault"]]) if result["fault"] else "",
-             say(_PROOFS.get(result["detail"], result["detail"]), result["detail"])]  # fmt: skip
+             _detail(result)]  # fmt: skip
     emit(told, lambda: click.echo("  ".join(word for word in words if word)))
     if outcome not in ("printed", "accepted"):
         sys.exit(1)
+
+
+def _detail(result: dict[str, Any]) -> str:
+    """Return what a driver adds to an outcome, unless it only says the fault again."""
+    detail = str(result["detail"])
+    if detail.split() and all(word.startswith(("PRN_", "DEV_")) for word in detail.split()):
+        return ""
+    return say(_PROOFS.get(detail, detail), detail)
 
 
 @devices.command("watch", zh="实时显示设备状态的变化，Ctrl-C 结束",

@@ -68,12 +68,14 @@ async def _lines(life: DeviceLife) -> tuple[Line, ...]:
     opened = Line("open", True, way)
     if "DEV_CONFIG" in faults:
         return driver, opened, Line("settings", False, name, ("DEV_CONFIG",))
+    codes = tuple(code for code in faults if not code.startswith("DEV_"))
+    if blocking(codes):  # a stopped device executes no question
+        return driver, opened, Line("condition", False, "", codes)
     said, detail = await _asked(printer)
     if "DEV_IDENTITY" in faults:
         return driver, opened, Line("identity", False, detail, ("DEV_IDENTITY",))
-    codes = tuple(code for code in faults if not code.startswith("DEV_"))
     lines = (driver, opened, Line("identity", True, detail),
-             Line("condition", not blocking(codes), "", codes))  # fmt: skip
+             Line("condition", True, "", codes))  # fmt: skip
     proof = getattr(said, "proof", "")
     return (*lines, Line("proof", True, proof)) if proof else lines
 
