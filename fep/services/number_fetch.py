@@ -8,6 +8,7 @@ which is noted and never guessed at. A platform without single numbers has no RE
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -44,6 +45,11 @@ class NumberFetch:
         self._platform = platform
         self._shelf = shelf
         self._ended = False
+        self._busy: Counter[str] = Counter()
+
+    def busy(self, node: str) -> bool:
+        """Say whether numbers are being fetched for a node now: they go to it as one block."""
+        return self._busy[node] > 0
 
     def end(self) -> None:
         """Fetch no more; a request under way comes again after a start."""
@@ -55,7 +61,11 @@ class NumberFetch:
             return await self._platform.deliver(parcel)
         if parcel.count < 1:
             return Reply(Verdict.REJECT, Why.FORM, "count")
-        return await self._fetched(parcel)
+        self._busy[parcel.node] += 1
+        try:
+            return await self._fetched(parcel)
+        finally:
+            self._busy[parcel.node] -= 1
 
     async def find(self, parcel: Parcel) -> Reply:
         """Pass it on; a request is simply taken up again."""

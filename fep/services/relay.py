@@ -159,11 +159,16 @@ class Relay:
             root = self.settings.root / node.directory
             carrier = make_carrier(tools, file.relay.carrier, root, self.settings.root)
             cert = certs.parse(self.settings.path(node.cert).read_bytes())
-            self.peers.append(Peer(NodeEnds(us, node.id, cert, carrier, units), self.couriers))
+            peer = Peer(NodeEnds(us, node.id, cert, carrier, units), self.couriers)
+            peer.control.hold = self._fetching
+            self.peers.append(peer)
         for reserve in file.reserves:
             peer = next(one for one in self.peers if one.ends.node == reserve.node)
             platform = self.platforms[units[reserve.unit]]
             self.reserves.append(Reserve(us, reserve, platform, peer.wake))
+
+    def _fetching(self, node: str) -> bool:
+        return any(fetch.busy(node) for fetch in self._fetches)
 
     # while it runs
     def status(self) -> dict[str, Any]:

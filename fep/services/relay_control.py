@@ -6,6 +6,7 @@ ACK covers it with the same head.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -45,10 +46,15 @@ class ControlOut:
         self._store = ends.us.store
         self._resends: dict[int, _Resend] = {}
         self.forked = False
+        self.hold: Callable[[str], bool] = lambda node: False
 
     async def step(self, now_s: float) -> None:
-        """Make a batch of what was fetched, and write what is due."""
-        runs = self._store.read(runs_q, self._ends.node)
+        """Make a batch of what was fetched, and write what is due.
+
+        While `hold` says so more numbers are coming, and a block of all is better than many.
+        """
+        held = self.hold(self._ends.node)
+        runs = [] if held else self._store.read(runs_q, self._ends.node)
         if runs:
             row = self._store.read(peer_q, self._ends.node)
             made = await self._ends.us.work(self._make, tuple(runs), row)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -47,10 +47,13 @@ class Books:
     def __init__(self, most: int = 100) -> None:
         self.kept: list[str] = []
         self.doubts: list[str] = []
+        self.busy: list[bool] = []
+        self.watch: Callable[[], bool] = lambda: False
         self.shelf = Shelf(lambda _: len(self.kept), self._keep, self._doubted, most)
 
     async def _keep(self, request: Parcel, number: str) -> bool:
         assert "request k1" == evidence_of(request)
+        self.busy.append(self.watch())
         new = number not in self.kept
         self.kept += [number] if new else []
         return new
@@ -70,9 +73,13 @@ def _delivered(fetch: NumberFetch, parcel: Parcel = REQUEST) -> Reply:
 def test_a_request_is_answered_when_its_numbers_are_kept():
     books, platform = Books(), Counter()
 
-    reply = _delivered(NumberFetch(platform, books.shelf))
+    fetch = NumberFetch(platform, books.shelf)
+    books.watch = lambda: fetch.busy("n1")
+    reply = _delivered(fetch)
 
+    assert not fetch.busy("n1")
     assert (Verdict.OK, "3 of 3 numbers") == (reply.verdict, reply.detail)
+    assert [True] * 3 == books.busy, "what is not whole yet waits to be one block"
     assert ["0000000001", "0000000002", "0000000003"] == books.kept
     assert (Operation.NUMBER, {"unit": "H001", "bill_batch_code": CODE}) == platform.calls[0]
 
