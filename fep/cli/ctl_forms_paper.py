@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from typing import Any
 
 import click
@@ -14,6 +16,8 @@ from fep.domain.faults import fault
 _STATES = {"waiting": "待核对", "confirmed": "已核对", "streaming": "打印中",
            "accepted": "已送出", "uncertain": "结果不明", "printed": "已打印",
            "spoiled": "已作废"}  # fmt: skip
+# How long a person waits for the printer before the command returns.
+LOOKS, LOOK_S = 60, 0.25
 _COLOURS = {"uncertain": "red", "waiting": "yellow", "accepted": "yellow"}
 
 
@@ -85,11 +89,30 @@ def confirm(job: int, number: str, device: str) -> None:
     """Confirm the sheet of a form job."""
     with reached("paper confirm") as desk:
         told = desk.call("paper.confirm", job=job, sheet=number, device=device)
-    row = told["job"]
-    emit(told, lambda: click.echo(
-        say(f"{row['sheet']} 送往 {row['device']}；打完请看纸：fepctl paper printed {job}",
-            f"{row['sheet']} goes to {row['device']}; then look: fepctl paper printed {job}")
-    ))  # fmt: skip
+        row = told["job"]
+        for _look in range(LOOKS):
+            if row["state"] not in ("confirmed", "streaming"):
+                break
+            threading.Event().wait(LOOK_S)
+            found = desk.call("paper.jobs", unit=row["unit"], limit=200)["jobs"]
+            row = next((one for one in found if one["id"] == job), row)
+    told = {"job": row}
+    emit(told, lambda: _confirmed(row))
+    if row["state"] in ("waiting", "uncertain"):
+        sys.exit(1)
+
+
+def _confirmed(row: dict[str, Any]) -> None:
+    words = [row["sheet"], row["device"] or "", _state(row["state"])]
+    if row["reason"]:
+        words.append(_why(row["reason"]))
+    click.echo("  ".join(word for word in words if word))
+    if row["state"] == "accepted":
+        click.echo(say("请看纸：完整清楚 printed，打坏了 spoil", "Look at the paper:"))
+        click.echo(f"    → fepctl paper printed {row['id']}")
+        click.echo(f"    → fepctl paper spoil {row['id']} --reason TEXT")
+    elif next_step(row):
+        click.echo(f"    → {next_step(row)}")
 
 
 @click.command("printed", cls=Verb, zh="看过纸张，打印完整清楚",

@@ -137,7 +137,10 @@ class Forms:
             if not again:
                 sheets.void_txn(tx, place, old.sheet, old.sheet, reason)
                 return {"voided": old.sheet, "job": None}
-            taken = sheets.reexchange_txn(tx, place, _standing(tx, old), "", reason, old.sheet)
+            # The next one of the same code: that is what lies in the tractor.
+            code = old.sheet.partition("-")[0]
+            wanted = sheets.next_q(tx.conn, old.unit, old.point, code)
+            taken = sheets.reexchange_txn(tx, place, _standing(tx, old), wanted, reason, old.sheet)
             wish = forms.FormWish(
                 old.receipt_id, old.unit, old.point, old.device_group, old.form, taken.sheet
             )

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from fep.domain.form import CONFIRM_HOLDS_S
 from fep.domain.printing import Form, PrintResult
+from fep.store.sheets import SheetGrant, import_txn
 from tests.harness.storeroom import UNIT
 from tests.unit.forms.office import ACCEPTED, OFF, POINT, TORN, Office
 from tests.unit.life.test_life_window import OTHER
@@ -99,6 +100,20 @@ def test_an_uncertain_sheet_is_given_up_by_two_and_the_next_one_used(office: Off
     assert [("042126-0001", "void"), ("042126-0002", "used")] == [
         (row["sheet"], row["state"]) for row in sheets
     ]
+
+
+def test_a_spoiled_sheet_is_followed_by_one_of_its_own_code(office: Office):
+    room = office.counter.room
+    other = SheetGrant(UNIT, POINT, "042127", "0001", "0002", "批准")
+    room.done(room.store.do("sheets", import_txn, other))
+    job = office.exchanged(sheet="042127-0001")["job"]["id"]
+
+    spoiled = office.call("paper.spoil", job=job, reason="歪了")
+    again = office.call("paper.spoil", job=spoiled["job"]["id"], reason="又歪了")
+
+    assert "042127-0002" == spoiled["job"]["sheet"]
+    assert "PAPER_NONE" == again
+    assert "waiting" == office.state(spoiled["job"]["id"])
 
 
 def test_a_sheet_a_person_saw_whole_counts_as_printed(office: Office):
