@@ -109,7 +109,8 @@ class Bridges:
             await port.stopListening()
         for peer in list(self._peers):
             peer.close()
-        for id_ in self.bridges:
+        for id_, bridge in self.bridges.items():
+            bridge.end()
             transport.forget(self._reactor, id_)
 
     # from programs of a bridge's PC

@@ -59,6 +59,7 @@ class Bridge:
         self._waiting: dict[str, list[Deferred[Frame | None]]] = {}
         self._begun: dict[str, Callable[[], None]] = {}
         self._back: list[Deferred[None]] = []
+        self._ended = False
 
     @property
     def twice(self) -> bool:
@@ -75,6 +76,16 @@ class Bridge:
     def connected(self) -> bool:
         """Say whether it is there and has said what it lends."""
         return self._wire is not None and bool(self.hello)
+
+    # from the bridges
+    def end(self) -> None:
+        """Ask for nothing any more: what is under way is answered `silent` and stays unknown."""
+        self._ended = True
+        self.left(self._wire)
+        for id_ in list(self._waiting):
+            self._answered(id_, None)
+        for waiter in tuple(self._back):
+            self._late(waiter)
 
     # from its connection
     def joined(self, wire: Sends) -> None:
@@ -244,7 +255,7 @@ class Bridge:
         asking = {**head, "op": "ask"}
         id_, job = str(head["id"]), head["op"] == "job"
         send: Mapping[str, Any] | None = head
-        while (left_s := until - self._reactor.seconds()) > 0:
+        while (left_s := until - self._reactor.seconds()) > 0 and not self._ended:
             if not self.connected:
                 await self._returned(left_s)
                 continue

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from fep.client import RemoteFault, Unreachable
-from tests.harness.counter_town import CounterTown, counter_town, enter, event
+from tests.harness.counter_town import SHEETS, CounterTown, counter_town, enter, event
 from tests.harness.processes import Child, Fleet, free_ports, run, wait_until
 from tests.harness.town import program, set_keys
 
@@ -198,11 +198,18 @@ def test_a_his_prints_a_receipt_through_the_component_of_its_pc(room: Room):
     good = room.extend("printElectBill", signed(town, mine))
     wait_until(lambda: len(list(town.paper.glob("sheet-*.json"))) > before, "a sheet", timeout_s=20)
 
+    sheets = {"placeCode": town.point, "pBillBatchCode": SHEETS, "pBillNo": "00000001"}
+    turned = room.extend("turnPaperPrint", signed(town, {**bill, **sheets, "operator": "李四"}))
+    with enter(town) as client:
+        following = client.call("paper.next", unit=town.unit, point=town.point)["sheet"]
+
     sheet = max(town.paper.glob("sheet-*.json")).read_text("utf-8")
     answers = [json.loads(base64.b64decode(json.loads(one)["data"]))["result"]
-               for one in (good, wrong)]  # fmt: skip
+               for one in (good, wrong, turned)]  # fmt: skip
     assert ("T2000", "T2001") == (told, bare)
-    assert "S0000" == answers[0] != answers[1]
+    assert "S0000" == answers[0]
+    assert "S0000" not in answers[1:]
+    assert f"{SHEETS}-00000001" == following  # no form printer, no exchange
     assert receipt.number in sheet
 
 

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 import pytest_twisted
+from twisted.internet.defer import Deferred
 
 from fep.domain.payment import Op, Totals, Verdict, Way
 from tests.device.ums_rig import order, pos
@@ -58,8 +59,6 @@ async def test_a_bridge_killed_while_the_payer_pays_still_brings_the_answer(tmp_
         p.knobs.card_s = 0.6
         asked = order(1)
         work = p.driver.run(asked, lambda: p.acks.append("ack"))
-        from twisted.internet.defer import Deferred
-
         reply = Deferred.fromCoroutine(work)
         await p.rig.until(lambda: p.acks)
         p.rig.kill()
@@ -176,3 +175,17 @@ async def test_a_library_that_cannot_be_loaded_is_a_payment_not_sent(tmp_path):
         reply = await p.driver.run(order(1), lambda: p.acks.append("ack"))
 
         assert (Verdict.NOT_SENT, []) == (reply.verdict, p.acks)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_daemon_that_stops_leaves_no_wait_behind(tmp_path):
+    async with pos(tmp_path) as p:
+        await p.run(order(1))
+        p.knobs.hang = True
+        under_way = Deferred.fromCoroutine(p.driver.run(order(2), lambda: p.acks.append("2")))
+        await p.rig.until(lambda: "2" in p.acks)
+
+        await p.rig.bridges.close()
+        reply = await under_way
+
+        assert Verdict.SILENT is reply.verdict

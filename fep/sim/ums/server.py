@@ -21,10 +21,17 @@ class Visit(Protocol):
 
     transport: Any
 
-    def __init__(self, reactor: Any, machine: Machine) -> None:
+    def __init__(self, reactor: Any, machine: Machine, visits: set[Visit]) -> None:
         self._reactor = reactor
         self._machine = machine
+        self._visits = visits
         self._heard = b""
+
+    def connectionMade(self) -> None:
+        self._visits.add(self)
+
+    def connectionLost(self, reason: Any = None) -> None:
+        self._visits.discard(self)
 
     def dataReceived(self, data: bytes) -> None:
         """Collect the record; answer after the card's time."""
@@ -50,17 +57,24 @@ class Counter(Factory):
     def __init__(self, reactor: Any, machine: Machine) -> None:
         self._reactor = reactor
         self._machine = machine
+        self.visits: set[Visit] = set()
 
     def buildProtocol(self, addr: Any) -> Visit:
         """Return a call."""
-        return Visit(self._reactor, self._machine)
+        return Visit(self._reactor, self._machine, self.visits)
 
 
 def listen(reactor: Any, machine: Machine, place: Path) -> Callable[[], Any]:
-    """Open the socket of the library; return what closes it."""
+    """Open the socket of the library; return what closes it and hangs up on who still waits."""
     place.unlink(missing_ok=True)
-    port = reactor.listenUNIX(str(place), Counter(reactor, machine), mode=0o600)
-    stop: Callable[[], Any] = port.stopListening
+    counter = Counter(reactor, machine)
+    port = reactor.listenUNIX(str(place), counter, mode=0o600)
+
+    def stop() -> Any:
+        for visit in tuple(counter.visits):
+            visit.transport.abortConnection()
+        return port.stopListening()
+
     return stop
 
 
