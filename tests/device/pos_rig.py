@@ -34,6 +34,31 @@ class Wall:
         return self._clock.seconds()
 
 
+class Harm:
+    """What happens to one byte on the cable: `cut` before it, or it is `bent`, `lost`, `twice`.
+
+    `way` is `out` (to the terminal) or `back`; `at` counts bytes from when the harm was set.
+    """
+
+    def __init__(self, what: str, way: str, at: int) -> None:
+        self.what, self.way, self.left = what, way, at
+        self.struck = False
+
+    def pass_on(self, way: str, data: bytes) -> tuple[bytes, bool]:
+        """Return what arrives of `data`, and whether the line is cut after it."""
+        if self.struck or way != self.way:
+            return data, False
+        if self.left >= len(data):
+            self.left -= len(data)
+            return data, False
+        self.struck = True
+        before, byte, after = data[: self.left], data[self.left], data[self.left + 1 :]
+        if self.what == "cut":
+            return before, True
+        middle = {"bent": bytes((byte ^ 0x15,)), "lost": b"", "twice": bytes((byte, byte))}
+        return before + middle[self.what] + after, False
+
+
 class Wire:
     """An open wire; bytes arrive at the next turn of the clock."""
 
@@ -47,14 +72,28 @@ class Wire:
         self.cable.clock.callLater(0, self._to_terminal, data)
 
     def _to_terminal(self, data: bytes) -> None:
-        if self.open:
-            self.cable.terminal.receive(data)
+        if not self.open:
+            return
+        data, cut = self._harmed("out", data)
+        self.cable.terminal.receive(data)
+        if cut:
+            self.cut()
 
     def arrive(self, data: bytes) -> None:
         """Bytes of the terminal; `split` cuts them into single ones."""
         self.cable.clock.callLater(0, self._to_driver, data)
 
+    def _harmed(self, way: str, data: bytes) -> tuple[bytes, bool]:
+        harm = self.cable.harm
+        return (data, False) if harm is None else harm.pass_on(way, data)
+
     def _to_driver(self, data: bytes) -> None:
+        data, cut = self._harmed("back", data) if self.open else (data, False)
+        self._deliver(data)
+        if cut:
+            self.cut()
+
+    def _deliver(self, data: bytes) -> None:
         step = self.cable.split or len(data) or 1
         for start in range(0, len(data), step):
             if self.open:
@@ -87,6 +126,7 @@ class Cable:
         self.wire: Wire | None = None
         self.sent = b""
         self.split = 0
+        self.harm: Harm | None = None
         self.unplugged = False
         terminal.on_power = self._power
 
