@@ -54,7 +54,7 @@ class FormPress:
         """
         names = [form] if form in self._sheets else sorted(self._sheets) if not form else []
         if len({self._sheets[name].length for name in names}) != 1:
-            raise refuse("FRM_GRID", forms=" ".join(sorted(self._sheets)))
+            raise refuse("FRM_GRID")
         sheet = self._sheets[names[0]]
         return form_layout.grid(names[0], sheet.width, sheet.length, device, at)
 

@@ -332,7 +332,7 @@ class DeviceLoop:
                 paper = self._press.trial(self.settings.id, at, form)
             result = await self.printer.print(paper, mark)
         except Refused as error:  # there is no page for it: nothing was sent
-            return PrintResult(Outcome.NOT_PRINTED, error.code, str(error))
+            return PrintResult(Outcome.NOT_PRINTED, error.code)
         except Exception as error:
             result = PrintResult(Outcome.UNCERTAIN, "DEV_DRIVER_CRASH", repr(error))
             self.life.crashed(error)
