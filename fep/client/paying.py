@@ -99,6 +99,11 @@ class Till:
         """Return a payment as it is now."""
         return Payment.of(self._sure("payment.get", unit=unit, key=key))
 
+    def of(self, *, unit: str, receipt_key: str) -> list[Payment]:
+        """Return what was paid and given back for an event, oldest first."""
+        told = self._sure("payment.list", unit=unit, receipt_key=receipt_key)
+        return [Payment.of(row) for row in told["payments"]]
+
     def inquire(self, *, unit: str, key: str, patience_s: int = PATIENCE_S) -> Payment:
         """Have the terminal asked for an unknown payment."""
         return self._patient("payment.inquire", patience_s, unit=unit, key=key)

@@ -74,6 +74,13 @@ class TieAsked(KeyAsked):
     receipt_key: Key
 
 
+class EventAsked(Asked):
+    """An event, by the key that its payments name."""
+
+    unit: Name
+    receipt_key: Key
+
+
 class SettleAsked(Asked):
     """The terminal whose batch is to be closed."""
 
@@ -121,6 +128,12 @@ class PaymentAnswer(msgspec.Struct, kw_only=True):
 
     payment: PaymentTold
     repeated: bool
+
+
+class PaymentsAnswer(msgspec.Struct, kw_only=True):
+    """Payments, voids and refunds of an event, oldest first, at most 100."""
+
+    payments: list[PaymentTold]
 
 
 class SettlementTold(msgspec.Struct, kw_only=True):

@@ -24,7 +24,7 @@ from fep.services.till_drawer import Drawer, TerminalHealth
 from fep.services.till_telling import told_of, told_of_settlement
 from fep.services.till_terminal import Guarded, MakeTerminal, make_terminal
 from fep.settings_device import DeviceSettings
-from fep.store import payments
+from fep.store import payments, queries_payments
 from fep.store.payments import Payment, Wish
 from fep.store.settlements import Settlement
 from fep.store.writer import Store
@@ -96,6 +96,8 @@ class Till:
                                       asked.KeyAsked, told),
             "payment.get": Method("query", self.get, "one payment and what is known of it",
                                   asked.KeyAsked, told),
+            "payment.list": Method("query", self.of_event, "what was paid and given back for an event",
+                                   asked.EventAsked, asked.PaymentsAnswer),
             "payment.settle": Method("pay", self.settle, "close the batch of a terminal",
                                      asked.SettleAsked, asked.SettleAnswer),
         }  # fmt: skip
@@ -152,6 +154,17 @@ class Till:
     def get(self, caller: Caller, params: Any) -> dict[str, Any]:
         """`payment.get {unit, key}`."""
         return self._answer(self._one(caller, params), repeated=True)
+
+    def of_event(self, caller: Caller, params: Any) -> dict[str, Any]:
+        """`payment.list {unit, receipt_key}`."""
+        fields = Fields(params)
+        unit = fields.text("unit", 40, required=True)
+        receipt = fields.text("receipt_key", 50, required=True)
+        fields.done()
+        rows: tuple[Payment, ...] = ()
+        if caller.sees(unit):
+            rows = self._store.read(queries_payments.of_event_q, unit, receipt)
+        return {"payments": [told_of(row) for row in rows]}
 
     def settle(self, caller: Caller, params: Any) -> Deferred[dict[str, Any]]:
         """`payment.settle {terminal}`; refused while a payment is under way."""

@@ -46,6 +46,18 @@ def list_q(conn: Connection, state: str = "", terminal: str = "",
     return tuple(payment_of(row) for row in rows)
 
 
+def of_event_q(conn: Connection, unit: str, receipt_key: str,
+               limit: int = 100) -> tuple[Payment, ...]:  # fmt: skip
+    """Return what was paid and given back for an event, oldest first."""
+    rows = conn.execute(
+        select(_P)
+        .where(_P.c.unit == unit, _P.c.receipt_key == receipt_key)
+        .order_by(_P.c.id)
+        .limit(limit)
+    )
+    return tuple(payment_of(row) for row in rows)
+
+
 @dataclass(frozen=True, slots=True)
 class Loose:
     """Money taken for which no receipt stands. `left_fen`: what was not given back of it;

@@ -390,6 +390,18 @@ def test_a_settlement_that_takes_long_goes_on_without_whoever_asked(town):
     assert [("000001", True, True)] == closed(town)
 
 
+def test_what_was_paid_and_given_back_for_an_event_is_told_together(town):
+    town.sold("k1", "5.00", receipt_key="e1")
+    town.sold("k2", "7.00", receipt_key="e1")
+    town.sold("k3", "7.00")
+    town.ask("payment.void", unit=UNIT, key="v1", of="k2")
+
+    told = town.ask("payment.list", unit=UNIT, receipt_key="e1")["payments"]
+
+    assert [("k1", "pay"), ("k2", "pay"), ("v1", "void")] == [(p["key"], p["op"]) for p in told]
+    assert [] == town.ask("payment.list", unit="other", receipt_key="e1")["payments"]
+
+
 def test_money_is_tied_to_the_event_it_was_for(town):
     town.sold("k1")
     town.ask("payment.void", unit=UNIT, key="v1", of="k1")

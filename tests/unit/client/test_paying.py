@@ -71,4 +71,5 @@ def test_void_refund_and_the_rest_name_their_payment():
     assert ["void", "refund", "get", "inquire", "cancel", "tie", "reprint"] == [
         method.removeprefix("payment.") for method, _ in front.asked
     ]
+    assert [] == Till(lambda *_, **__: {"payments": []}).of(unit="u", receipt_key="e")
     assert {"of": "k", "amount": "1.00"}.items() <= front.asked[1][1].items()
