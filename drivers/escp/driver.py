@@ -59,7 +59,8 @@ class EscpPrinter:
         self._wire: Open | None = None
         self._lost = False
         self._waiting: Deferred[None] | None = None
-        self._torn = False
+        # Nobody vouches for what an earlier run left in the device's buffer.
+        self._torn = True
 
     # from the spool
     async def print(self, paper: Paper, fence_id: str) -> PrintResult:
