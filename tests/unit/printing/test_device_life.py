@@ -12,9 +12,10 @@ import pytest
 from fep.domain.device import Lease, Turn
 from fep.domain.faults import Refused
 from fep.domain.printing import JobState, Outcome, PrintResult
+from fep.services.devices_life import DeviceLife
 from fep.store import devices as notes
 from fep.store.devices import Word
-from tests.unit.printing.world import ToldPrinter, World
+from tests.unit.printing.world import NoDice, ToldPrinter, World
 
 WORD = Word("li(1000)", "换色带")
 
@@ -235,6 +236,27 @@ def test_a_driver_that_crashes_is_made_anew_three_times_and_then_waits(world):
     assert ("failed", ("DEV_DRIVER_CRASH",)) == (world.state(), world.spool.devices()[0].faults)
     assert 4 == closed
     assert "distrust" in printer.calls
+
+
+def test_a_driver_made_anew_is_told_what_the_old_one_knew(world):
+    old = world.spool.loop("p1").life
+    made: list[KnownPrinter] = []
+
+    def make(_settings: Any) -> KnownPrinter:
+        made.append(KnownPrinter())
+        return made[-1]
+
+    life = DeviceLife(
+        world.reactor, world.clock, NoDice(), world.store, world.log, old.settings, make
+    )
+    life.remember(old.note)
+    life.ended(Outcome.UNCERTAIN)
+    life.remake(old.settings)
+    life.ended(Outcome.PRINTED)
+    life.remake(old.settings)
+
+    assert [("TM-T88", "A1")] * 3 == [printer.expected for printer in made]
+    assert [["close"], ["distrust", "close"], []] == [printer.calls for printer in made]
 
 
 def test_a_bug_of_the_loop_stops_nothing_for_good(world, monkeypatch):
