@@ -1,4 +1,5 @@
-"""Refill: looks at the stock every ten minutes and asks the platform for what is missing.
+"""Refill: looks at the stock every ten minutes and asks the platform for what is missing,
+the first time two minutes after a start, when what was granted meanwhile has come in.
 
 One request a code is open at a time; a block of the code, whoever grants it, closes it. It
 only asks: numbers come as any grant does. Nothing is asked for behind a fence.
@@ -24,6 +25,7 @@ from fep.store.stock import used_by_day_q
 from fep.store.writer import Store
 
 EVERY_S = 600.0
+FIRST_S = 120.0  # after a start, when what was granted meanwhile has come in
 DAY_MS = 86_400_000
 
 Read = Callable[..., Awaitable[Any]]
@@ -59,7 +61,7 @@ class Refill:
         self._log = log
         self._read = read
         self._now_ms = now_ms
-        self._next_s = 0.0
+        self._next_s = clock.mono() + FIRST_S
         self._looking = False
 
     def tick(self) -> None:
