@@ -29,7 +29,7 @@ def kits() -> tuple[type[Kit], ...]:
             own = getattr(value, "__module__", "") == module.__name__
             if own and isinstance(value, type) and issubclass(value, Kit):
                 found[value.__name__] = value
-    return tuple(sorted(found.values(), key=lambda kit: (kit.driver, kit.way, kit.__name__)))
+    return tuple(sorted(found.values(), key=lambda kit: (kit.driver, kit.__name__)))
 
 
 def table() -> str:
@@ -58,7 +58,7 @@ def _row(kit: type[Kit]) -> str:
     ]
     hardware = ", ".join(kit.hardware) or "untested"
     return (
-        f"| `{kit.driver}` | {WAYS[kit.way]} | {len(kept)} of {len(promises)} |"
+        f"| `{kit.driver}` | {kit.over or WAYS[kit.way]} | {len(kept)} of {len(promises)} |"
         f" {'<br>'.join(excused) or 'nothing'} | {kit.tried_on} | {hardware} |"
     )
 

@@ -45,6 +45,9 @@ class Kit:
     way: ClassVar[str] = "tcp"
     """How it is reached here: `tcp` or `pty`."""
 
+    over: ClassVar[str] = ""
+    """What the table of quality says of the way, where the cable alone does not tell it."""
+
     tried_on: ClassVar[str] = ""
     """What stands at the other end, for the table of quality."""
 
