@@ -152,6 +152,13 @@ def _settlements(rows: list[dict[str, Any]]) -> None:
     )  # fmt: skip
 
 
+def _one(verb: str, method: str, **params: Any) -> None:
+    """Do something to one payment, and show what it is then."""
+    with reached(verb) as desk:
+        told = desk.call(method, **params)
+    emit(told, lambda: _facts(told["payment"]))
+
+
 def _told(value: Any) -> str:
     return "-" if value is None else str(value)
 
@@ -193,9 +200,7 @@ def reprint(payment: int, reason: str) -> None:
 @reason()
 def back(payment: int, amount: str, reason: str) -> None:
     """Give a payment back."""
-    with reached("payments back") as desk:
-        told = desk.call("payments.back", payment=payment, amount=amount, reason=reason)
-    emit(told, lambda: _facts(told["payment"]))
+    _one("payments back", "payments.back", payment=payment, amount=amount, reason=reason)
 
 
 @group.command("tie", zh="说明一笔已扣款的支付属于哪个业务单",
@@ -205,9 +210,7 @@ def back(payment: int, amount: str, reason: str) -> None:
 @reason()
 def tie(payment: int, receipt_key: str, reason: str) -> None:
     """Tie a payment to an event."""
-    with reached("payments tie") as desk:
-        told = desk.call("payments.tie", payment=payment, receipt_key=receipt_key, reason=reason)
-    emit(told, lambda: _facts(told["payment"]))
+    _one("payments tie", "payments.tie", payment=payment, receipt_key=receipt_key, reason=reason)
 
 
 @group.command("inquire", zh="再向终端查询一笔结果未知的支付",
@@ -216,9 +219,7 @@ def tie(payment: int, receipt_key: str, reason: str) -> None:
 @reason()
 def inquire(payment: int, reason: str) -> None:
     """Inquire a payment."""
-    with reached("payments inquire") as desk:
-        told = desk.call("payments.inquire", payment=payment, reason=reason)
-    emit(told, lambda: _facts(told["payment"]))
+    _one("payments inquire", "payments.inquire", payment=payment, reason=reason)
 
 
 @group.command("settle", zh="结算一台终端的批次，并与我方核对",
@@ -246,7 +247,5 @@ def resolve_payment(payment: int, charged: bool, not_charged: bool, approve: tup
     if charged == not_charged:
         raise CliFault("CTL_USAGE", "请在 --charged 与 --not-charged 中选一个",
                        "Choose one of --charged and --not-charged")  # fmt: skip
-    with reached("resolve payment") as desk:
-        told = desk.call("payments.say", payment=payment, charged=charged, reason=reason,
-                         approve=list(approve))  # fmt: skip
-    emit(told, lambda: _facts(told["payment"]))
+    _one("resolve payment", "payments.say", payment=payment, charged=charged, reason=reason,
+         approve=list(approve))  # fmt: skip

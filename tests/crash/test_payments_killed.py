@@ -83,6 +83,13 @@ def test_a_person_ties_gives_back_signs_in_and_prints_again(town):
     assert "ready" in town.fepctl("payments", "sign-in", "pos-1", *why)
     assert "prints it again" in town.fepctl("payments", "reprint", str(first), *why)
     assert "TERMINAL" not in town.fepctl("doctor", "--json")
+
+    town.terminals["pos-1"].turn("crash=after_ack")
+    lost = town.pay("T2", "5.00")
+    assert ("unknown", "POS_ABSENT") == (lost["state"], lost["fault"])
+    assert "T2" in town.fepctl("resolve")
+    two = ("--not-charged", "--approve", "张三", "--approve", "李四")
+    assert "declined" in town.fepctl("resolve", "payment", str(lost["id"]), *two, *why)
     assert [] == town.wrong()
 
 
