@@ -35,6 +35,8 @@ class RelayPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     key: str = "keys/relay.key"
     cert: str = "keys/relay.crt"
     passphrase: Secret = ""
+    next_key: str = ""  # our next key and certificate: announced to every node, used once believed
+    next_cert: str = ""
     ext: Annotated[str, Meta(pattern=r"^[a-z0-9]{1,8}$")] = "fpb"
     cipher: Literal["cbc", "gcm"] = "cbc"
     poll_s: Seconds = 1.0
@@ -45,6 +47,11 @@ class RelayPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     part_timeout_s: Seconds = 900.0
     open_calls_max: Annotated[int, Meta(ge=64, le=100_000)] = 4000
     carrier: CarrierSettings = CarrierSettings()
+
+    def __post_init__(self) -> None:
+        """Refuse half a pair; msgspec names the key's place."""
+        if bool(self.next_key) != bool(self.next_cert):
+            raise ValueError("next_key and next_cert belong together")
 
 
 class PeerPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -32,6 +32,7 @@ from fep.services.relay_peer import Peer
 from fep.services.relay_platform import DialectPlatform, Nobody
 from fep.services.relay_streams import StoreLedger, Streams
 from fep.services.uplink_ends import Work
+from fep.services.uplink_keys import Pair
 from fep.settings import read_secret
 from fep.settings_relay import RelaySettings
 from fep.store.lock import DataLock, Locked
@@ -127,6 +128,13 @@ class Relay:
             self.settings.path(part.key).read_bytes(), secret, entropy=self._entropy
         )
         cert = certs.parse(self.settings.path(part.cert).read_bytes())
+        following = None
+        if part.next_key:
+            data = self.settings.path(part.next_key).read_bytes()
+            following = Pair(
+                keyfile.load_private(data, secret, entropy=self._entropy),
+                certs.parse(self.settings.path(part.next_cert).read_bytes()),
+            )
         self._pool.start()
         self.store = open_relay_store(
             self._reactor, self._data / "relay.db", now_ms=self.now_ms, on_fatal=self._fatal,
@@ -134,7 +142,7 @@ class Relay:
         )  # fmt: skip
         return RelayEnds(
             self._reactor, self._clock, self._entropy, self.store, part, key, cert,
-            cast("Work", deferToThread), self._log,
+            cast("Work", deferToThread), self._log, following,
         )  # fmt: skip
 
     def _build(self, us: RelayEnds) -> None:

@@ -6,6 +6,7 @@ ACK covers it with the same head.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
@@ -13,12 +14,14 @@ from typing import Final
 from fep.crypto import sm3
 from fep.domain.numbers import number_text
 from fep.services.relay_ends import CONTROL, NodeEnds
+from fep.services.uplink_keys import Pair
 from fep.store.relay_out import (
     ControlBatch,
     PeerRow,
     Run,
     applied_txn,
     control_txn,
+    own_q,
     peer_q,
     runs_q,
     tried_txn,
@@ -53,6 +56,7 @@ class ControlOut:
 
         While `hold` says so more numbers are coming, and a block of all is better than many.
         """
+        await self._announce()
         held = self.hold(self._ends.node)
         runs = [] if held else self._store.read(runs_q, self._ends.node)
         if runs:
@@ -78,9 +82,50 @@ class ControlOut:
             "relay.applied", applied_txn, self._ends.node, ack.applied_upto,
             bytes.fromhex(ack.head), results,
         )  # fmt: skip
+        self._turn()
         if not fits and not self.forked:
             self.forked = True
             self._ends.us.log.error("relay.control_fork", node=self._ends.node)
+
+    async def _announce(self) -> None:
+        """Tell the node of our next certificate, once."""
+        ends, following = self._ends, self._ends.own.following
+        if following is None or ends.own.now is following:
+            return
+        if self._store.read(own_q, ends.node, following.serial) is None:
+            row = self._store.read(peer_q, ends.node)
+            made = await ends.us.work(self._make_own, following, row)
+            await self._store.do("relay.own", control_txn, ends.node, made)
+        self._turn()
+
+    def _turn(self) -> None:
+        """Sign with the next key once the node believes it."""
+        own = self._ends.own
+        if own.following is None or own.now is own.following:
+            return
+        result = self._store.read(own_q, self._ends.node, own.following.serial) or ""
+        if result.split(" ")[0] in ("OK", "DUP"):
+            own.believed()
+            self._ends.us.log.warning("relay.own_cert", node=self._ends.node,
+                                      serial=own.now.serial)  # fmt: skip
+
+    def _make_own(self, following: Pair, row: PeerRow) -> ControlBatch:
+        """Build the announcement of a certificate. For a worker thread."""
+        serial = following.serial
+        body: dict[str, object] = {
+            "cert": base64.b64encode(following.cert.der).decode(), "serial": serial,
+        }  # fmt: skip
+        line, tail = record_line(
+            row.rec_seq + 1, "ROTATE", idem(self._ends.own.party, serial, "ROTATE"),
+            self._ends.us.now_ms(), body, JournalHead(0, ""), row.head,
+        )  # fmt: skip
+        header = replace(
+            self._ends.header(Kind.CTRL, EPOCH, CONTROL, row.seq + 1),
+            first_rec=row.rec_seq + 1, n_rec=1, prev_batch_sm3=row.batch_sm3,
+        )  # fmt: skip
+        content = self._ends.pack(header, line)
+        return ControlBatch(row.seq + 1, row.rec_seq + 1, content, sm3.digest(content), tail,
+                            own=serial)  # fmt: skip
 
     def hasten(self) -> None:
         """The node asks for what it has not: write everything again now."""

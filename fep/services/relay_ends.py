@@ -11,6 +11,7 @@ from fep.crypto.sm2 import PrivateKey, PublicKey
 from fep.domain.calendar import to_ms
 from fep.ports import Carrier, Clock, Entropy
 from fep.services.uplink_ends import Log, Timers, Work
+from fep.services.uplink_keys import OwnKeys, Pair
 from fep.services.uplink_peers import Peers
 from fep.settings_relay import RelayPart
 from fep.store.writer import Store
@@ -48,6 +49,7 @@ class RelayEnds:
     cert: Certificate
     work: Work
     log: Log
+    following: Pair | None = None  # our next key and certificate
 
     def now_ms(self) -> int:
         """Return wall clock milliseconds."""
@@ -67,14 +69,17 @@ class NodeEnds:
     carrier: Carrier
     units: Mapping[str, str]  # unit -> destination
     peers: Peers = field(init=False)
+    own: OwnKeys = field(init=False)
 
     def __post_init__(self) -> None:
-        """Believe the configured certificate."""
+        """Believe the configured certificate, and sign with our own."""
         object.__setattr__(self, "peers", Peers(self.node, self.cert))
+        now = Pair(self.us.key, self.us.cert)
+        object.__setattr__(self, "own", OwnKeys(self.us.settings.id, now, self.us.following))
 
-    def seat(self) -> Seat:
-        """Return who reads here."""
-        return Seat(self.us.settings.id, self.us.cert.serial_bytes(), self.us.key)
+    def seat(self, serial: bytes) -> Seat:
+        """Return who reads a file here that is sealed to a serial."""
+        return self.own.seat(serial)
 
     def key_of(self, sender: str, serial: bytes) -> PublicKey | None:
         """Return the node's key for its own files, None for anybody else's."""
@@ -85,16 +90,17 @@ class NodeEnds:
         return Header(
             kind=kind, sender=self.us.settings.id, receiver=self.node, epoch=epoch,
             channel=channel, seq=seq, created_ms=self.us.now_ms(),
-            sender_serial=self.us.cert.serial_bytes(),
+            sender_serial=self.own.now.cert.serial_bytes(),
             receiver_serial=self.peers.newest.serial_bytes(),
             sym_alg=ALG_GCM if self.us.settings.cipher == "gcm" else ALG_CBC,
         )  # fmt: skip
 
     def pack(self, header: Header, plain: bytes) -> bytes:
         """Return the file of a batch. Raises Unreadable TOO_BIG."""
-        receiver = self.peers.newest
-        header = replace(header, receiver_serial=receiver.serial_bytes())
-        return pack(header, plain, self.us.key, receiver.public_key, self.us.entropy)
+        receiver, pair = self.peers.newest, self.own.now
+        header = replace(header, receiver_serial=receiver.serial_bytes(),
+                         sender_serial=pair.cert.serial_bytes())  # fmt: skip
+        return pack(header, plain, pair.key, receiver.public_key, self.us.entropy)
 
     def name(self, epoch: int, channel: int, seq: int, attempt: int) -> str:
         """Return the name of one of our files."""

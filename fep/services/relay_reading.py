@@ -28,7 +28,7 @@ from fep.services.relay_ends import (
     stream_of,
 )
 from fep.store.relay import Arrived, NewCall, Stream
-from fep.wire.fpb import Header, Kind, Reason, Unreadable, unpack
+from fep.wire.fpb import Header, Kind, Reason, Unreadable, read_header, unpack
 from fep.wire.fpb_ack import Ack, Nack, read_ack, read_nack
 from fep.wire.fpb_greet import Greeting, Hello, Manifest, Sync, read_greeting
 from fep.wire.fpb_record import Record, canonical, read_records
@@ -63,7 +63,8 @@ def open_file(ends: NodeEnds, name: str) -> Opened | None:
     content = content_of(ends.carrier, name)
     if content is None:
         return None
-    header, plain = unpack(content, ends.seat(), ends.key_of)
+    seat = ends.seat(read_header(content).receiver_serial)
+    header, plain = unpack(content, seat, ends.key_of)
     if header.channel == TRANSPORT and header.kind is Kind.ACK:
         return Opened(header, plain, ack=read_ack(plain))
     if header.channel == TRANSPORT and header.kind is Kind.NACK:

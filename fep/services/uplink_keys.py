@@ -55,6 +55,11 @@ class OwnKeys:
         found = next((p for p in self._all if p.cert.serial_bytes() == serial), self.now)
         return Seat(self.party, found.cert.serial_bytes(), found.key)
 
+    def believed(self) -> None:
+        """Sign with the next pair from now on."""
+        assert self.following is not None, "there is none"
+        self.now = self.following
+
     def fate(self, store: Store, dest: str) -> LetterFate | None:
         """Return what became of the announcement of the next pair."""
         if self.following is None:
@@ -69,7 +74,7 @@ class OwnKeys:
         fate = self.fate(store, dest)
         if fate is None or fate.state != "applied":
             return False
-        self.now = self.following
+        self.believed()
         return True
 
 

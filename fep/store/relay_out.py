@@ -12,7 +12,13 @@ from typing import Final
 
 from sqlalchemy import Connection, and_, func, insert, select, update
 
-from fep.store.schema_relay import relay_call, relay_control, relay_number, relay_peer
+from fep.store.schema_relay import (
+    relay_call,
+    relay_control,
+    relay_number,
+    relay_own,
+    relay_peer,
+)
 from fep.store.tx import Tx
 
 ZERO: Final = bytes(32)
@@ -44,14 +50,23 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class ControlBatch:
-    """A control batch to be stored, with the runs its records grant, in their order."""
+    """A control batch to be stored, with the runs its records grant, in their order.
+
+    `own` is instead the serial of our certificate that its one record announces.
+    """
 
     seq: int
     first_rec: int
     content: bytes
     sm3: bytes
     tail: bytes
-    runs: tuple[Run, ...]
+    runs: tuple[Run, ...] = ()
+    own: str = ""
+
+    @property
+    def n_rec(self) -> int:
+        """Return how many records it has."""
+        return len(self.runs) or 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +179,7 @@ def control_txn(tx: Tx, node: str, made: ControlBatch) -> None:
     assert made.first_rec == before.rec_seq + 1, (made.first_rec, before.rec_seq)
     tx.conn.execute(
         insert(relay_control).values(
-            node=node, seq=made.seq, first_rec=made.first_rec, n_rec=len(made.runs),
+            node=node, seq=made.seq, first_rec=made.first_rec, n_rec=made.n_rec,
             tail=made.tail, content=made.content,
         )
     )  # fmt: skip
@@ -176,7 +191,11 @@ def control_txn(tx: Tx, node: str, made: ControlBatch) -> None:
                    column.number.between(f"{run.first:010d}", f"{run.last:010d}"))
             .values(rec_seq=made.first_rec + place)
         )  # fmt: skip
-    put_peer(tx, node, seq=made.seq, rec_seq=made.first_rec + len(made.runs) - 1,
+    if made.own:
+        row = {"node": node, "serial": made.own, "rec_seq": made.first_rec}
+        tx.conn.execute(insert(relay_own).values(row))
+        tx.journal("relay.own_cert", node, {"serial": made.own})
+    put_peer(tx, node, seq=made.seq, rec_seq=made.first_rec + made.n_rec - 1,
              batch_sm3=made.sm3, head=made.tail)  # fmt: skip
     tx.journal("relay.granted", f"{node}/{made.seq}", {
         "runs": [f"{run.code} {run.first:010d}-{run.last:010d}" for run in made.runs],
@@ -230,4 +249,17 @@ def applied_txn(
             .where(relay_number.c.node == node, relay_number.c.rec_seq == rec_seq)
             .values(result=result[:60])
         )
+        tx.conn.execute(
+            update(relay_own)
+            .where(relay_own.c.node == node, relay_own.c.rec_seq == rec_seq)
+            .values(result=result[:60])
+        )
     return True
+
+
+def own_q(conn: Connection, node: str, serial: str) -> str | None:
+    """Return a node's answer to our next certificate, empty before it, None unannounced."""
+    column = relay_own.c
+    return conn.execute(
+        select(column.result).where(column.node == node, column.serial == serial)
+    ).scalar()

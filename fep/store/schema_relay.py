@@ -137,3 +137,12 @@ relay_number = Table(
 )
 Index("ix_relay_number_free", relay_number.c.node, relay_number.c.code, relay_number.c.number,
       sqlite_where=text("rec_seq = 0"))  # fmt: skip
+
+relay_own = Table(
+    "relay_own",  # our own certificates as announced to a node
+    relay_metadata,
+    Column("node", String(16), primary_key=True),
+    Column("serial", String(40), primary_key=True),
+    Column("rec_seq", Id, nullable=False),  # of the announcement on channel 2
+    Column("result", String(60), nullable=False, server_default=""),
+)

@@ -19,9 +19,11 @@ from fep.services.relay_ends import NodeEnds, RelayEnds
 from fep.services.relay_peer import Peer
 from fep.services.relay_platform import Nobody
 from fep.services.relay_streams import StoreLedger
+from fep.services.uplink_keys import Pair
 from fep.settings_relay import RelayPart
 from fep.store.relay_opening import open_relay_store
 from fep.wire.fpb import Header, Kind, Seat, pack, read_header, unpack
+from fep.wire.fpb_ack import Ack, Result
 from fep.wire.fpb_greet import Hello, Manifest, Sent, encode
 from fep.wire.fpb_name import BatchName, node8
 from fep.wire.fpb_record import JournalHead, idem, record_line
@@ -30,6 +32,7 @@ from tests.unit.link.link_world import NODE, PLATFORM, Dice, Lines, Watch, party
 
 RECEIPTS, CONTROL = 1, 2
 NEXT = "node-next"
+NEW_RELAY = party("relay-next", 0x21)
 ZEROS = "0" * 64
 
 
@@ -39,6 +42,8 @@ class Far:
     def __init__(self, root: Path) -> None:
         self.root, self.reactor, self.log = root, FakeReactor(), Lines()
         self.ferry, self.dice = MemoryFerry(), Dice()
+        self.following: Pair | None = None
+        self.signed_by: list[bytes] = []
         self.key, self.cert = party(NODE, 0x10)
         self.relay_key, self.relay_cert = party(PLATFORM, 0x20)
         self.heads: dict[tuple[int, int], tuple[int, int, bytes, bytes]] = {}
@@ -54,7 +59,7 @@ class Far:
         watch = Watch(self.reactor)
         part = RelayPart(poll_s=0.5, ack_s=0.2, gap_s=1.0)
         us = RelayEnds(self.reactor, watch, self.dice, self._store, part, self.relay_key,
-                       self.relay_cert, self._work, self.log)  # fmt: skip
+                       self.relay_cert, self._work, self.log, self.following)  # fmt: skip
         nobody = Courier(
             self.reactor, watch.mono, Nobody(), StoreLedger(self._store), self.log,
             in_flight_max=4, settle_s=1.0,
@@ -123,13 +128,16 @@ class Far:
     def said(self, kind: Kind) -> list[dict[str, Any]]:
         """Return what the relay has said in files of a kind, sealed to either key; forgets."""
         found = []
-        relay = self.relay_cert.public_key
+        self.signed_by = []
+        signers = (self.relay_cert, NEW_RELAY[1])
+        relay = {cert.serial_bytes(): cert.public_key for cert in signers}
         both = {cert.serial_bytes(): key for key, cert in (party(NODE, 0x10), party(NEXT, 0x11))}
         for name in sorted(self.ferry.out):
             content = self.ferry.out.pop(name)
             serial = read_header(content).receiver_serial
             seat = Seat(NODE, serial, both[serial])
-            header, plain = unpack(content, seat, lambda *_who: relay)
+            header, plain = unpack(content, seat, lambda _who, own: relay[own])
+            self.signed_by.append(header.sender_serial)
             if header.kind is kind:
                 found.append(json.loads(plain))
         return found
@@ -239,3 +247,43 @@ def test_a_machine_whose_epoch_is_over_has_no_say_any_more(far: Far):
 
     assert ["over"] == [name.rpartition(".")[2] for name in far.ferry.quarantine]
     assert [] == [one for one in far.said(Kind.ACK) if one["epoch"] == 1 and one["results"]]
+
+
+@pytest.mark.parametrize("word", ["OK", "REJECT"])
+def test_the_relays_next_key_signs_once_the_node_believes_it(far: Far, word: Any):
+    far.close()
+    far.following = Pair(*NEW_RELAY)
+    far.open()
+    far.run(2.0)
+    (announced,) = far.said(Kind.CTRL)
+    far.tell(RECEIPTS, *_act(1))
+    far.said(Kind.ACK)
+    before = set(far.signed_by)
+
+    ack = Ack(1, CONTROL, 1, announced["hash"], "APPLIED", 0, ((1, 1),), (Result(1, word),))
+    far.say(Kind.ACK, ack.encode())
+    far.tell(RECEIPTS, *_act(2))
+    far.said(Kind.ACK)
+    after = set(far.signed_by)
+    far.close()
+    far.open()
+    far.tell(RECEIPTS, *_act(3))
+    far.said(Kind.ACK)
+
+    old, new = far.relay_cert.serial_bytes(), NEW_RELAY[1].serial_bytes()
+    assert ("ROTATE", idem(PLATFORM, "21", "ROTATE")) == (announced["op"], announced["idem"])
+    assert base64.b64decode(announced["body"]["cert"]) == NEW_RELAY[1].der
+    assert {old} == before
+    assert {new if word == "OK" else old} == after == set(far.signed_by)
+
+
+def test_files_sealed_to_the_relays_next_certificate_are_opened(far: Far):
+    far.close()
+    far.following = Pair(*NEW_RELAY)
+    far.open()
+    far.relay_cert = NEW_RELAY[1]  # the node seals to it now
+
+    far.tell(RECEIPTS, *_act(1))
+
+    assert {} == far.ferry.quarantine
+    assert {} == far.ferry.arrivals
