@@ -71,7 +71,8 @@ def amended(profile: Profile, values: Mapping[str, Any], name: str) -> Profile:
     for key, value in values.items():
         if key not in known:
             raise BadProfile(f"{name}: unknown key {key}")
-        if type(value) is not type(known[key]):
+        whole = type(value) is int and type(known[key]) is float
+        if type(value) is not type(known[key]) and not whole:
             raise BadProfile(f"{name}: {key} must be {type(known[key]).__name__}")
     return replace(profile, **values)
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from drivers.ipp.driver import IppPrinter, Options
-from drivers.ipp.profile import BadProfile, Profile, load, names
+from drivers.ipp.profile import BadProfile, Profile, amended, load, names
 from fep.ports import Clock, Rasteriser
 
 API_VERSION = 1
@@ -34,11 +34,13 @@ def parse_options(raw: Mapping[str, Any]) -> Options:
     table = {name: value for name, value in raw["transport"].items() if value is not None}
     if table.pop("type") != "ipp":
         raise ValueError("transport.type: this driver speaks ipp")
-    return Options(**table, expect_model=raw.get("expect_model", ""))
+    return Options(
+        **table, expect_model=raw.get("expect_model", ""), quirks=raw.get("options") or {}
+    )
 
 
 def create(
     reactor: Any, clock: Clock, options: Options, rasteriser: Rasteriser, profile: Profile
 ) -> IppPrinter:
-    """Return the driver of one printer; nothing is sent yet."""
-    return IppPrinter(reactor, clock, options, profile)
+    """Return the driver of one printer; nothing is sent yet. Raises BadProfile."""
+    return IppPrinter(reactor, clock, options, amended(profile, options.quirks))

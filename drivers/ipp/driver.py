@@ -9,7 +9,8 @@ printer itself says that no impression was made. Never raises for a device fault
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from twisted.internet.task import deferLater
@@ -35,7 +36,8 @@ _ENDED = (JobState.CANCELED, JobState.ABORTED, JobState.COMPLETED)
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Where the printer is. `queue` is the path of its URI."""
+    """Where the printer is. `queue` is the path of its URI, `quirks` what differs from its
+    profile."""
 
     host: str
     port: int = 631
@@ -43,6 +45,7 @@ class Options:
     tls: bool = False
     connect_timeout_s: float = 3.0
     expect_model: str = ""
+    quirks: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def uri(self) -> str:

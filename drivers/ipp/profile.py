@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 
 class BadProfile(Exception):
@@ -27,6 +29,19 @@ def load(name: str) -> Profile:
     if name not in _PROFILES:
         raise BadProfile(f"no profile {name!r}; known: {', '.join(names())}")
     return _PROFILES[name]
+
+
+def amended(profile: Profile, values: Mapping[str, Any]) -> Profile:
+    """Return the profile with other values for one printer. Raises BadProfile."""
+    known = {field.name: field.type for field in fields(Profile)}
+    for key, value in values.items():
+        if key not in known:
+            raise BadProfile(f"options: unknown key {key}; known: {', '.join(known)}")
+        if type(value).__name__ != known[key] and not (
+            known[key] == "float" and type(value) is int
+        ):
+            raise BadProfile(f"options: {key} must be {known[key]}")
+    return replace(profile, **values)
 
 
 def names() -> tuple[str, ...]:

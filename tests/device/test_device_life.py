@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_twisted
 
-from drivers import escpos
+from drivers import escpos, ipp
 from fep.services.devices_check import report
 from fep.sim.printer.profiles import PROFILES
 from fep.store import devices as notes
@@ -128,8 +128,22 @@ async def test_a_shared_printer_is_free_for_others_after_it_said_who_it_is(tmp_p
         mine.close()
 
 
+def test_options_of_a_page_printer_stand_above_its_profile():
+    raw = {"transport": {"type": "ipp", "host": "h"}, "options": {"job_s": 300}}
+    printer = ipp.create(None, None, ipp.parse_options(raw), None, ipp.load("a5"))
+
+    assert ("iso_a5_148x210mm", 300) == (printer._profile.media, printer._profile.job_s)
+    for wrong in ({"jobs": 1}, {"media": 5}):
+        options = ipp.parse_options({**raw, "options": wrong})
+        with pytest.raises(ipp.BadProfile):
+            ipp.create(None, None, options, None, ipp.load("a5"))
+
+
 def test_options_of_a_device_stand_above_its_profile():
-    raw = {"transport": {"type": "tcp", "host": "h"}, "options": {"cutter": False, "cut_n": 3}}
+    raw = {
+        "transport": {"type": "tcp", "host": "h"},
+        "options": {"cutter": False, "cut_n": 3, "settle_s": 1},
+    }
     printer = escpos.create(None, None, escpos.parse_options(raw), None, escpos.load("hprt-80"))
 
     assert (False, 3, 4000) == (
