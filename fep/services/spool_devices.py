@@ -14,7 +14,12 @@ from fep.settings_device import DeviceSettings
 
 
 class SpoolPrinter(Protocol):
-    """What the spool needs of a driver: the port, and how to start and end with it."""
+    """What the spool needs of a driver: the port, and how to start and end with it.
+
+    A driver whose device says who it is has two more: `identify()`, awaited for a value with
+    `maker`, `model`, `serial`, `proof` (text, empty where it says nothing), and
+    `expect(model, serial)`, after which any other device is DEV_IDENTITY at every reconnect.
+    """
 
     takes: str
 
