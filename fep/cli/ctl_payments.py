@@ -33,14 +33,16 @@ def group() -> None:
 @option("--state", default="", type=click.Choice(["", *_STATES]), zh="只看一种状态",
         en="one state only")  # fmt: skip
 @option("--terminal", default="", zh="只看一台终端", en="one terminal only")
+@option("--receipt-key", default="", metavar="KEY", zh="只看一个业务单", en="one event only")
 @option("--without-receipt", is_flag=True, zh="已扣款但没有有效票据的",
         en="money taken for which no receipt stands")  # fmt: skip
 @option("--limit", type=click.IntRange(1, 500), default=50, zh="行数", en="rows")
-def list_(state: str, terminal: str, without_receipt: bool, limit: int) -> None:
+def list_(state: str, terminal: str, receipt_key: str, without_receipt: bool,
+          limit: int) -> None:  # fmt: skip
     """List payments."""
     with reached() as desk:
         told = desk.call("payments.list", state=state, terminal=terminal, limit=limit,
-                         without_receipt=without_receipt)  # fmt: skip
+                         receipt_key=receipt_key, without_receipt=without_receipt)  # fmt: skip
     emit(told, lambda: (loose_of if without_receipt else rows_of)(told["payments"]))
 
 

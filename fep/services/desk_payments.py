@@ -45,6 +45,7 @@ class ListParams(Params):
     state: str = ""
     terminal: str = ""
     without_receipt: bool = False
+    receipt_key: str = ""
     limit: int = 100
 
 
@@ -106,7 +107,8 @@ async def list_payments(ctx: DeskContext, asked: ListParams) -> dict[str, Any]:
     if asked.without_receipt:
         loose = await ctx.read(queries_payments.without_receipt_q, limit)
         return {"payments": [told_of_loose(row) for row in loose]}
-    rows = await ctx.read(queries_payments.list_q, asked.state, asked.terminal, limit)
+    rows = await ctx.read(queries_payments.list_q, asked.state, asked.terminal, limit,
+                          asked.receipt_key)  # fmt: skip
     return {"payments": [told_of(row) for row in rows]}
 
 

@@ -34,10 +34,12 @@ def open_count_q(conn: Connection, terminal: str) -> int:
     return int(conn.execute(query).scalar_one())
 
 
-def list_q(conn: Connection, state: str = "", terminal: str = "",
-           limit: int = 100) -> tuple[Payment, ...]:  # fmt: skip
-    """Return payments, newest first."""
+def list_q(conn: Connection, state: str = "", terminal: str = "", limit: int = 100,
+           receipt_key: str = "") -> tuple[Payment, ...]:  # fmt: skip
+    """Return payments, newest first; empty texts mean any."""
     wanted = []
+    if receipt_key:
+        wanted.append(_P.c.receipt_key == receipt_key)
     if state:
         wanted.append(_P.c.state == state)
     if terminal:

@@ -55,6 +55,8 @@ def test_money_and_receipts_agree_and_who_has_no_receipt_is_listed(town):
     told = json.loads(town.fepctl("payments", "list", "--without-receipt", "--json"))
 
     assert ["P2"] == [row["key"] for row in told["payments"]]
+    of_event = town.fepctl("payments", "list", "--receipt-key", "P1", "--json")
+    assert ["P1"] == [row["key"] for row in json.loads(of_event)["payments"]]
     assert "7.00" in town.fepctl("payments", "list", "--lang", "en")
     shown = town.fepctl("payments", "show", str(told["payments"][0]["id"]), "--lang", "en")
     assert "622202*********0123" in shown
