@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,11 @@ class TestEscposOverBridge(Escpos):
         Escpos.profile, settle_s=0.02, probe_process_id=False, status_timeout_s=0.2, fence_min_s=0.6
     )
     stride = 13
+    exempt: Mapping[str, str] = {
+        # A byte of it that comes during a later job may look like the proof of that job.
+        "test_a_megabyte_of_noise_costs_bounded_memory_and_no_sheet": "noise that the device said "
+        "is still on its way through the bridge when the cable is silent; test_bridge_hostile",
+    }
 
     @pytest.fixture(autouse=True)
     def _ends(self) -> Iterator[None]:
