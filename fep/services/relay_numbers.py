@@ -23,7 +23,7 @@ from fep.store.relay_out import in_hand_q, number_doubt_txn, number_txn, request
 from fep.store.writer import Store
 
 EVIDENCE: Final = "fetched ahead"
-REQUEST_MAX: Final = 5000  # numbers that one request of a node may fetch
+REQUEST_MAX: Final = 1000  # a request; the channel is not answered past it till it is done
 
 
 def relay_shelf(store: Store) -> Shelf:
