@@ -11,15 +11,18 @@ __all__ = ["FormSheet", "check_forms"]
 
 
 def check_forms(forms: Iterable[tuple[Source, FormSheet]], kinds: Collection[str]) -> None:
-    """Note what is wrong with each form, and kinds that have two or do not exist."""
+    """Note what is wrong with each form, and kinds that have two or do not exist.
+
+    All of it is weak: a form that cannot be printed on must not keep receipts from being issued.
+    """
     taken: dict[str, str] = {}
     for source, form in forms:
         for wrong in problems(form):
-            source.wrong(wrong.trail, wrong.zh, wrong.en)
+            source.wrong(wrong.trail, wrong.zh, wrong.en, weak=True)
         for place, kind in enumerate(form.kinds):
             if kind in taken:
                 source.wrong(("kinds", place), f"{kind} 已有格式 {taken[kind]}",
-                             f"{kind} has the form {taken[kind]} already")  # fmt: skip
+                             f"{kind} has the form {taken[kind]} already", weak=True)  # fmt: skip
             elif kind not in kinds:
                 # A site takes the forms it was made with and only some of the kinds.
                 source.wrong(("kinds", place), f"没有票据种类 {kind}",

@@ -41,15 +41,18 @@ def _told() -> dict[str, Any]:
         for one in (*seen.errors, *seen.warnings)
         if Path(one.file).parent.name == _ROOM
     ]  # fmt: skip
-    return {"forms": _forms(), "problems": problems,
-            "ok": not any(not one["weak"] for one in problems)}  # fmt: skip
+    forms = _forms()
+    kinds = [kind for row in forms for kind in row["kinds"]]
+    sound = all(row["sound"] for row in forms) and len(kinds) == len(set(kinds))
+    return {"forms": forms, "problems": problems,
+            "ok": sound and not any(not one["weak"] for one in problems)}  # fmt: skip
 
 
 def _forms() -> list[dict[str, Any]]:
     """Return the forms that can be read, sound or not."""
     import msgspec
 
-    from fep.render.form_sheet import FormSheet, boxes
+    from fep.render.form_sheet import FormSheet, boxes, problems
 
     found = []
     for path in sorted((find_site().config.parent / _ROOM).glob("*.toml")):
@@ -60,6 +63,7 @@ def _forms() -> list[dict[str, Any]]:
         found.append({
             "form": path.stem, "name": sheet.name, "kinds": list(sheet.kinds),
             "width": sheet.width, "length": sheet.length, "items": sheet.room,
+            "sound": not any(problems(sheet)),
             "boxes": [
                 {"name": box.name, "x": box.x, "y": box.y, "w": box.w, "h": box.h,
                  "caption": box.caption}

@@ -102,7 +102,8 @@ def _items(form: str, sheet: FormSheet, items: list[Mapping[str, str]]) -> Itera
     table = sheet.items
     if table is None:
         return
-    assert len(items) <= table.room, (len(items), table.room)
+    if len(items) > table.room:  # of a kind that is configured no more
+        raise refuse("FRM_OVERFLOW", form=form, field="items", text=str(len(items)))
     for place, item in enumerate(items):
         block, row = divmod(place, table.rows)
         for column in table.columns:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import io
+import json
+import shutil
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
+from fep.cli import fepctl
 from fep.domain.faults import Refused
 from fep.render.form_layout import lay
 from fep.render.form_sheet import Column, Field, FormSheet, Items, problems
+from fep.settings import load
 from fep.settings_forms import check_forms
 from fep.settings_toml import Source
-from tests.golden.draw_forms import SHEET, crowded, laid, page, sheets
+from tests.golden.draw_forms import FORMS, SHEET, crowded, laid, page, sheets
+from tests.unit.settings.place import Place
 
 PLAIN = FormSheet("票", ["outpatient"], 190.0, 127.0, [
     Field("number", 10, 10, 30, 5), Field("total", 60, 10, 30, 5),
@@ -52,14 +62,14 @@ def test_a_sound_sheet_has_no_problem():
     assert [] == list(problems(replace(PLAIN, items=TABLE)))
 
 
-def test_a_kind_with_two_forms_is_an_error_and_an_unknown_kind_is_weak(tmp_path):
+def test_a_kind_with_two_forms_or_no_file_is_told_and_keeps_nobody_from_issuing(tmp_path):
     told = []
     files = [(Source(tmp_path / f"{n}.toml", told), PLAIN) for n in "ab"]
     files.append((Source(tmp_path / "c.toml", told), replace(PLAIN, kinds=["tuition"])))
 
     check_forms(files, {"outpatient"})
 
-    assert [("b.toml", False), ("c.toml", True)] == [
+    assert [("b.toml", True), ("c.toml", True)] == [
         (problem.file.rsplit("/", 1)[1], problem.weak) for problem in told
     ]
 
@@ -92,3 +102,44 @@ def test_an_entry_with_a_box_of_its_own_is_not_told_twice():
 
     assert 1 == sum("0010023456" in text for text in texts)
     assert not any("门诊号" in text for text in texts)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """A site with the shipped forms; nothing in it was ever started."""
+    place = Place(tmp_path)
+    shutil.copytree(FORMS, tmp_path / "forms")
+    return place.config
+
+
+def told(site: Path, *words: str) -> tuple[int, Any]:
+    """Run a verb; return its exit code and its JSON."""
+    said, code = io.StringIO(), 0
+    with redirect_stdout(said):
+        try:
+            code = int(fepctl.run(["-c", str(site), *words, "--json"]) or 0)
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+    return code, json.loads(said.getvalue())
+
+
+def test_the_check_of_a_site_ends_with_one_when_a_form_is_wrong(site: Path):
+    good, before = told(site, "forms", "check")
+    form = site.parent / "forms" / "unified.toml"
+    form.write_text(form.read_text("utf-8").replace("length = 93.1", "length = 95.0"), "utf-8")
+    bad, after = told(site, "forms", "check")
+
+    assert (0, True, []) == (good, before["ok"], before["problems"])
+    assert (1, False) == (bad, after["ok"])
+    (problem,) = after["problems"]
+    assert problem["at"].startswith("unified.toml:")
+    assert "1/6" in problem["en"]
+    assert "unified" in load(site, {}).forms
+
+
+def test_a_form_is_shown_with_its_boxes_and_a_wrong_name_with_those_there_are(site: Path):
+    _code, shown = told(site, "forms", "show", "outpatient")
+    refused, _why = told(site, "forms", "show", "outpatien")
+
+    assert ("outpatient", 16, 19 + 16 * 3) == (shown["form"], shown["items"], len(shown["boxes"]))
+    assert 0 != refused
