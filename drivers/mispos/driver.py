@@ -39,6 +39,8 @@ class Options:
     result_timeout_s: float = 180.0
     relay_host: str = ""
     relay_port: int = 0
+    # False: the numbers it gives its batches cannot be compared with each other.
+    batches: bool = True
     codes: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -145,19 +147,22 @@ class Mispos:
         if seen.busy:
             return "POS_BUSY"
 
+        by_number = self._options.batches
+
         def of_batch(data: Data) -> bool:
             told = codec.totals(data)
-            return data.code in ("52", "62") and told is not None and told.batch == seen.batch
+            same = told is not None and (not by_number or told.batch == seen.batch)
+            return data.code in ("52", "62") and same
 
         said = await self._ask("52", result_s=SETTLE_S, fits=of_batch)
-        if isinstance(said, Silence):
+        if isinstance(said, Silence) and by_number:
             # It may have settled: the totals of its last settlement say so.
             said = await self._ask("62", fits=of_batch)
         found = codec.totals(said) if isinstance(said, Data) else None
         if found is None:
             return self._fault(said)
         await self._sign_in()
-        return found
+        return found if by_number else replace(found, batch="")
 
     async def reprint(self, serial: str) -> str:
         """Have the terminal print its own slip again; returns a fault code or empty."""
@@ -199,7 +204,7 @@ class Mispos:
         seen = codec.status(said)
         if self._options.terminal and seen.terminal != self._options.terminal:
             return "DEV_IDENTITY"
-        self.batch = seen.batch
+        self.batch = seen.batch if self._options.batches else ""
         return seen
 
     async def _sign_in(self) -> str:

@@ -193,6 +193,8 @@ class Drawer:
             await self._store.do("payment.send", payments.send_txn, id_, self._terminal.batch)
         except Refused as refused:
             return await self.drop(id_, refused.code)
+        if self._ending():
+            return self._now(id_)  # the next start inquires it and finds no record
         self._under_way = id_
         try:
             reply = await self._terminal.run(order, lambda: self._acked(id_))
@@ -200,7 +202,7 @@ class Drawer:
             self._under_way, self._shown = 0, ""
         if reply.verdict is Verdict.SILENT:
             reply = await self._find_out(order, reply)
-        if self._stopped and reply.verdict is Verdict.SILENT:
+        if self._ending() and reply.verdict is Verdict.SILENT:
             return self._now(id_)
         found = await self._stored(id_, reply)
         if found.state is PaymentState.UNKNOWN:
@@ -339,6 +341,10 @@ class Drawer:
             self._recovering = False
 
     # small steps
+    def _ending(self) -> bool:
+        """Say whether a stop came while something else was waited for."""
+        return self._stopped
+
     async def _pause(self, seconds: float) -> None:
         self._sleep = deferLater(self._reactor, seconds)
         try:

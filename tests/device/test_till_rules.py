@@ -14,7 +14,7 @@ from fep.services.callers import Caller
 from fep.services.till import Till
 from fep.services.till_drawer import WAIT_S
 from fep.sim.pos.terminal import PAN
-from fep.store import settlements
+from fep.store import payments, settlements
 from tests.device.pos_rig import Wall
 from tests.device.till_town import EVERY, POS, UNIT, TillTown
 
@@ -334,6 +334,40 @@ def test_a_batch_that_the_terminal_forgot_is_closed_and_shown_as_not_compared(to
 
     assert [("000001", False, False)] == closed(town)
     assert ("pos-1",) == town.store.read(settlements.differ_q)
+
+
+def test_a_terminal_whose_batch_numbers_mean_nothing_is_compared_with_all_that_is_unsettled(town):
+    town.driver = town.new_driver(batches=False)
+    town.till = Till(town.clock, None, town.life, (POS,), town.log,
+                     make=lambda *_: town.driver)  # fmt: skip
+    town.done(town.till.start())
+    town.sold("k1")
+    town.terminal.book.batch = 7
+    town.terminal.book.entries[0].batch = 7
+    town.sold("k2", "5.00")
+
+    told = town.ask("payment.settle", terminal="pos-1")["settlement"]
+
+    assert (True, "17.34", "") == (told["fits"], told["our_amount"], told["batch"])
+    assert [("", True, True)] == closed(town)
+
+
+def test_a_stop_at_the_last_moment_lets_nothing_leave(town):
+    send = payments.send_txn
+
+    def stopping(tx: Any, id_: int, batch: str) -> Any:
+        town.till.stop()
+        return send(tx, id_, batch)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(payments, "send_txn", stopping)
+        town.sale("k1")
+        town.pass_time(5)
+    assert "01" not in town.terminal.heard
+
+    town.boot()
+    town.pass_time(5)
+    assert ["not_sent"] == [row.state.value for row in town.rows()]
 
 
 def test_a_settlement_whose_daemon_died_is_found_in_the_terminal(town):
