@@ -20,18 +20,24 @@ _USABLE = frozenset({"bridge"})
 
 
 def parse_options(raw: Mapping[str, Any]) -> Options:
-    """Return options out of a device's settings. Raises ValueError for what does not fit."""
+    """Return options out of a device's settings; `code_…` correct the profile.
+
+    Raises ValueError for what does not fit.
+    """
     table = dict(raw.get("options") or {})
+    given = [name for name in table if name.startswith("code_")]
+    codes = {name.removeprefix("code_"): str(table.pop(name)) for name in given}
+    Profile().with_codes(codes)
     transport = transports.options(raw["transport"], _USABLE)
     assert isinstance(transport, bridge.Options)
     if not transport.name:
         raise ValueError("transport bridge: name of the [port …] with kind = bankall")
     try:
-        return Options(transport, **table)
+        return Options(transport, codes=codes, **table)
     except TypeError as error:
         raise ValueError(f"options: {error}") from error
 
 
 def create(reactor: Any, clock: Any, options: Options, _rasteriser: Any, profile: Profile) -> Ums:
     """Return the driver of one terminal; nothing is called yet."""
-    return Ums(reactor, clock, options, profile)
+    return Ums(reactor, clock, options, profile.with_codes(options.codes))

@@ -8,8 +8,8 @@ unknown where that does not speak of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -32,6 +32,8 @@ class Options:
     terminal: str = ""
     operator: str = "01"
     result_timeout_s: float = 180.0
+    reprint_proves: bool = True
+    codes: Mapping[str, str] = field(default_factory=dict)
 
 
 class Ums:
@@ -216,7 +218,8 @@ class Ums:
         """
         nothing = PayReply(Verdict.MISMATCH, "POS_UNSURE")
         before = _read(Carried("done", done.before))
-        if not self._profile.reprint_proves or before is None or order.op is not Op.PAY:
+        proves = self._profile.reprint_proves and self._options.reprint_proves
+        if not proves or before is None or order.op is not Op.PAY:
             return nothing
         told = await self._ask(self._profile.reprint, REPRINT_S)
         if isinstance(told, str):

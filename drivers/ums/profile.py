@@ -6,9 +6,11 @@ words of a settlement slip are not public and are to be corrected here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Any
 
 from fep.domain.payment import Op, Way
 
@@ -46,6 +48,32 @@ class Profile:
     sales: str = r"消费\s+(\d+)\s+(\d+\.\d\d)"
     refunds: str = r"退货\s+(\d+)\s+(\d+\.\d\d)"
     reprint_proves: bool = True
+
+    def with_codes(self, texts: Mapping[str, str]) -> Profile:
+        """Return it with codes of a site: `{"unsure": "98 68", "pay_scan": "72", "sales": "…"}`.
+
+        Raises ValueError for a name that is none, and for a pattern without its two groups.
+        """
+        sets = {"approved", "cancelled", "signed_out", "batch_full", "unsure"}
+        plain = {"sign_in", "settle", "settled", "reprint", "sales", "refunds"}
+        types = {f"{op}_{way}": (op, way) for op in Op for way in Way}
+        unknown = sorted(texts.keys() - sets - plain - types.keys())
+        if unknown:
+            raise ValueError(f"no code {unknown[0]}; there are {', '.join(sorted(sets | plain))},"
+                             f" {', '.join(sorted(types))}")  # fmt: skip
+        for name in texts.keys() & {"sales", "refunds"}:
+            try:
+                groups = re.compile(texts[name]).groups
+            except re.error as error:
+                raise ValueError(f"code_{name}: {error}") from error
+            if groups != 2:
+                raise ValueError(f"code_{name}: count and yuan, two groups")
+        codes: dict[str, Any] = {
+            name: frozenset(texts[name].split()) for name in texts if name in sets
+        }
+        codes |= {name: texts[name] for name in texts if name in plain}
+        changed = {types[name]: texts[name] for name in texts if name in types}
+        return replace(self, types={**self.types, **changed}, **codes)
 
 
 _PROFILES = {"umspay": Profile()}

@@ -6,9 +6,9 @@ from datetime import date
 
 import pytest
 
-from drivers.ums import codec, load
+from drivers.ums import codec, load, parse_options
 from drivers.ums.codec import BadRecord, Request
-from fep.domain.payment import Totals
+from fep.domain.payment import Op, Totals, Way
 from fep.sim.ums.record import Answer, parse
 
 SALE = Request("00000001", "01", "00", 1234, 7)
@@ -81,6 +81,36 @@ def test_an_amount_that_is_no_number_is_no_record():
 )
 def test_the_year_is_the_one_in_which_the_day_is_nearest(at: str, today: date, known: str):
     assert known == codec.moment(at, today)
+
+
+def test_a_site_corrects_codes_without_touching_the_program():
+    options = parse_options(
+        {"transport": {"type": "bridge", "bridge": "pc", "name": "pos"},
+         "options": {"terminal": "1", "code_unsure": "Z1 Z2", "code_pay_scan": "72",
+                     "code_sales": r"S (\d+) (\d+\.\d\d)", "reprint_proves": False}}
+    )  # fmt: skip
+
+    profile = load("umspay").with_codes(options.codes)
+
+    assert ({"Z1", "Z2"}, "72", "00") == (profile.unsure, profile.types[Op.PAY, Way.SCAN],
+                                          profile.types[Op.PAY, Way.CARD])  # fmt: skip
+    assert (r"S (\d+) (\d+\.\d\d)", False) == (profile.sales, options.reprint_proves)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"code_nothing": "1"}, {"code_sales": "("}, {"code_sales": "x"}, {"unknown": 1}],
+)
+def test_an_option_that_is_none_is_refused(options: dict[str, object]):
+    where = {"type": "bridge", "bridge": "pc", "name": "pos"}
+    with pytest.raises(ValueError):
+        parse_options({"transport": where, "options": options})
+
+
+def test_the_library_is_behind_a_port_of_a_bridge():
+    for where in ({"type": "tcp", "host": "h"}, {"type": "bridge", "bridge": "pc", "queue": "q"}):
+        with pytest.raises(ValueError):
+            parse_options({"transport": where})
 
 
 def test_the_totals_stand_on_the_slip_of_a_settlement():
