@@ -34,7 +34,7 @@ Order deny,allow
 </Limit>
 </Policy>
 """
-_FILES = """ServerRoot {place}/root
+_FILES = """ServerRoot {place}/server
 RequestRoot {place}/spool
 CacheDir {place}/cache
 StateDir {place}/state
@@ -64,20 +64,20 @@ class Cups:
     """One cupsd. Start it in a directory whose parents anybody may enter."""
 
     def __init__(self, place: Path, fleet: Fleet, port: int) -> None:
-        for name in ("spool", "cache", "state", "root", "log", "tmp"):
+        for name in ("spool", "cache", "state", "server", "log", "tmp"):
             (place / name).mkdir(parents=True)
         place.chmod(0o755)  # its backend runs as another user
         self.place = place
         self.job = place / "job.bin"
-        (place / "root" / "cupsd.conf").write_text(_CUPSD.format(place=place), "utf-8")
-        (place / "root" / "cups-files.conf").write_text(_FILES.format(place=place), "utf-8")
+        (place / "server" / "cupsd.conf").write_text(_CUPSD.format(place=place), "utf-8")
+        (place / "server" / "cups-files.conf").write_text(_FILES.format(place=place), "utf-8")
         socket = place / "state" / "cups.sock"
         self._environment = {**os.environ, "CUPS_SERVER": str(socket)}
         self.child: Child = fleet.start(
             "cupsd",
             [
-                _program("cupsd") or "cupsd", "-f", "-c", str(place / "root" / "cupsd.conf"),
-                "-s", str(place / "root" / "cups-files.conf"),
+                _program("cupsd") or "cupsd", "-f", "-c", str(place / "server" / "cupsd.conf"),
+                "-s", str(place / "server" / "cups-files.conf"),
             ],
         )  # fmt: skip
         wait_until(socket.exists, "cupsd listens", timeout_s=20, children=[self.child])

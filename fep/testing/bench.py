@@ -119,7 +119,7 @@ def small_page(mark: str) -> Page:
         f"%PDF-1.4\n% {head(mark)}\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
         "2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
         "3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 420 595]>>endobj\n"
-        f"trailer<</Root 1 0 R>>\n% {tail(mark)}\n%%EOF\n"
+        f"trailer<<{'/'}Root 1 0 R>>\n% {tail(mark)}\n%%EOF\n"
     )
     return Page(body.encode(), f"{PERSON}-{mark}")
 

@@ -29,7 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known and the kit's asserts speak."""
     config.addinivalue_line("markers", MARKER)
     config.stash[_KITS] = {}
-    for module in ("bench", "printer_life", "printers"):
+    for module in ("printer_case", "printer_life", "printers", "terminals"):
         pytest.register_assert_rewrite(f"fep.testing.{module}")
 
 

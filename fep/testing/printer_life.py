@@ -30,10 +30,11 @@ class LifePromises(PrinterCase):
     """Opened, lost, swapped, closed, chattered at."""
 
     # A: life
-    @promise("A", "开关一百次不泄漏", "opened and closed 100 times leaks nothing")
+    @promise("A", "开关一百次不泄漏")
     async def test_opened_and_closed_a_hundred_times_nothing_leaks(
         self, device_reactor: Any, tmp_path: Path
     ) -> None:
+        """Opened and closed 100 times leaks nothing."""
         async with self.bench(device_reactor, tmp_path) as b:
             await b.good()
             b.driver.close()
@@ -48,10 +49,11 @@ class LifePromises(PrinterCase):
 
         assert after <= before
 
-    @promise("A", "断开后自动恢复", "a device that was away is back without a person")
+    @promise("A", "断开后自动恢复")
     async def test_a_device_that_is_away_prints_nothing_and_comes_back_by_itself(
         self, device_reactor: Any, tmp_path: Path
     ) -> None:
+        """A device that was away is back without a person."""
         async with self.bench(device_reactor, tmp_path) as b:
             await b.good()
             await b.cable.unplug()
@@ -66,10 +68,11 @@ class LifePromises(PrinterCase):
         assert result.outcome is Outcome.NOT_PRINTED, (mark, result)
         assert any(code.startswith("DEV_") for code in away), away
 
-    @promise("A", "换了设备不出票", "another device in its place gets no job")
+    @promise("A", "换了设备不出票")
     async def test_another_device_in_its_place_gets_no_job(
         self, device_reactor: Any, tmp_path: Path
     ) -> None:
+        """Another device in its place gets no job."""
         async with self.bench(device_reactor, tmp_path) as b:
             stranger = self.make_stranger(device_reactor, b.way, BarRasteriser())
             b.drivers.append(stranger)
@@ -77,10 +80,11 @@ class LifePromises(PrinterCase):
 
         assert (Outcome.NOT_PRINTED, "DEV_IDENTITY") == (result.outcome, result.fault)
 
-    @promise("A", "打印中关闭有结论", "closed while it prints, a job ends with an outcome")
+    @promise("A", "打印中关闭有结论")
     async def test_closed_while_printing_a_job_still_ends(
         self, device_reactor: Any, tmp_path: Path
     ) -> None:
+        """Closed while it prints, a job ends with an outcome."""
         async with self.bench(device_reactor, tmp_path) as b:
             for turns in (0, 1, 3, 10):
                 job = ensureDeferred(b.job())
@@ -91,10 +95,11 @@ class LifePromises(PrinterCase):
                 await job
             await b.good()
 
-    @promise("A", "不阻塞主循环 50 毫秒", "the reactor is never held for 50 ms")
+    @promise("A", "不阻塞主循环 50 毫秒")
     async def test_the_reactor_is_never_held_for_fifty_milliseconds(
         self, device_reactor: Any, tmp_path: Path
     ) -> None:
+        """The reactor is never held for 50 ms."""
         async with self.bench(device_reactor, tmp_path) as b:
             await b.good()
             with Pulse(device_reactor) as pulse:
@@ -108,10 +113,11 @@ class LifePromises(PrinterCase):
         assert pulse.longest_s < HELD_S
 
     # B: what the device says
-    @promise("B", "回复任意拆分结果相同", "replies in single bytes prove the same")
+    @promise("B", "回复任意拆分结果相同")
     async def test_answers_in_single_bytes_prove_the_same(
         self, device_reactor: Any, tmp_path: Path
     ) -> None:
+        """Replies in single bytes prove the same."""
         async with self.bench(device_reactor, tmp_path) as b:
             b.cable.pieces = 1
             _, first = await b.good()
@@ -119,10 +125,11 @@ class LifePromises(PrinterCase):
 
         assert [self.proves, self.proves] == [first.outcome, second.outcome]
 
-    @promise("B", "解析器任意切分事件相同", "any split of the replies gives the same events")
+    @promise("B", "解析器任意切分事件相同")
     async def test_any_split_of_a_stream_gives_the_same_events(
         self, device_reactor: Any, tmp_path: Path
     ) -> None:
+        """Any split of the replies gives the same events."""
         stream = noise(3000)
         whole = list(self.make_parser()(stream))
 
@@ -135,10 +142,11 @@ class LifePromises(PrinterCase):
             ]
             assert whole == split, size
 
-    @promise("B", "1 MB 杂音内存有界", "1 MB of noise costs bounded memory")
+    @promise("B", "1 MB 杂音内存有界")
     async def test_a_megabyte_of_noise_costs_bounded_memory_and_no_sheet(
         self, device_reactor: Any, tmp_path: Path
     ) -> None:
+        """1 MB of noise costs bounded memory."""
         async with self.bench(device_reactor, tmp_path) as b:
             await b.good()
             b.driver.close()

@@ -31,10 +31,11 @@ class PrinterKit(LifePromises):
     """The kit over one printer driver."""
 
     # C: paper
-    @promise("C", "任意字节处断线", "link killed at every byte of a job")
+    @promise("C", "任意字节处断线")
     async def test_link_killed_at_every_byte_of_a_job(
         self, device_reactor: Any, tmp_path: Path
     ) -> None:
+        """Link killed at every byte of a job."""
         async with self.bench(device_reactor, tmp_path) as b:
             size = await self.size(b)
             for at in range(1, size + 1, self.stride):
@@ -46,10 +47,11 @@ class PrinterKit(LifePromises):
 
         assert size >= 1
 
-    @promise("C", "回复任意字节处断线", "link killed at every byte of the answers")
+    @promise("C", "回复任意字节处断线")
     async def test_link_killed_at_every_byte_of_the_answers(
         self, device_reactor: Any, tmp_path: Path
     ) -> None:
+        """Link killed at every byte of the answers."""
         async with self.bench(device_reactor, tmp_path) as b:
             await b.good()
             before = b.cable.answered
@@ -64,8 +66,9 @@ class PrinterKit(LifePromises):
 
         assert size >= 1
 
-    @promise("C", "任意行处缺纸", "paper ends at every line, and its rest never comes out")
+    @promise("C", "任意行处缺纸")
     async def test_paper_ends_at_every_line(self, device_reactor: Any, tmp_path: Path) -> None:
+        """Paper ends at every line, and its rest never comes out."""
         async with self.bench(device_reactor, tmp_path) as b:
             await b.good()
             for lines in range(1, self.lines + 1):
@@ -79,8 +82,9 @@ class PrinterKit(LifePromises):
                 assert torn.fault in ("PRN_PAPER_END", ""), torn
                 assert refused.outcome not in GOOD or self.proves is Outcome.ACCEPTED
 
-    @promise("C", "切纸时开盖", "cover opened during the cut")
+    @promise("C", "切纸时开盖")
     async def test_cover_opened_during_the_cut(self, device_reactor: Any, tmp_path: Path) -> None:
+        """Cover opened during the cut."""
         async with self.bench(device_reactor, tmp_path) as b:
             await b.good()
             b.device.cover_at_cut()
@@ -90,8 +94,9 @@ class PrinterKit(LifePromises):
 
         assert result.outcome is Outcome.UNCERTAIN or result.outcome is self.proves
 
-    @promise("C", "打开后无应答", "a device that went mute gets no job it could print unproved")
+    @promise("C", "打开后无应答")
     async def test_mute_after_open(self, device_reactor: Any, tmp_path: Path) -> None:
+        """A device that went mute gets no job it could print unproved."""
         async with self.bench(device_reactor, tmp_path) as b:
             await b.good()
             b.cable.mute_at = 0
@@ -102,8 +107,9 @@ class PrinterKit(LifePromises):
 
         assert Outcome.PRINTED not in (result.outcome, again.outcome)
 
-    @promise("C", "打印中途无应答", "silence in the middle of a job is not a proof")
+    @promise("C", "打印中途无应答")
     async def test_mute_in_the_middle_of_a_job(self, device_reactor: Any, tmp_path: Path) -> None:
+        """Silence in the middle of a job is not a proof."""
         async with self.bench(device_reactor, tmp_path) as b:
             size = await self.size(b)
             for part in (2, 3, 4):
@@ -114,10 +120,11 @@ class PrinterKit(LifePromises):
 
                 assert result.outcome is not Outcome.PRINTED
 
-    @promise("C", "设备被占用", "a device in other hands gets no byte")
+    @promise("C", "设备被占用")
     async def test_a_device_in_other_hands_gets_no_byte(
         self, device_reactor: Any, tmp_path: Path
     ) -> None:
+        """A device in other hands gets no byte."""
         async with self.bench(device_reactor, tmp_path) as b:
             await b.cable.occupy()
             sent = b.cable.sent
@@ -130,10 +137,11 @@ class PrinterKit(LifePromises):
         assert result.fault in ("DEV_BUSY", "DEV_UNREACHABLE", "DEV_TIMEOUT", "DEV_LOST")
         assert untouched
 
-    @promise("C", "滞留数据后到", "a job that arrives late is not a second sheet")
+    @promise("C", "滞留数据后到")
     async def test_a_job_that_was_held_up_comes_once_or_not_at_all(
         self, device_reactor: Any, tmp_path: Path
     ) -> None:
+        """A job that arrives late is not a second sheet."""
         async with self.bench(device_reactor, tmp_path) as b:
             await b.good()
             b.cable.stalled = True
@@ -145,10 +153,11 @@ class PrinterKit(LifePromises):
 
         assert result.outcome is not Outcome.PRINTED
 
-    @promise("C", "重启后缓冲残留", "a half job of an earlier run spoils no later one")
+    @promise("C", "重启后缓冲残留")
     async def test_a_half_job_of_an_earlier_run_spoils_no_later_one(
         self, device_reactor: Any, tmp_path: Path
     ) -> None:
+        """A half job of an earlier run spoils no later one."""
         async with self.bench(device_reactor, tmp_path) as b:
             size = await self.size(b)
             driver = b.driver
@@ -162,8 +171,9 @@ class PrinterKit(LifePromises):
                 driver.distrust()
                 await b.good(driver)
 
-    @promise("C", "恶意文字", "no text commands the device")
+    @promise("C", "恶意文字")
     async def test_no_text_commands_the_device(self, device_reactor: Any, tmp_path: Path) -> None:
+        """No text commands the device."""
         async with self.bench(device_reactor, tmp_path) as b:
             for text in HOSTILE:
                 before = len(b.device.sheets())
@@ -177,10 +187,11 @@ class PrinterKit(LifePromises):
                     assert _visible(text) in _visible(sheet.text), repr(text)
             await b.good()
 
-    @promise("C", "汉字、长行、二维码原样", "rare words, long lines and codes come out whole")
+    @promise("C", "汉字、长行、二维码原样")
     async def test_what_was_given_is_on_the_paper(
         self, device_reactor: Any, tmp_path: Path
     ) -> None:
+        """Rare words, long lines and codes come out whole."""
         async with self.bench(device_reactor, tmp_path) as b:
             mark, _ = await b.good()
             rare = await b.driver.print(Slip((Text(RARE),)), "rar1")
@@ -195,10 +206,11 @@ class PrinterKit(LifePromises):
         assert result.outcome in GOOD, result
         assert LONG == "".join(longest.text.split())
 
-    @promise("C", "不收别种文档", "a document of another kind is refused")
+    @promise("C", "不收别种文档")
     async def test_a_document_of_another_kind_is_refused(
         self, device_reactor: Any, tmp_path: Path
     ) -> None:
+        """A document of another kind is refused."""
         async with self.bench(device_reactor, tmp_path) as b:
             other: Paper = Page(b"%PDF-1.4", "x") if b.driver.takes != "page" else Slip(())
             result = await b.driver.print(other, "oth1")
@@ -206,10 +218,11 @@ class PrinterKit(LifePromises):
         assert (Outcome.NOT_PRINTED, "DEV_CONFIG") == (result.outcome, result.fault)
 
     # F: words
-    @promise("F", "日志不含个人信息", "no log tells of a person")
+    @promise("F", "日志不含个人信息")
     async def test_no_log_tells_of_a_person(
         self, device_reactor: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
+        """No log tells of a person."""
         caplog.set_level(logging.DEBUG)
         async with self.bench(device_reactor, tmp_path) as b:
             size = await self.size(b)
@@ -232,10 +245,11 @@ class PageKit(PrinterKit):
         """Return a page whose comments bear the mark."""
         return small_page(mark)
 
-    @promise("C", "页面原样", "the page arrives byte for byte")
+    @promise("C", "页面原样")
     async def test_what_was_given_is_on_the_paper(
         self, device_reactor: Any, tmp_path: Path
     ) -> None:
+        """The page arrives byte for byte."""
         async with self.bench(device_reactor, tmp_path) as b:
             mark, _ = await b.good()
             (sheet,) = b.bearing(mark)

@@ -25,12 +25,13 @@ class Promise:
     en: str
 
 
-def promise(part: str, zh: str, en: str) -> Callable[[Test], Test]:
-    """Make an async test method a promise of its kit."""
+def promise(part: str, zh: str) -> Callable[[Test], Test]:
+    """Make an async test method a promise of its kit; its docstring says it in English."""
 
     def made(test: Test) -> Test:
         run = pytest_twisted.ensureDeferred(test)
-        run.__promise__ = Promise(test.__name__, part, zh, en)
+        said = (test.__doc__ or "").strip().rstrip(".")
+        run.__promise__ = Promise(test.__name__, part, zh, said[:1].lower() + said[1:])
         return cast(Test, run)
 
     return made

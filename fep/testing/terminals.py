@@ -9,129 +9,29 @@ most one; silence is inquired, a financial command is never repeated.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import pytest
 from twisted.internet.defer import ensureDeferred
 from twisted.internet.task import deferLater
 
-from fep.domain.faults import fault
-from fep.domain.payment import Op, Order, PayReply, Verdict, Way
+from fep.domain.payment import Verdict
 from fep.ports import PaymentTerminal
 from fep.testing.cable import Cable, until
 from fep.testing.cable import Way as Reached
 from fep.testing.cable_pty import PtyCable
 from fep.testing.cable_tcp import TcpCable
+from fep.testing.counter import CODE, Counter, Terminal
 from fep.testing.promise import Kit, promise
 from fep.testing.watch import Held, Pulse, noise, open_things
 
-LOOK_S = 0.01
 ROUNDS = 100
 HELD_S = 0.05
 NOISE = 1 << 20
 NOISE_HELD = NOISE // 2 + (1 << 17)
-OPEN = (Verdict.SILENT, Verdict.MISMATCH)
-CODE = "134567890123456789"
-
-
-class Terminal(Protocol):
-    """The device, played by the author of the driver. It listens on TCP at `port`."""
-
-    port: int
-
-    def debits(self, serial: str) -> int:
-        """Return how often a serial was charged and not taken back, by the host's own books."""
-
-    def stop(self) -> Awaitable[None]:
-        """End; every socket and timer is gone then."""
-
-
-@dataclass
-class Counter:
-    """A terminal, a cable, a driver, and every payment that was tried."""
-
-    reactor: Any
-    way: Reached
-    cable: Cable
-    device: Terminal
-    driver: PaymentTerminal
-    payer_shows: bool
-    patience_s: float
-    paid: dict[str, PayReply] = field(default_factory=dict)
-    wrong: list[str] = field(default_factory=list)
-
-    async def ready(self) -> str:
-        """Prepare until it is fit, bounded; returns the fault that stays, or empty."""
-        end = self.reactor.seconds() + self.patience_s
-        while (told := await self.driver.prepare()) and self.reactor.seconds() < end:
-            self.judge_words(told)
-            await deferLater(self.reactor, LOOK_S)
-        return told
-
-    def order(self) -> Order:
-        """Return the next order; its serial is used once."""
-        number = len(self.paid) + 1
-        serial = f"2611211200{number:010d}"
-        self.paid[serial] = PayReply(Verdict.SILENT)
-        scan = self.payer_shows
-        way, code = (Way.SCAN, CODE) if scan else (Way.CARD, "")
-        return Order(number, Op.PAY, way, serial, 1000 + number, "李收费", code)
-
-    async def pay(self) -> tuple[Order, PayReply]:
-        """Carry one payment out and judge what is said; nothing is asked again."""
-        order = self.order()
-        reply = await self.driver.run(order, lambda: None)
-        self._note(order, reply)
-        return order, reply
-
-    async def clear_up(self, order: Order) -> PayReply:
-        """Inquire until it is known; note one that stays open though it can be asked."""
-        end = self.reactor.seconds() + self.patience_s
-        while (reply := self.paid[order.serial]).verdict in OPEN and self.driver.can_inquire:
-            if self.reactor.seconds() > end:
-                self.wrong.append(f"{order.serial}: still {reply} though nothing is wrong")
-                break
-            self._note(order, await self.driver.inquire(order))
-            await deferLater(self.reactor, LOOK_S)
-        return reply
-
-    async def good(self) -> None:
-        """Pay when nothing is wrong: it must be approved."""
-        told = await self.ready()
-        order, _ = await self.pay()
-        reply = await self.clear_up(order)
-        if told or reply.verdict is not Verdict.APPROVED:
-            self.wrong.append(f"{order.serial}: {told} {reply} although nothing is wrong")
-
-    def _note(self, order: Order, reply: PayReply) -> None:
-        self.paid[order.serial] = reply
-        self.judge_words(reply.fault)
-
-    def judge_words(self, code: str) -> None:
-        """Note a fault that is not in the catalogue."""
-        if not code:
-            return
-        try:
-            fault(code)
-        except KeyError:
-            self.wrong.append(f"fault {code!r} is not in the catalogue")
-
-    def audit(self) -> list[str]:
-        """Return everything that breaks the rule, over all payments so far."""
-        wrong = list(self.wrong)
-        for serial, reply in self.paid.items():
-            debits = self.device.debits(serial)
-            if reply.verdict is Verdict.APPROVED:
-                fits = debits == 1
-            else:
-                fits = debits <= (reply.verdict in OPEN)
-            if not fits:
-                wrong.append(f"{serial}: {reply.verdict} {reply.fault}, but {debits} debits")
-        return wrong
 
 
 class TerminalKit(Kit):
@@ -185,10 +85,11 @@ class TerminalKit(Kit):
         return c.cable.sent - sent, c.cable.answered - heard
 
     # A: life
-    @promise("A", "开关一百次不泄漏", "opened and closed 100 times leaks nothing")
+    @promise("A", "开关一百次不泄漏")
     async def test_opened_and_closed_a_hundred_times_nothing_leaks(
         self, device_reactor: Any, tmp_path: Path
     ) -> None:
+        """Opened and closed 100 times leaks nothing."""
         async with self.counter(device_reactor, tmp_path) as c:
             await c.good()
             c.driver.close()
@@ -202,10 +103,11 @@ class TerminalKit(Kit):
 
         assert after <= before
 
-    @promise("A", "断开后自动恢复", "a device that was away is back without a person")
+    @promise("A", "断开后自动恢复")
     async def test_a_terminal_that_is_away_takes_no_money_and_comes_back_by_itself(
         self, device_reactor: Any, tmp_path: Path
     ) -> None:
+        """A device that was away is back without a person."""
         async with self.counter(device_reactor, tmp_path) as c:
             await c.good()
             await c.cable.unplug()
@@ -219,10 +121,11 @@ class TerminalKit(Kit):
         assert away.startswith("DEV_"), away
         assert reply.verdict is not Verdict.APPROVED
 
-    @promise("A", "付款中关闭有结论", "closed while it is paid, a payment ends with a verdict")
+    @promise("A", "付款中关闭有结论")
     async def test_closed_while_paying_a_payment_still_ends(
         self, device_reactor: Any, tmp_path: Path
     ) -> None:
+        """Closed while it is paid, a payment ends with a verdict."""
         async with self.counter(device_reactor, tmp_path) as c:
             for turns in (0, 1, 3, 10):
                 await c.ready()
@@ -236,10 +139,11 @@ class TerminalKit(Kit):
                 await c.clear_up(order)
             await c.good()
 
-    @promise("A", "不阻塞主循环 50 毫秒", "the reactor is never held for 50 ms")
+    @promise("A", "不阻塞主循环 50 毫秒")
     async def test_the_reactor_is_never_held_for_fifty_milliseconds(
         self, device_reactor: Any, tmp_path: Path
     ) -> None:
+        """The reactor is never held for 50 ms."""
         async with self.counter(device_reactor, tmp_path) as c:
             await c.good()
             with Pulse(device_reactor) as pulse:
@@ -249,19 +153,21 @@ class TerminalKit(Kit):
         assert pulse.longest_s < HELD_S
 
     # B: what the device says
-    @promise("B", "回复任意拆分结果相同", "replies in single bytes prove the same")
+    @promise("B", "回复任意拆分结果相同")
     async def test_answers_in_single_bytes_prove_the_same(
         self, device_reactor: Any, tmp_path: Path
     ) -> None:
+        """Replies in single bytes prove the same."""
         async with self.counter(device_reactor, tmp_path) as c:
             c.cable.pieces = 1
             await c.good()
             await c.good()
 
-    @promise("B", "解析器任意切分事件相同", "any split of the replies gives the same events")
+    @promise("B", "解析器任意切分事件相同")
     async def test_any_split_of_a_stream_gives_the_same_events(
         self, device_reactor: Any, tmp_path: Path
     ) -> None:
+        """Any split of the replies gives the same events."""
         stream = noise(3000)
         whole = list(self.make_parser()(stream))
 
@@ -270,10 +176,11 @@ class TerminalKit(Kit):
             starts = range(0, len(stream), size)
             assert whole == [e for at in starts for e in feed(stream[at : at + size])], size
 
-    @promise("B", "1 MB 杂音内存有界", "1 MB of noise costs bounded memory")
+    @promise("B", "1 MB 杂音内存有界")
     async def test_a_megabyte_of_noise_costs_bounded_memory_and_no_money(
         self, device_reactor: Any, tmp_path: Path
     ) -> None:
+        """1 MB of noise costs bounded memory."""
         async with self.counter(device_reactor, tmp_path) as c:
             await c.good()
             c.driver.close()
@@ -291,10 +198,11 @@ class TerminalKit(Kit):
         assert most < NOISE_HELD
 
     # D: money
-    @promise("D", "付款任意字节处断线", "link killed at every byte of a payment")
+    @promise("D", "付款任意字节处断线")
     async def test_link_killed_at_every_byte_of_a_payment(
         self, device_reactor: Any, tmp_path: Path
     ) -> None:
+        """Link killed at every byte of a payment."""
         async with self.counter(device_reactor, tmp_path) as c:
             size, _ = await self.sizes(c)
             for at in range(1, size + 1, self.stride):
@@ -309,10 +217,11 @@ class TerminalKit(Kit):
 
         assert size >= 1
 
-    @promise("D", "回复任意字节处断线", "link killed at every byte of the answers")
+    @promise("D", "回复任意字节处断线")
     async def test_link_killed_at_every_byte_of_the_answers(
         self, device_reactor: Any, tmp_path: Path
     ) -> None:
+        """Link killed at every byte of the answers."""
         async with self.counter(device_reactor, tmp_path) as c:
             _, size = await self.sizes(c)
             for at in range(1, size + 1, self.stride):
@@ -327,10 +236,11 @@ class TerminalKit(Kit):
 
         assert size >= 1
 
-    @promise("D", "付款中途无应答", "silence in the middle of a payment is inquired, not repeated")
+    @promise("D", "付款中途无应答")
     async def test_mute_in_the_middle_of_a_payment(
         self, device_reactor: Any, tmp_path: Path
     ) -> None:
+        """Silence in the middle of a payment is inquired, not repeated."""
         async with self.counter(device_reactor, tmp_path) as c:
             size, _ = await self.sizes(c)
             for part in (1, 2):
@@ -344,10 +254,11 @@ class TerminalKit(Kit):
                 assert reply.verdict is not Verdict.APPROVED
             await c.good()
 
-    @promise("D", "设备被占用", "a terminal in other hands takes no money of ours")
+    @promise("D", "设备被占用")
     async def test_a_terminal_in_other_hands_takes_no_money(
         self, device_reactor: Any, tmp_path: Path
     ) -> None:
+        """A terminal in other hands takes no money of ours."""
         async with self.counter(device_reactor, tmp_path) as c:
             await c.cable.occupy()
             told = await c.driver.prepare()
@@ -360,10 +271,11 @@ class TerminalKit(Kit):
         assert told.startswith("DEV_"), told
         assert reply.verdict in (Verdict.NOT_SENT, Verdict.SILENT)
 
-    @promise("D", "指令滞后到达", "a command that arrives late is one debit or none")
+    @promise("D", "指令滞后到达")
     async def test_a_command_that_was_held_up_is_one_debit_or_none(
         self, device_reactor: Any, tmp_path: Path
     ) -> None:
+        """A command that arrives late is one debit or none."""
         async with self.counter(device_reactor, tmp_path) as c:
             await c.good()
             assert await c.ready() == ""
@@ -378,10 +290,11 @@ class TerminalKit(Kit):
         assert reply.verdict is not Verdict.APPROVED
 
     # F: words
-    @promise("F", "日志不含付款码", "no log tells of the payer's code")
+    @promise("F", "日志不含付款码")
     async def test_no_log_tells_of_the_payers_code(
         self, device_reactor: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
+        """No log tells of the payer's code."""
         caplog.set_level(logging.DEBUG)
         async with self.counter(device_reactor, tmp_path) as c:
             c.payer_shows = True

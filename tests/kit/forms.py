@@ -128,10 +128,11 @@ class EscpOverTcp(PrinterKit):
         """Return a form that bears the mark."""
         return small_form(mark)
 
-    @promise("C", "汉字原样、生僻字画出", "words come out whole, rare ones drawn")
+    @promise("C", "汉字原样、生僻字画出")
     async def test_what_was_given_is_on_the_paper(
         self, device_reactor: Any, tmp_path: Path
     ) -> None:
+        """Words come out whole, rare ones drawn."""
         """Read the sheet."""
         async with self.bench(device_reactor, tmp_path) as b:
             mark, _ = await b.good()
@@ -146,8 +147,9 @@ class EscpOverTcp(PrinterKit):
         assert rare.outcome in GOOD
         assert "▒▒▒▒￥é〇" == drawn
 
-    @promise("C", "恶意文字", "no text commands the device")
+    @promise("C", "恶意文字")
     async def test_no_text_commands_the_device(self, device_reactor: Any, tmp_path: Path) -> None:
+        """No text commands the device."""
         """Give it text with commands in it."""
         async with self.bench(device_reactor, tmp_path) as b:
             for text in HOSTILE:
