@@ -44,6 +44,35 @@ async def _one(p: Pos, number: int, dice: random.Random) -> Any:
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_connection_cut_at_any_byte_brings_the_answer_over_the_next_one(tmp_path):
+    dice = random.Random(7)
+    async with pos(tmp_path, cabled=True) as p:
+        assert "" == await p.driver.prepare()
+        said, heard = p.cable.sent, p.cable.answered
+        first = await p.driver.run(order(1), lambda: None)
+        sizes = p.cable.sent - said, p.cable.answered - heard
+        known = {1: first.verdict}
+        for number in range(2, 12):
+            await p.rig.connected()
+            if number % 2:
+                p.cable.cut_at = p.cable.sent + dice.randint(1, sizes[0])
+            else:
+                p.cable.cut_answer_at = p.cable.answered + dice.randint(1, sizes[1])
+            reply = await p.driver.run(order(number), lambda: None)
+            while reply.verdict is Verdict.SILENT:
+                reply = await p.driver.inquire(order(number))
+            known[number] = reply.verdict
+            p.cable.cut_at = p.cable.cut_answer_at = None
+            await p.cable.quiet()
+
+        moved = [row["nonce"] for row in p.machine.lines if row["op"] == "pay"]
+        debits = {number: moved.count(f"{number:03d}") for number in known}
+        assert debits == {n: int(verdict is Verdict.APPROVED) for n, verdict in known.items()}
+        assert set(known.values()) <= {Verdict.APPROVED, Verdict.NOT_SENT}
+        assert list(known.values()).count(Verdict.APPROVED) >= 6, known
+
+
+@pytest_twisted.ensureDeferred
 async def test_random_deaths_leave_the_books_as_the_money_is(tmp_path):
     dice = random.Random(20261121)
     async with pos(tmp_path) as p:

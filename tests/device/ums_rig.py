@@ -15,6 +15,7 @@ from fep.domain.payment import Op, Order, Way
 from fep.env import RealClock
 from fep.sim.ums.machine import Knobs, Machine
 from fep.sim.ums.server import build, listen
+from fep.testing.cable_tcp import TcpCable
 from tests.device.bridge_rig import Rig, rig
 
 
@@ -26,6 +27,7 @@ class Pos:
     machine: Machine
     driver: Ums
     acks: list[str]
+    cable: TcpCable | None = None
 
     @property
     def knobs(self) -> Knobs:
@@ -50,9 +52,13 @@ class Pos:
 
 
 @asynccontextmanager
-async def pos(root: Path, **options: Any) -> AsyncIterator[Pos]:
-    """Build the library, start the bridge, wait until it is there."""
+async def pos(root: Path, *, cabled: bool = False, **options: Any) -> AsyncIterator[Pos]:
+    """Build the library, start the bridge, wait until it is there. `cabled`: its connection can
+    be cut, both ends staying alive; what the cable counts as sent is what the bridge says."""
     async with rig(root) as found:
+        cable = TcpCable(found.reactor, found.port) if cabled else None
+        if cable is not None:
+            found.port = (await cable.start()).port
         library = build(root, root / "ums.sock")
         assert library is not None
         machine = Machine(root / "ledger.jsonl", datetime.now, Knobs())
@@ -60,12 +66,15 @@ async def pos(root: Path, **options: Any) -> AsyncIterator[Pos]:
         found.write(f"[port pos]\nkind = bankall\nlibrary = {library}\n")
         found.run()
         await found.connected()
-        made = Pos(found, machine, None, [])  # type: ignore[arg-type]  # set in the next line
+        made = Pos(found, machine, None, [], cable)  # type: ignore[arg-type]  # set in the next line
         made = replace(made, driver=made.another(**options))
         try:
             yield made
         finally:
             await stop()
+            found.kill()
+            if cable is not None:
+                await cable.stop()
 
 
 def order(number: int, fen: int = 1234, op: Op = Op.PAY, way: Way = Way.CARD,
