@@ -43,9 +43,10 @@ class Office(Desk):
             printer.takes = "form"
         self._room = self.counter.room
         self._room.done(self._room.store.do(
-            "sheets", import_txn, SheetGrant(UNIT, POINT, "042126", "0001", "0019", "批准")
+            "sheets", import_txn, SheetGrant(UNIT, POINT, "042126", "0001", "0199", "批准")
         ))  # fmt: skip
         self.forms = sheets()
+        self.numbers = {f"{number:04d}" for number in range(1, 200)}
         self.open()
 
     @property
@@ -79,6 +80,12 @@ class Office(Desk):
         }  # fmt: skip
         ensureDeferred(self.spool.start())
         self.turn()
+
+    def reopen(self) -> None:
+        """Stop in good order and come up again."""
+        ensureDeferred(self.spool.stop())
+        self.turn()
+        self.open()
 
     def turn(self, seconds: float = 0.2) -> None:
         """Let time pass in small steps."""
