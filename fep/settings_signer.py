@@ -90,7 +90,7 @@ class SkfFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     lost: tuple[Code, ...] = ()
     sm2_algorithms: tuple[Code, ...] = ()
     ecc_container: Code = 2
-    poll_s: Annotated[float, Meta(ge=0.05, le=60.0)] = 2.0
+    poll_s: Annotated[float, Meta(ge=0.05, le=5.0)] = 2.0  # the signer's sign of life, too
 
     def numbers(self) -> dict[str, Any]:
         """Return the members of fep.crypto.skf.Profile."""

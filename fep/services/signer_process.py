@@ -3,7 +3,7 @@
 It reads one JSON line of configuration from stdin, answers with one JSON line, then takes
 40-byte requests (id u64, digest 32) and gives answers (id u64, length u8, DER). A DER has at
 most 72 bytes; a length of `FAULT` or more is a fault without a body. An answer with the id 0
-is a note: JSON about the state of the key (fep/services/signer_token.py). It imports nothing
+is a note: JSON about the state of the key, or nothing but a sign of life. It imports nothing
 of the daemon but the crypto door, ignores the signals that stop the daemon, and ends when its
 stdin does.
 """

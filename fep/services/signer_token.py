@@ -1,8 +1,9 @@
 """The signer process of a UKEY: the same pipe, and notes about the key's state.
 
-Two rules: a digest that came while the key was away is answered REMOVED and comes again; the
-PIN is tried by `UKey.open` alone, and after a refusal nothing is opened any more until the
-daemon starts another process. Whatever the vendor's library prints goes to standard error.
+Rules: a digest that came while the key was away is answered REMOVED and comes again; the PIN
+is tried by `UKey.open` alone, and after a refusal nothing is opened any more until the daemon
+starts another process; after every look at the key an empty note says that this one lives.
+Whatever the vendor's library prints goes to standard error.
 """
 
 from __future__ import annotations
@@ -177,7 +178,11 @@ class Desk:
         return ANSWER.pack(call_id, FAILED if self.state.name == "failing" else REMOVED)
 
     def look(self) -> None:
-        """See whether the key is there, has come back, signs again."""
+        """See whether the key is there, has come back, signs again; tell that we live."""
+        self._see()
+        self._write(ANSWER.pack(NOTE, 0))
+
+    def _see(self) -> None:
         if self.state is READY:
             self._quiet += 1
             if not self._key.present():

@@ -9,6 +9,7 @@ never. A key whose PIN was refused is `failed` until an operator resets it. Boun
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -171,6 +172,8 @@ class UnitSigner:
         self._pending[call_id] = (digest, done)
         if self._child is not None and self.state == "ready":
             self._child.send(REQUEST.pack(call_id, digest))
+            if self._beats and len(self._pending) == 1:
+                self._calm()  # what was watched so far was an idle child
             if self._hung is None:
                 self._watch()
         return done
@@ -179,19 +182,33 @@ class UnitSigner:
     def _paired(self) -> bool:
         return self.hung_s > 0
 
-    def _watch(self) -> None:
-        self._hung = self._reactor.callLater(self.hung_s or HUNG_S, self._look, self._answers)
+    @property
+    def _beats(self) -> bool:
+        """Say whether the child tells, asked or not, that it lives: one of a UKEY does."""
+        return self._files.skf is not None
 
-    def _look(self, answers: int) -> None:
-        """A child that has been asked and says nothing is hung: another one takes over."""
+    def _watch(self, silent: int = 0) -> None:
+        wait_s = self.hung_s or HUNG_S
+        self._hung = self._reactor.callLater(wait_s, self._look, self._answers, silent)
+
+    def _look(self, answers: int, silent: int) -> None:
+        """A child that has been asked and says nothing is hung: another one takes over.
+
+        One of a UKEY may hang unasked, in the vendor's library; it may also be slow to open.
+        """
         self._hung = None
-        if self._child is None or not self._pending or self._stopping is not None:
+        asked = bool(self._pending) and self.state == "ready"
+        if self._child is None or self._stopping is not None:
             return
-        if self._answers == answers and self.state == "ready":
+        if not self._pending and not self._beats:
+            return
+        silent = silent + 1 if self._answers == answers else 0
+        patience = 1 if asked or not self.hung_s else math.ceil(HUNG_S / self.hung_s)
+        if silent >= patience and (asked or self._beats):
             self._log.error("signer.hung", unit=self._files.unit, waiting=len(self._pending))
             self._child.kill()
             return
-        self._watch()
+        self._watch(silent)
 
     # from child
     def opened(self, told: dict[str, Any]) -> None:
@@ -199,6 +216,8 @@ class UnitSigner:
         self._calm()
         if told["ok"]:
             self._failures = 0
+            if self._beats:
+                self._watch()
             self.noted(told)
             return
         self.state, self.why, self.fault = "failed", str(told["why"]), "SIG_KEY"
@@ -222,6 +241,10 @@ class UnitSigner:
         if self._pending and self._hung is None:
             self._watch()
         self.on_change()
+
+    def beat(self) -> None:
+        """The child lives."""
+        self._answers += 1
 
     def signed(self, call_id: int, der: bytes) -> None:
         """Hand a signature to who waits for it; one that nobody waits for is dropped."""
@@ -306,7 +329,9 @@ class _Child(ProcessProtocol):
                 break
             body = data[offset + head : offset + head + length]
             if call_id == NOTE:
-                self._owner.noted(json.loads(body))
+                self._owner.beat()
+                if body:
+                    self._owner.noted(json.loads(body))
             else:
                 self._owner.signed(call_id, body)
             offset += head + length

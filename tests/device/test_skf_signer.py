@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -232,6 +232,21 @@ async def test_a_library_that_hangs_is_left_with_its_process(
         assert await signed(signer)
 
 
+@pytest.mark.parametrize("present", [True, False])
+@pytest_twisted.ensureDeferred
+async def test_a_library_that_hangs_while_nobody_asks_is_left_too(
+    tmp_path: Path, identity: Path, monkeypatch: pytest.MonkeyPatch, present: bool
+):
+    monkeypatch.setattr(signing, "HUNG_S", 0.3)
+    async with running(tmp_path, identity, present=present) as (rig, signer):
+        await until(signer, "ready" if present else "removed")
+        rig.token.knobs.hangs = 1
+        await until(signer, "down", "starting")
+        rig.token.put_in()
+
+        assert await signed(signer)
+
+
 @pytest_twisted.ensureDeferred
 async def test_a_slow_key_is_no_hung_one(
     tmp_path: Path, identity: Path, monkeypatch: pytest.MonkeyPatch
@@ -317,7 +332,7 @@ async def test_the_standby_signs_what_the_pulled_key_had_and_the_main_one_comes_
 async def test_a_revoked_or_expired_certificate_gives_way_to_the_other(
     tmp_path: Path, identity: Path
 ):
-    now = datetime.now(UTC)
+    now = datetime.now(UTC) + timedelta(days=1)  # the certificates are made in a moment
 
     def nobody(_unit: str, _serial: str) -> None:
         return None
