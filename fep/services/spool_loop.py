@@ -257,21 +257,38 @@ class DeviceLoop:
 
     async def _print(self, job: Due) -> None:
         paper = await self._paper(job)
-        begun_at = self._clock.mono()
         if not self.life.takes_jobs:
             return
         self._job = job.id
         try:
-            await self._attempt(job, paper, begun_at)
+            attempt = await self._begin(job)
+            while attempt is not None:
+                following = await self._attempt(job, paper, attempt)
+                if following is None:
+                    return
+                job, attempt = following
+                self._job = job.id
+                paper = await self._paper_of_begun(job)
         finally:
             self._job = 0
 
-    async def _attempt(self, job: Due, paper: Paper | PrintResult, begun_at: float) -> None:
-        attempt = await self._store.do(
-            "print.begin", self._jobs.begin_txn, job.id, self.settings.id
-        )
-        if attempt is None:
-            return
+    def _begin(self, job: Due) -> Deferred[Any]:
+        return self._store.do("print.begin", self._jobs.begin_txn, job.id, self.settings.id)
+
+    def _follower(self, result: PrintResult) -> Due | None:
+        """Return the slip to begin in the commit that ends this one: a sheet was just proved."""
+        lent = self.settings.transport.lent
+        if result.outcome is not Outcome.PRINTED or self.printer.takes != "slip" or lent:
+            return None
+        if self._asks or self._stopping or not self.life.takes_jobs:
+            return None
+        return self._next_due()
+
+    async def _attempt(
+        self, job: Due, paper: Paper | PrintResult, attempt: Any
+    ) -> tuple[Due, Any] | None:
+        """Carry an attempt out; returns the job that was begun in the commit of its end."""
+        begun_at = self._clock.mono()
         crash: Exception | None = None
         if isinstance(paper, PrintResult):
             result = paper
@@ -282,7 +299,12 @@ class DeviceLoop:
                 # The driver may have sent anything before it crashed.
                 crash = error
                 result = PrintResult(Outcome.UNCERTAIN, "DEV_DRIVER_CRASH", repr(error))
-        after = await self._store.do("print.end", self._jobs.end_txn, attempt, result)
+        # Works of one turn of the reactor share a commit.
+        ending = self._store.do("print.end", self._jobs.end_txn, attempt, result)
+        follower = self._follower(result)
+        beginning = None if follower is None else self._begin(follower)
+        after = await ending
+        begun = None if beginning is None else await beginning
         if isinstance(after, jobs.Job):  # of numbered sheets people tell, not the printer
             self.ended(after)
         self._job = 0
@@ -304,6 +326,12 @@ class DeviceLoop:
             self.life.learn(found, proved=True)
         if after.state is JobState.DUE and not of_job:
             await self._pause(self.life.pause_s())
+        return None if follower is None or begun is None else (follower, begun)
+
+    async def _paper_of_begun(self, job: Due) -> Paper | PrintResult:
+        if self.life.takes_jobs:
+            return await self._paper(job)
+        return PrintResult(Outcome.NOT_PRINTED, "DEV_BUSY")  # claimed: nothing of it was sent
 
     async def _paper(self, job: Due) -> Paper | PrintResult:
         try:

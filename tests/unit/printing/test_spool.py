@@ -47,6 +47,19 @@ def test_jobs_come_out_in_order_each_with_one_attempt(world):
     assert [1, 1, 1] == [world.job(job.id).attempts for job in jobs]
 
 
+def test_a_backlog_costs_one_commit_a_sheet(world):
+    world.start()
+    world.turn(1)
+    before = world.store.commits
+    jobs = [world.store.do("add", printing.add_job_txn, at, "w1") for at in range(1, 11)]
+    world.spool.wake()
+    world.turn(1)
+
+    assert [JobState.PRINTED] * 10 == [world.job(job.result.id).state for job in jobs]
+    # One for all that was added, one a sheet, and the first sheet's beginning.
+    assert world.store.commits - before <= 1 + 10 + 1
+
+
 def _papers(world: World):
     return world.printers["p1"].papers
 
