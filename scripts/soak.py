@@ -26,6 +26,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.device import skf_storm
 from tests.harness import ledgers, pay_soak, strike
 from tests.harness.checkers import check_all
 from tests.harness.processes import Child, Failed, Fleet, wait_until
@@ -317,10 +318,11 @@ def main() -> int:
     torture.add_argument("--runs", type=int, default=200)
     torture.add_argument("--first", type=int, default=1, help="the first seed")
     pay_soak.arguments(kinds.add_parser("pay", help="payments, and deaths with money under way"))
+    skf_storm.arguments(kinds.add_parser("ukey", help="a UKEY pulled, refusing, hanging"))
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, _interrupted)
     soaks = {"kill": soak_kill, "strike": soak_strike, "city": soak_city, "gate": soak_gate,
-             "pay": pay_soak.soak_pay}  # fmt: skip
+             "pay": pay_soak.soak_pay, "ukey": skf_storm.soak_ukey}  # fmt: skip
     return soaks[options.what](options)
 
 
