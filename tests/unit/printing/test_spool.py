@@ -52,6 +52,7 @@ def test_a_backlog_costs_one_commit_a_sheet(world):
     world.turn(1)
     before = world.store.commits
     jobs = [world.store.do("add", printing.add_job_txn, at, "w1") for at in range(1, 11)]
+    world.turn(0)
     world.spool.wake()
     world.turn(1)
 
