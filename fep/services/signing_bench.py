@@ -24,7 +24,7 @@ from fep.settings_signer import skf_profile
 
 BACK_S = 30.0
 # A caller waits three seconds: with another signer at hand nobody waits for a hung one longer.
-HUNG_PAIR_S = 1.5
+HUNG_PAIR_S = 2.0
 ROLES = ("main", "standby")
 Revoked = Callable[[str, str], Refused | None]
 
