@@ -40,7 +40,7 @@ PLAIN_MAX, FRAME_MAX = 4096, 2 * 1024 * 1024
 MAC_SIZE, HEAD_MAX = 32, 64 * 1024
 DEAD_S, CONNECT_S, BACK_OFF_S = 35.0, 10.0, (1.0, 2.0, 5.0, 10.0, 30.0)
 READ_S, WRITE_S, READ_BYTES, BUFFER_MAX = 0.2, 0.5, 4096, 1024 * 1024
-JOBS_MAX, JOB_MAX, LOOK_S = 8, 1024 * 1024, 5.0
+JOBS_MAX, JOB_MAX, LOOK_S, GLANCE_S = 8, 1024 * 1024, 5.0, 0.5
 ANSWER_MAX, LOAD_S, CALL_S = 65536, 20.0, 600.0
 JOURNAL_MAX, JOURNAL_KEPT = 20_000, 10_000
 EXTEND_PORT, EXTEND_S, EXTENDS_MAX, BODY_MAX = 13526, 60.0, 8, 1024 * 1024
@@ -1078,6 +1078,7 @@ class Bridge:
         self._wire: Wire | None = None
         self._channels: dict[int, Channel] = {}
         self._running: dict[str, float] = {}
+        self._orphans: dict[str, str] = {}
         self._lock = threading.Lock()
         self._asked: dict[int, list[Any]] = {}
         self._asks = 0
@@ -1123,12 +1124,17 @@ class Bridge:
 
     def _watch(self) -> None:
         """Look at what is lent, and tell when something changed."""
+        turn, before = 0, self._hello()["ports"]
         while True:
-            time.sleep(LOOK_S)
-            before = [lent.seen for lent in self._settings.ports.values()]
-            self._look()
-            if before != [lent.seen for lent in self._settings.ports.values()]:
+            time.sleep(GLANCE_S)
+            turn += 1
+            if turn * GLANCE_S >= LOOK_S:
+                turn = 0
+                self._look()
+            after = self._hello()["ports"]
+            if before != after:
                 self.tell({**self._hello(), "op": "pong"})
+            before = after
 
     def _look(self) -> None:
         for lent in self._settings.ports.values():
@@ -1253,6 +1259,8 @@ class Bridge:
             self._told(id_, lent.name, "failed", b"", str(error))
         except (OSError, subprocess.SubprocessError, ValueError) as error:
             say("work.unsure", port=lent.name, id=id_, why=str(error)[:200])
+            if lent.kind == "bankall":
+                self._orphans[id_] = lent.name
             self._running.pop(id_, None)
             self._answer(id_, lent.name)
         finally:
@@ -1285,14 +1293,18 @@ class Bridge:
         clerk = self._clerks.get(name)
         if clerk is None:
             return False
-        open_ = [row for row in self.journal.entries() if row.state == "begun" and row.port == name]
-        return any(clerk.running(row.id) for row in open_)
+        with self._lock:
+            for id_ in [id_ for id_ in self._orphans if self._orphans[id_] == name]:
+                if not clerk.running(id_):
+                    del self._orphans[id_]
+            return name in self._orphans.values()
 
     def _collect(self) -> None:
         """Take the answers that children of an earlier run left."""
         for entry in self.journal.entries():
             clerk = self._clerks.get(entry.port)
             if entry.state == "begun" and clerk is not None:
+                self._orphans[entry.id] = entry.port
                 self._collected(entry, clerk)
 
     def _collected(self, entry: Entry, clerk: Clerk) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 from weakref import WeakKeyDictionary
 
-from drivers.transports.line import Occupied, Open, Unreachable, Way
+from drivers.transports.line import Open, Unreachable, Way
 
 JOB_S = 60.0
 JOB_MAX = 1024 * 1024
@@ -127,8 +127,6 @@ class Bridged(Way[Options]):
         if options.name:
             return await lender.open(options.name, on_data, on_lost)
         fault = lender.fault(options.queue)
-        if fault == "DEV_BUSY":
-            raise Occupied(f"{options.bridge}/{options.queue}")
         if fault:
             raise Unreachable(f"{options.bridge}/{options.queue}: {fault}")
         return Job(lender, options.queue, on_lost)

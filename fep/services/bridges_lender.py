@@ -217,13 +217,12 @@ class Bridge:
         return await self._known(asking, b"", until, "")
 
     def fault(self, port: str) -> str:
-        """Return why nothing can be carried to a port or queue now, or empty."""
-        if not self.connected:
-            return "DEV_UNREACHABLE"
-        state = self.state(port)
-        if state is None or _STOPS & set(state):
-            return "DEV_UNREACHABLE"
-        return "DEV_BUSY" if "in_use" in state else ""
+        """Return why nothing can be carried to a port or queue now, or empty.
+
+        That it is in use is said by the bridge when it is asked to; what it said before is old.
+        """
+        state = self.state(port) if self.connected else None
+        return "DEV_UNREACHABLE" if state is None or _STOPS & set(state) else ""
 
     def new_id(self) -> str:
         """Return an id that was never used."""
@@ -268,6 +267,8 @@ class Bridge:
             state = frame.text("state")
             if state == "running":
                 send = None
+            elif job and state == "busy":
+                await self._exchange(None, b"", id_, LOOK_S)  # its turn comes
             elif state == "absent":
                 whole = not self.seen.back and frame.text("journal") == journal
                 if not (job and whole):

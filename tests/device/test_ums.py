@@ -189,3 +189,19 @@ async def test_a_daemon_that_stops_leaves_no_wait_behind(tmp_path):
         reply = await under_way
 
         assert Verdict.SILENT is reply.verdict
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_terminal_that_was_seen_in_use_is_free_at_once_when_its_payment_is_over(tmp_path):
+    async with pos(tmp_path) as p:
+        assert "" == await p.driver.prepare()
+        p.knobs.card_s = 1.2
+        under_way = Deferred.fromCoroutine(p.driver.run(order(1), lambda: p.acks.append("1")))
+        await p.rig.until(lambda: "in_use" in (p.rig.bridge.state("pos") or ()))
+        meanwhile = await p.another().run(order(2), lambda: None)
+
+        first = await under_way
+        ready = await p.driver.prepare()
+
+        assert (Verdict.NOT_SENT, "POS_BUSY") == (meanwhile.verdict, meanwhile.fault)
+        assert (Verdict.APPROVED, "") == (first.verdict, ready)

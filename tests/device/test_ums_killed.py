@@ -81,7 +81,7 @@ async def test_random_deaths_leave_the_books_as_the_money_is(tmp_path):
         for number in range(1, PAYMENTS + 1):
             await p.rig.connected()
             # The next one waits until the library is free, as the till does.
-            await p.rig.until(lambda: "" == p.rig.bridge.fault("pos"), 15)
+            await p.rig.until(lambda: () == p.rig.bridge.state("pos"), 15)
             known[number] = (await _one(p, number, dice)).verdict
 
         moved = [row["nonce"] for row in p.machine.lines if row["op"] == "pay"]
