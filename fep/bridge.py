@@ -1094,7 +1094,8 @@ class Bridge:
             begun = time.monotonic()
             try:
                 self._serve()
-            except (Ended, OSError) as error:
+            except (Ended, OSError, ValueError, TypeError) as error:
+                # What makes no sense ends the connection, never the bridge.
                 say("link.ended", why=str(error)[:200])
             if time.monotonic() - begun > BACK_OFF_S[-1]:
                 turn = 0
@@ -1194,8 +1195,9 @@ class Bridge:
             line = lent.open()
         except (OSError, ValueError, AttributeError) as error:
             lent.user.release()
-            taken = isinstance(error, (BlockingIOError, PermissionError, ConnectionRefusedError))
-            busy = taken or getattr(error, "errno", 0) == 16
+            # Windows says of a port in use that access is denied.
+            taken = (BlockingIOError, ConnectionRefusedError, *((PermissionError,) * WINDOWS))
+            busy = isinstance(error, taken) or getattr(error, "errno", 0) == 16
             why = "busy" if busy else "absent"
             self.tell({**refused, "why": why, "text": str(error)[:200]})
             return

@@ -121,3 +121,39 @@ async def test_thirty_kills_under_load_never_give_two_sheets_of_a_job(tmp_path):
         assert ([], []) == (twice, lied)
         assert line.outcomes[Outcome.UNCERTAIN], "no kill struck a job on the line"
         assert queue.outcomes[Outcome.UNCERTAIN], "no kill struck a job in the queue"
+
+
+@pytest_twisted.ensureDeferred
+async def test_two_jobs_for_one_queue_come_out_one_after_the_other(tmp_path):
+    async with rig(tmp_path) as found:
+        sheets = _queue(tmp_path, found)
+        found.write("[port queue]\nkind = spool\nqueue = q\n")
+        found.run()
+        await found.connected()
+        printers = [
+            escpos.create(found.reactor, RealClock(), escpos.Options(Options("pc", queue="queue")),
+                          FakeRasteriser(), FAST)
+            for _ in range(3)
+        ]  # fmt: skip
+
+        jobs = [ensureDeferred(one.print(small(f"丙{n}"), "id")) for n, one in enumerate(printers)]
+        results = [await job for job in jobs]
+
+        assert [Outcome.ACCEPTED] * 3 == [result.outcome for result in results]
+        assert 3 == len(list(sheets.glob("sheet-*")))
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_queue_that_takes_no_job_is_not_asked_for_one(tmp_path):
+    async with rig(tmp_path) as found:
+        _queue(tmp_path, found)
+        (tmp_path / "bin" / "lpstat").write_text("#!/bin/sh\nexit 1\n", "ascii")
+        found.write("[port queue]\nkind = spool\nqueue = q\n")
+        found.run()
+        await found.connected()
+        options = escpos.Options(Options("pc", queue="queue"))
+        printer = escpos.create(found.reactor, RealClock(), options, FakeRasteriser(), FAST)
+
+        result = await printer.print(small("丁"), "id")
+
+        assert (Outcome.NOT_PRINTED, "DEV_UNREACHABLE") == (result.outcome, result.fault)
