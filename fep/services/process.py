@@ -85,14 +85,16 @@ class Process:
         service.on_fatal = self._fatal
         self._watch = Watch(reactor, os.environ, service.alive)
         self._up = False
+        self._coming_up: Deferred[None] | None = None
+        self._ending = False
         self.exit_code = 0
 
     def start(self) -> None:
         """Come up, or say why not and go."""
         # SIGTERM and SIGINT end in this trigger; the reactor waits for its Deferred.
         self._reactor.addSystemEventTrigger("before", "shutdown", self._drain)
-        done = Deferred.fromCoroutine(self._service.start())
-        done.addCallbacks(self._started, self._failed)
+        self._coming_up = Deferred.fromCoroutine(self._service.start())
+        self._coming_up.addCallbacks(self._started, self._failed)
 
     def _started(self, _: None) -> None:
         self._up = True
@@ -109,20 +111,27 @@ class Process:
             self._log.critical(event, why=failure.getTraceback()[-3000:])
             self._service.not_started(f"{type(error).__name__}: {error}", "")
         self.exit_code = 1
-        self._reactor.stop()
+        if not self._ending:
+            self._reactor.stop()
 
-    def _drain(self) -> Deferred[None] | None:
-        if not self._up:
-            return None
-        self._watch.stopping()
+    def _drain(self) -> Deferred[None]:
+        self._ending = True
         cut = self._reactor.callLater(STOP_WITHIN_S, self._cut)
-        done = Deferred.fromCoroutine(self._service.stop())
+        done = Deferred.fromCoroutine(self._end())
         done.addErrback(
             lambda f: self._log.error(
                 f"{self._service.name}.stop", failure=f.getTraceback()[-2000:]
             )
         )
         return done.addBoth(lambda _: cut.cancel() if cut.active() else None)
+
+    async def _end(self) -> None:
+        # Told to stop while it comes up: half of it is there, so it comes up first.
+        assert self._coming_up is not None
+        await self._coming_up
+        self._watch.stopping()
+        if self._up:
+            await self._service.stop()
 
     def _cut(self) -> None:
         """The drain took too long: leave as a crash would; the restart picks everything up."""
