@@ -97,7 +97,8 @@ class Till:
             "payment.get": Method("query", self.get, "one payment and what is known of it",
                                   asked.KeyAsked, told),
             "payment.list": Method("query", self.of_event,
-                                   "what was paid and given back for an event", asked.EventAsked, asked.PaymentsAnswer),
+                                   "what was paid and given back for an event",
+                                   asked.EventAsked, asked.PaymentsAnswer),
             "payment.settle": Method("pay", self.settle, "close the batch of a terminal",
                                      asked.SettleAsked, asked.SettleAnswer),
         }  # fmt: skip
