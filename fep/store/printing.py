@@ -7,7 +7,7 @@ store before its first byte leaves; a person's word and every uncertain paper ar
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, Row, func, insert, or_, select, update
 
@@ -141,7 +141,7 @@ def end_txn(tx: Tx, attempt: Attempt, result: PrintResult) -> Job:
     _set(tx, job.id, state=state.value, reason=result.fault, next_at=next_at)
     if state is JobState.UNCERTAIN:
         tx.journal("print.uncertain", str(job.id), _body(job, attempt.device, result.fault))
-    return _need(tx.conn, job.id)
+    return replace(job, state=state, reason=result.fault, next_at=next_at, updated_at=tx.now_ms)
 
 
 def recover_txn(tx: Tx) -> tuple[Job, ...]:
