@@ -25,11 +25,15 @@ def char_columns(char: str) -> int:
 
 def columns(text: str) -> int:
     """Return the width of `text` in ASCII columns."""
+    if text.isascii() and text.isprintable():
+        return len(text)
     return sum(1 if " " <= char <= "~" else 2 for char in text)
 
 
 def has_control(text: str) -> bool:
     """Say whether `text` holds a character that could command a device or hide."""
+    if text.isprintable():
+        return False
     return any(unicodedata.category(char) in _UNSEEN for char in text)
 
 
@@ -46,6 +50,8 @@ def wrap(text: str, width: int) -> tuple[str, ...]:
     closing marks are kept together where that costs at most a third of the line.
     """
     assert width >= 1, width
+    if columns(text) <= width:
+        return (text,)
     lines: list[str] = []
     line: list[str] = []
     used = 0
