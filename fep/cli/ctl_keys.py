@@ -96,4 +96,5 @@ def reset(unit: str, standby: bool, reason: str) -> None:
                                       "one more login; see fepctl keys")))  # fmt: skip
 
 
-group.add_command(look)
+for _verb in (look,):
+    group.add_command(_verb)
