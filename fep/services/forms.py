@@ -99,10 +99,10 @@ class Forms:
     def confirm(self, caller: Caller, params: Any) -> Deferred[dict[str, Any]]:
         """`paper.confirm {job, sheet, device?}`: prints now, if the sheet is the job's."""
         fields = Fields(params)
-        job = self._job(caller, fields)
-        sheet = fields.text("sheet", 40, required=True)
+        number, sheet = _number(fields), fields.text("sheet", 40, required=True)
         device, who = fields.text("device", 40), who_of(caller, fields)
         fields.done()
+        job = self._job(caller, number)
         device = self._device(job, device)
         done = self._store.do("form.confirm", forms.confirm_txn, job.id, sheet, device, who)
         return done.addCallback(self._confirmed)
@@ -114,20 +114,21 @@ class Forms:
     def printed(self, caller: Caller, params: Any) -> Deferred[dict[str, Any]]:
         """`paper.printed {job, reason?}`: somebody looked, the sheet is whole and legible."""
         fields = Fields(params)
-        job = self._job(caller, fields)
+        number = _number(fields)
         reason, who = fields.text("reason", REASON_MAX), who_of(caller, fields)
         fields.done()
+        job = self._job(caller, number)
         done = self._store.do("form.printed", forms.printed_txn, job.id, reason, who)
         return done.addCallback(lambda after: {"job": told(after)})
 
     def spoil(self, caller: Caller, params: Any) -> Deferred[dict[str, Any]]:
         """`paper.spoil {job, reason, approve?, again?}`: two approve where nobody knows."""
         fields = Fields(params)
-        job = self._job(caller, fields)
-        reason = fields.text("reason", REASON_MAX, required=True)
+        number, reason = _number(fields), fields.text("reason", REASON_MAX, required=True)
         approved = fields.take("approve", list, [])[:APPROVERS_MAX]
         again, who = fields.take("again", bool, True), who_of(caller, fields)
         fields.done()
+        job = self._job(caller, number)
         unit = self._unit(job.unit)
         place = sheets.Place(job.unit, job.point, "" if unit.test else unit.dest, who)
         names = [name for name in approved if isinstance(name, str)]
@@ -148,11 +149,8 @@ class Forms:
 
         return self._store.do("form.spoil", spoil_txn)
 
-    def _job(self, caller: Caller, fields: Fields) -> forms.FormJob:
+    def _job(self, caller: Caller, number: int) -> forms.FormJob:
         """Return the job a caller names and may handle. Raises Refused."""
-        number = fields.take("job", int)
-        if number is None:
-            raise refuse("REQ_FIELD_MISSING", field="job")
         job = self._store.read(forms.need, number)
         caller.scope(job.unit, job.point)
         return job
@@ -201,3 +199,10 @@ def _standing(tx: Tx, job: forms.FormJob) -> Standing:
     receipt = by_id_q(tx.conn, job.receipt_id)
     assert receipt is not None, job
     return standing_q(tx.conn, receipt)
+
+
+def _number(fields: Fields) -> int:
+    number: int | None = fields.take("job", int)
+    if number is None:
+        raise refuse("REQ_FIELD_MISSING", field="job")
+    return number

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 from sqlalchemy import Connection, func, select
-from twisted.internet.defer import execute
+from twisted.internet.defer import Deferred, execute
 from twisted.internet.threads import deferToThread
 
 from fep.crypto import certs, keyfile
 from fep.domain.calendar import to_ms
 from fep.domain.kind import Province, Unit
 from fep.domain.link_budget import OfflineBudget
-from fep.env import stand_aside
+from fep.env import stand_aside, step_back
 from fep.ports import Clock, Entropy
 from fep.services.carrier_belt import Tools
 from fep.services.carrier_build import make_carrier
@@ -76,7 +76,7 @@ def make_uplink(parts: Parts, budget: Budget, on_grant: Callable[..., bool],
         next_key = (s.root / s.link.next_key).read_bytes()
         following = Pair(keyfile.load_private(next_key, secret, entropy=parts.entropy),
                          certs.parse((s.root / s.link.next_cert).read_bytes()))  # fmt: skip
-    work = cast("Work", deferToThread if parts.threads else execute)
+    work = cast("Work", _aside if parts.threads else execute)
     tools = Tools(parts.reactor, parts.clock, work, parts.log)
     carrier = make_carrier(tools, s.link.carrier, s.root / s.link.directory, s.root)
     uplink = Uplink(
@@ -102,6 +102,16 @@ def make_uplink(parts: Parts, budget: Budget, on_grant: Callable[..., bool],
     )
     uplink.absent(parts.store.read(unlinked_q, s.link.dest, to_ms(parts.clock.wall())))
     return uplink
+
+
+def _aside(fn: Callable[..., Any], *args: Any) -> Deferred[Any]:
+    """Run the link's work in a thread that comes after whoever answers callers."""
+
+    def work() -> Any:
+        step_back()
+        return fn(*args)
+
+    return deferToThread(work)
 
 
 def finance_certs(settings: Settings) -> tuple[certs.Certificate, ...]:

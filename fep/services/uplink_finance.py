@@ -35,7 +35,7 @@ async def examined(
     for start in range(0, len(asked), PAGE_ROWS):
         rows = ends.store.read(sent_q, ends.dest, asked[start : start + PAGE_ROWS])
         if rows:
-            doubts |= await ends.work(doubted, ends.peers, rows, given, signature_xml)
+            doubts |= await ends.work(doubted, ends, rows, given, signature_xml)
     return tuple(
         replace(answer, doubt=doubts[answer.rec_seq]) if answer.rec_seq in doubts else answer
         for answer in answers
@@ -43,7 +43,7 @@ async def examined(
 
 
 def doubted(
-    peers: Peers,
+    ends: Ends,
     rows: list[DueRow],
     given: Mapping[int, Signed],
     signature_xml: SignatureXml,
@@ -51,7 +51,8 @@ def doubted(
     """Return why signatures are not good, by record. For a worker thread."""
     found = {}
     for row in rows:
-        why = _doubt(peers, row, given[row.rec_seq], signature_xml)
+        ends.breathe()
+        why = _doubt(ends.peers, row, given[row.rec_seq], signature_xml)
         if why:
             found[row.rec_seq] = why
     return found

@@ -76,7 +76,7 @@ class Province:
             incoming, book.state / "quarantine", part_timeout_s=knobs.part_timeout_s
         )
         self._outbox = Outbox(outgoing)
-        self._pool = ThreadPoolExecutor(2, thread_name_prefix="examine")
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="examine")
         self._registrar = Registrar(
             book, self._me, lambda: wall_ms(clock), self._pool,
             refuse_rate=knobs.refuse_rate, seed=knobs.seed,

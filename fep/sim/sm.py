@@ -87,9 +87,14 @@ def _fault(what: str) -> CryptoFault:
     return CryptoFault(f"{what}: {text.value.decode('ascii', 'replace')}")
 
 
+_SM3 = hashlib.new("sm3")
+
+
 def sm3(data: bytes) -> bytes:
     """Return the 32-byte SM3 digest."""
-    return hashlib.new("sm3", data).digest()
+    running = _SM3.copy()  # looking the algorithm up costs more than a short digest
+    running.update(data)
+    return running.digest()
 
 
 def hmac_sm3(key: bytes, data: bytes) -> bytes:

@@ -18,7 +18,8 @@ from fep.wire.dialects import medical_envelope, medical_values
 
 Row = Mapping[str, Any]
 ROWS_MAX = 20_000
-_MONEY = medical_values.MONEY.fullmatch
+_MONEY, _NUMBER = medical_values.MONEY.fullmatch, medical_values.PLAIN.fullmatch
+_DIGITS = {"price": 6, "detail": 4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +36,15 @@ class Field:
     optional: bool = dataclasses.field(init=False, default=False)
     plain: bool = dataclasses.field(init=False, default=False)
     money: bool = dataclasses.field(init=False, default=False)
+    digits: int = dataclasses.field(init=False, default=0)
 
     def __post_init__(self) -> None:
-        """Note once what is asked at every call: may it be left out, is it a text, an amount."""
+        """Note once what is asked at every call: may it be left out, and what is it."""
         optional = not self.need and self.shape not in ("list", "count")
         object.__setattr__(self, "optional", optional)
         object.__setattr__(self, "plain", self.shape == "text")
         object.__setattr__(self, "money", self.shape == "amount")
+        object.__setattr__(self, "digits", _DIGITS.get(self.shape, 0))
 
     def read(self, value: Any, path: str) -> Any:
         """Return the value of this field. Raises Refused REQ_FIELD_*."""
@@ -82,8 +85,8 @@ class Field:
 
 _SHAPES: Mapping[str, Callable[[Any, str], str]] = {
     "amount": medical_values.amount,
-    "price": partial(medical_values.decimal, digits=6),
-    "detail": partial(medical_values.decimal, digits=4),
+    "price": partial(medical_values.decimal, digits=_DIGITS["price"]),
+    "detail": partial(medical_values.decimal, digits=_DIGITS["detail"]),
     "day": medical_values.day,
     "moment": medical_values.moment,
     "until": partial(medical_values.moment, fill="235959999"),
@@ -138,9 +141,15 @@ def read(table: tuple[Field, ...], value: Any, path: str = "") -> dict[str, Any]
                 if plain or field.optional:
                     found[name] = plain
                     continue
-            elif field.money and _MONEY(given):  # most amounts, as they should be written
-                found[name] = given
-                continue
+            elif field.money:
+                if _MONEY(given):  # most amounts, as they should be written
+                    found[name] = given
+                    continue
+            elif field.digits:
+                number = _NUMBER(given)  # and most prices
+                if number is not None and len(number[1] or "") <= field.digits:
+                    found[name] = given.rstrip("0").rstrip(".") if number[1] else given
+                    continue
         if field.optional and (given is None or given == ""):
             found[name] = ""
         else:

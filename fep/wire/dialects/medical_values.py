@@ -15,7 +15,8 @@ from fep.domain.text import ForbiddenText, clean
 _NUMBER = re.compile(
     r"([+-]?)([0-9]{0,20})(?:\.([0-9]{0,20}))?(?:[eE]([+-]?[0-9]{1,2}))?", re.ASCII
 )
-_PLAIN = re.compile(r"(?:0|-?[1-9][0-9]{0,10})(?:\.([0-9]{1,6}))?", re.ASCII)
+PLAIN = re.compile(r"(?:0|-?[1-9][0-9]{0,10})(?:\.([0-9]{1,6}))?", re.ASCII)
+"""A price or quantity as nearly every one is written; its decimals are group 1."""
 MONEY = re.compile(r"(?:0|-?[1-9][0-9]{0,10})\.[0-9]{2}", re.ASCII)
 """An amount that is written as it is kept."""
 _DIGITS_MAX = 24
@@ -73,7 +74,7 @@ def decimal(value: Any, name: str, digits: int) -> str:
     given = text(value, name, 40)
     if not given:
         return ""
-    plain = _PLAIN.fullmatch(given)
+    plain = PLAIN.fullmatch(given)
     if plain is not None and len(plain[1] or "") <= digits:  # as nearly every one is written
         return given.rstrip("0").rstrip(".") if plain[1] else given
     scaled = _scaled(given, digits, exact=False)
