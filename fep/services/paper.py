@@ -51,9 +51,10 @@ class Paper:
     def next(self, caller: Caller, params: Any) -> dict[str, Any]:
         """`paper.next {unit, point, sheet_code?}`: the sheet to load, and how many are left."""
         fields = Fields(params)
-        unit, point = self._place(caller, fields)
+        asked = _asked(fields)
         code = fields.text("sheet_code", 20)
         fields.done()
+        unit, point = self._place(caller, *asked)
         name = self._store.read(sheets.next_q, unit.code, point, code)
         left = self._store.read(queries_sheets.left_q, unit.code, point, code)
         return {"sheet": name, "left": left}
@@ -61,11 +62,12 @@ class Paper:
     def exchange(self, caller: Caller, params: Any) -> Deferred[dict[str, Any]]:
         """`paper.exchange {unit, code, number, point, sheet?, reason?, print?}`."""
         fields = Fields(params)
-        unit, point = self._place(caller, fields)
+        asked = _asked(fields)
         code, number = _named(fields)
         wanted, who = fields.text("sheet", 40), _who(caller, fields)
         reason, printed = fields.text("reason", REASON_MAX), fields.take("print", bool, False)
         fields.done()
+        unit, point = self._place(caller, *asked)
 
         def exchange_txn(tx: Any, standing: life.Standing, place: sheets.Place) -> sheets.Exchanged:
             return sheets.exchange_txn(tx, place, standing, wanted, reason)
@@ -76,13 +78,14 @@ class Paper:
     def reexchange(self, caller: Caller, params: Any) -> Deferred[dict[str, Any]]:
         """`paper.reexchange {unit, code, number, point, sheet?, replaces?, reason, print?}`."""
         fields = Fields(params)
-        unit, point = self._place(caller, fields)
+        asked = _asked(fields)
         code, number = _named(fields)
         replaces = fields.text("replaces", 40)
         wanted, who = fields.text("sheet", 40), _who(caller, fields)
         reason = fields.text("reason", REASON_MAX, required=True)
         printed = fields.take("print", bool, False)
         fields.done()
+        unit, point = self._place(caller, *asked)
 
         def again_txn(tx: Any, standing: life.Standing, place: sheets.Place) -> sheets.Exchanged:
             return sheets.reexchange_txn(tx, place, standing, wanted, reason, replaces)
@@ -117,11 +120,12 @@ class Paper:
     def void(self, caller: Caller, params: Any) -> Deferred[dict[str, Any]]:
         """`paper.void {unit, point, first, last?, reason}`: sheets by name, CODE-NUMBER."""
         fields = Fields(params)
-        unit, point = self._place(caller, fields)
+        asked = _asked(fields)
         first = fields.text("first", 40, required=True)
         last, who = fields.text("last", 40) or first, _who(caller, fields)
         reason = fields.text("reason", REASON_MAX, required=True)
         fields.done()
+        unit, point = self._place(caller, *asked)
         place = _at(unit, point, who)
         done = self._store.do("paper.void", sheets.void_txn, place, first, last, reason)
         return done.addCallback(_voided)
@@ -182,11 +186,7 @@ class Paper:
         jobs = self._store.read(printing.jobs_of_q, found.receipt.id)
         return {"jobs": [_job(job) for job in jobs]}
 
-    def _place(self, caller: Caller, fields: Fields) -> tuple[Unit, str]:
-        unit, point = (
-            fields.text("unit", 40, required=True),
-            fields.text("point", 40, required=True),
-        )
+    def _place(self, caller: Caller, unit: str, point: str) -> tuple[Unit, str]:
         caller.scope(unit, point)
         found = self._units.get(unit)
         if found is None:
@@ -202,6 +202,10 @@ class Paper:
         if found.device_group not in self._spool.groups():
             raise refuse("PRN_GROUP", point=point)
         return found.device_group
+
+
+def _asked(fields: Fields) -> tuple[str, str]:
+    return fields.text("unit", 40, required=True), fields.text("point", 40, required=True)
 
 
 def _at(unit: Unit, point: str, who: str) -> sheets.Place:

@@ -143,7 +143,8 @@ class Till:
     def tie(self, caller: Caller, params: Any) -> Deferred[dict[str, Any]]:
         """`payment.tie {unit, key, receipt_key}`."""
         fields = Fields(params)
-        row, receipt = self._of_key(caller, fields), fields.text("receipt_key", 50, required=True)
+        receipt = fields.text("receipt_key", 50, required=True)
+        row = self._of_key(caller, fields)
         fields.done()
         return Deferred.fromCoroutine(self._tied(row, receipt, caller))
 
