@@ -87,6 +87,7 @@ class Courier:
         self._paused_until = 0.0
         self._running = False
         self._idle: list[Deferred[None]] = []
+        self._keeping = 0  # answers that are not stored yet
         self.in_flight = 0
         self.open = 0
         self.doubts = 0
@@ -113,7 +114,7 @@ class Courier:
         self._running = False
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
-        if self.in_flight or self._claiming:
+        if self.in_flight or self._keeping or self._claiming:
             done: Deferred[None] = Deferred()
             self._idle.append(done)
             await done
@@ -170,22 +171,32 @@ class Courier:
         done.addErrback(lambda failure: self._broken(errand, failure))
 
     async def _errand(self, errand: Errand) -> None:
-        parcel = errand.parcel()
-        if isinstance(parcel, Reply):
-            errand.state, reply = CallState.CALLING, parcel
-        elif errand.state is CallState.DOUBT:
-            reply = await self.platform.find(parcel)
-        else:
-            reply = await self.platform.deliver(parcel)
+        try:
+            reply = await self._call(errand)
+        finally:
+            self.in_flight -= 1
         state = decide(errand.state, reply)
         if state is errand.state is CallState.DOUBT:
             self._again(errand, state, reply)  # nothing new to keep
             return
+        self._keeping += 1
         work = self._ledger.answered(errand, state, reply)
         work.addCallbacks(lambda _: self._kept(errand, state, reply), self._ledger_failed)
+        if state is CallState.DONE:
+            self.pump()  # the next one leaves while this answer is being kept
+
+    async def _call(self, errand: Errand) -> Reply:
+        parcel = errand.parcel()
+        if isinstance(parcel, Reply):
+            errand.state = CallState.CALLING
+            return parcel
+        if errand.state is CallState.DOUBT:
+            return await self.platform.find(parcel)
+        return await self.platform.deliver(parcel)
 
     # answers
     def _kept(self, errand: Errand, state: CallState, reply: Reply) -> None:
+        self._keeping -= 1
         if state is CallState.DONE:
             self._reached()
             self._leave(errand, reply)
@@ -193,7 +204,6 @@ class Courier:
             self._again(errand, state, reply)
 
     def _leave(self, errand: Errand, reply: Reply) -> None:
-        self.in_flight -= 1
         self.open -= 1
         self.doubts -= errand.state is CallState.DOUBT
         errand.state = CallState.DONE
@@ -210,7 +220,6 @@ class Courier:
 
     def _again(self, errand: Errand, state: CallState, reply: Reply) -> None:
         """It comes again: at once when the platform does not know it, else after a while."""
-        self.in_flight -= 1
         self.doubts += (state is CallState.DOUBT) - (errand.state is CallState.DOUBT)
         errand.state = state
         if reply.verdict is Verdict.ABSENT:
@@ -256,11 +265,11 @@ class Courier:
         self.broken = str(failure.value)[:200]
         self._log.error("courier.store", why=self.broken)
         self._claiming = False
-        self.in_flight = 0
+        self._keeping = 0
         self._settled()
 
     def _settled(self) -> None:
-        if not self.in_flight and not self._claiming and not self._running:
+        if not (self.in_flight or self._keeping or self._claiming or self._running):
             waiting, self._idle = self._idle, []
             for waiter in waiting:
                 waiter.callback(None)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -27,6 +26,7 @@ from fep.services.relay_ends import (
     NodeEnds,
     stream_of,
 )
+from fep.store.packed import frame
 from fep.store.relay import Arrived, NewCall, Stream
 from fep.wire.fpb import Header, Kind, Reason, Unreadable, read_header, unpack
 from fep.wire.fpb_ack import Ack, Nack, read_ack, read_nack
@@ -39,7 +39,6 @@ KINDS: Final = {RECEIPTS: Kind.DATA, CONTROL: Kind.CTRL, 3: Kind.DATA}
 GREETINGS: Final[dict[Kind, type[Greeting]]] = {
     Kind.HELLO: Hello, Kind.SYNC: Sync, Kind.MANIFEST: Manifest,
 }  # fmt: skip
-LEVEL: Final = 1  # of what is kept of a batch until it is answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ def open_file(ends: NodeEnds, name: str) -> Opened | None:
     if header.channel in RECORDS and header.kind is KINDS[header.channel]:
         arrived = Arrived(
             ends.node, stream_of(header.channel, header.epoch), header.seq, sm3.digest(content),
-            header.prev_batch_sm3, header.first_rec, header.n_rec, zlib.compress(plain, LEVEL),
+            header.prev_batch_sm3, header.first_rec, header.n_rec, frame(plain),
         )  # fmt: skip
         return Opened(header, plain, arrived=arrived)
     return Opened(header, plain)

@@ -23,8 +23,8 @@ from fep.sim.province_window import Asked, Judged, Said, Window
 
 BODY_MAX = 32 << 20
 HEAD_MAX = 64 << 10
-GATHER_S = 0.004
-JUDGES = 1  # its work is short and mostly Python: a second thread only waits for the first
+GATHER_S = 0.001
+JUDGES = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ class Paper:
         self.log: list[str] = []
         self.waiting: dict[str, Deferred[Reply]] = {}
         self.done: list[tuple[int, str]] = []
+        self.slow: list[Deferred[None]] | None = None  # answers that are being kept
 
     def deliver(self, parcel: Parcel) -> Deferred[Reply]:
         return self._call("deliver", parcel)
@@ -48,7 +49,10 @@ class Paper:
 
     def answered(self, errand: Errand, state: CallState, reply: Reply) -> Deferred[None]:
         self.log.append(f"{state.value} {errand.id}")
-        return succeed(None)
+        if self.slow is None:
+            return succeed(None)
+        self.slow.append(Deferred())
+        return self.slow[-1]
 
     def info(self, event: str, **details: Any) -> None:
         self.log.append(event)
@@ -92,6 +96,26 @@ def test_no_more_than_the_bound_are_under_way():
     assert (3, {"1", "2", "3"}) == (courier.in_flight, set(paper.waiting))
     paper.say(2, OK)
     assert {"1", "3", "4"} == set(paper.waiting)
+
+
+def test_the_next_call_leaves_while_an_answer_is_being_kept_and_its_own_lane_waits():
+    paper, clock = Paper(), Clock()
+    paper.slow = []
+    courier = _courier(paper, clock, bound=1)
+    for number, lane in ((1, "blue"), (2, "blue"), (3, "other")):
+        courier.add(_errand(number, lane))
+    courier.pump()
+    paper.say(1, OK)
+
+    assert {"3"} == set(paper.waiting)
+    assert [] == paper.done
+    stopped = Deferred.fromCoroutine(courier.stop())
+    paper.say(3, OK)
+    assert not stopped.called
+    for kept in list(paper.slow):
+        kept.callback(None)
+    assert [(1, "OK"), (3, "OK")] == paper.done
+    assert stopped.called
 
 
 def test_the_red_one_waits_for_its_blue_one_and_others_do_not():
