@@ -25,7 +25,7 @@ POLL_S = 0.2
 PREPARE_S = 600.0
 DRAIN_S = 900.0
 IN_FLIGHT = 64
-FAR_NICE = 5  # the far side is another machine in life; here it must not take the daemon's turn
+FAR_NICE = 19  # the far side is another machine in life; here it must not take the daemon's turn
 
 
 class Drain:
