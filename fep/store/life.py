@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Column, Connection, and_, insert, select, update
+from sqlalchemy import Column, Connection, Select, and_, bindparam, insert, select, update
 
 from fep.domain.life import Life
 from fep.domain.life_delivery import RECEIPT_OPS
@@ -116,24 +117,32 @@ def _name(receipt: Receipt | None) -> dict[str, str] | None:
 
 def reversal_of_q(conn: Connection, blue_id: int) -> Reversed | None:
     """Return the live reversal of a blue receipt."""
-    return _reversal(conn, reversal.c.blue_id, blue_id)
+    return _reversal(conn, _MADE_OF, blue_id)
 
 
 def reversal_by_q(conn: Connection, red_id: int) -> Reversed | None:
     """Return the live reversal that a red receipt makes."""
-    return _reversal(conn, reversal.c.red_id, red_id)
+    return _reversal(conn, _MADE_BY, red_id)
 
 
-def _reversal(conn: Connection, column: Column[int], value: int) -> Reversed | None:
+def _reversals(column: Column[int]) -> Select[Any]:
     found = reversal.c
-    row = conn.execute(
-        select(found.red_id, found.blue_id, found.reason, found.operator, found.booking,
-               found.forced, found.at)
-        .where(and_(column == value, found.state == "live"))
-    ).first()  # fmt: skip
+    return select(
+        found.red_id, found.blue_id, found.reason, found.operator, found.booking, found.forced,
+        found.at,
+    ).where(and_(column == bindparam("receipt_id"), found.state == "live"))  # fmt: skip
+
+
+_MADE_BY, _MADE_OF = _reversals(reversal.c.red_id), _reversals(reversal.c.blue_id)
+
+
+def _reversal(conn: Connection, made: Select[Any], receipt_id: int) -> Reversed | None:
+    row = conn.execute(made, {"receipt_id": receipt_id}).first()
     if row is None:
         return None
-    return Reversed(*row[:5], bool(row.forced), row.at)
+    values: list[Any] = list(row)
+    values[5] = bool(values[5])
+    return Reversed(*values)
 
 
 def sheet_of_q(conn: Connection, receipt_id: int) -> str:

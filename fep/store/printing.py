@@ -8,8 +8,9 @@ store before its first byte leaves; a person's word and every uncertain paper ar
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, func, or_, select, update
 
 from fep.domain.faults import refuse
 from fep.domain.printing import (
@@ -31,6 +32,32 @@ from fep.store.tx import Tx
 PAUSE_MAX_MS = int(max(RETRY_AFTER_S) * 1000)
 _JOB = schema.print_job
 _ATTEMPT = schema.print_attempt
+# What every sheet asks, composed once.
+_ONE_JOB = select(_JOB).where(_JOB.c.id == bindparam("job_id"))
+_NEXT_DUE = (
+    select(_JOB)
+    .where(
+        _JOB.c.state == JobState.DUE.value,
+        _JOB.c.device_group == bindparam("device_group"),
+        or_(_JOB.c.next_at <= bindparam("now"), _JOB.c.next_at > bindparam("late")),
+    )
+    .order_by(_JOB.c.id)
+    .limit(1)
+)
+_ADD_JOB = (
+    "INSERT INTO print_job (id, receipt_id, device_group, kind_of_sheet, copy, state, created_at,"
+    " updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_BEGIN_JOB = "UPDATE print_job SET state = ?, device = ?, attempts = ?, updated_at = ? WHERE id = ?"
+_BEGIN_ATTEMPT = (
+    "INSERT INTO print_attempt (id, job_id, attempt, device, state, fence_id, started_at)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+_END_ATTEMPT = (
+    "UPDATE print_attempt SET state = ?, outcome = ?, ended_at = ?, first_byte_at = ?, detail = ?"
+    " WHERE id = ?"
+)
+_END_JOB = "UPDATE print_job SET state = ?, reason = ?, next_at = ?, updated_at = ? WHERE id = ?"
 _FENCE_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _STEP = {
     Outcome.PRINTED: Step.PRINTED,
@@ -89,12 +116,10 @@ def add_job_txn(tx: Tx, receipt_id: int, device_group: str, copy: int = FIRST_CO
         tx.next_id("print_job"), receipt_id, device_group, "", "slip", copy, JobState.DUE,
         "", 0, tx.now_ms, tx.now_ms, 0,
     )  # fmt: skip
-    tx.conn.execute(
-        insert(_JOB).values(
-            id=job.id, receipt_id=receipt_id, device_group=device_group, device="",
-            kind_of_sheet=job.kind_of_sheet, copy=copy, state=job.state.value, reason="",
-            attempts=0, created_at=tx.now_ms, updated_at=tx.now_ms, next_at=0,
-        )
+    tx.cursor.execute(
+        _ADD_JOB,
+        (job.id, receipt_id, device_group, job.kind_of_sheet, copy, job.state.value, tx.now_ms,
+         tx.now_ms),
     )  # fmt: skip
     return job
 
@@ -105,17 +130,15 @@ def begin_txn(tx: Tx, job_id: int, device: str) -> Attempt | None:
     if job.state is not JobState.DUE:
         return None
     state, _ = decide(job.state, Step.BEGIN, JobFacts(job.attempts, job.copy))
-    _set(tx, job_id, state=state.value, device=device, attempts=job.attempts + 1)
+    tx.cursor.execute(_BEGIN_JOB, (state.value, device, job.attempts + 1, tx.now_ms, job_id))
     id_ = tx.next_id("print_attempt")
     attempt = Attempt(
         id_, job_id, job.attempts + 1, device, state, fence_id(id_), tx.now_ms, 0, 0, "", ""
     )
-    tx.conn.execute(
-        insert(_ATTEMPT).values(
-            id=id_, job_id=job_id, attempt=attempt.attempt, device=device, state=state.value,
-            fence_id=attempt.fence_id, started_at=tx.now_ms,
-        )
-    )  # fmt: skip
+    tx.cursor.execute(
+        _BEGIN_ATTEMPT,
+        (id_, job_id, attempt.attempt, device, state.value, attempt.fence_id, tx.now_ms),
+    )
     return attempt
 
 
@@ -129,16 +152,12 @@ def end_txn(tx: Tx, attempt: Attempt, result: PrintResult) -> Job:
         if isinstance(effect, Again):
             next_at = tx.now_ms + int(effect.after_s * 1000)
     moved = result.outcome is not Outcome.NOT_PRINTED
-    tx.conn.execute(
-        update(_ATTEMPT)
-        .where(_ATTEMPT.c.id == attempt.id)
-        .values(
-            state=state.value, outcome=result.outcome.value, ended_at=tx.now_ms,
-            first_byte_at=attempt.started_at if moved else 0,
-            detail=f"{result.fault} {result.detail}".strip(),
-        )
+    tx.cursor.execute(
+        _END_ATTEMPT,
+        (state.value, result.outcome.value, tx.now_ms, attempt.started_at if moved else 0,
+         f"{result.fault} {result.detail}".strip(), attempt.id),
     )  # fmt: skip
-    _set(tx, job.id, state=state.value, reason=result.fault, next_at=next_at)
+    tx.cursor.execute(_END_JOB, (state.value, result.fault, next_at, tx.now_ms, job.id))
     if state is JobState.UNCERTAIN:
         tx.journal("print.uncertain", str(job.id), _body(job, attempt.device, result.fault))
     return replace(job, state=state, reason=result.fault, next_at=next_at, updated_at=tx.now_ms)
@@ -230,16 +249,8 @@ def next_due_q(conn: Connection, device_group: str, now_ms: int) -> Job | None:
 
     One that would have to wait longer than any pause lasts is due: the clock was set back.
     """
-    row = conn.execute(
-        select(_JOB)
-        .where(
-            _JOB.c.state == JobState.DUE.value,
-            _JOB.c.device_group == device_group,
-            or_(_JOB.c.next_at <= now_ms, _JOB.c.next_at > now_ms + PAUSE_MAX_MS),
-        )
-        .order_by(_JOB.c.id)
-        .limit(1)
-    ).first()
+    asked = {"device_group": device_group, "now": now_ms, "late": now_ms + PAUSE_MAX_MS}
+    row = conn.execute(_NEXT_DUE, asked).first()
     return None if row is None else _job(row)
 
 
@@ -285,7 +296,7 @@ def due_q(conn: Connection, limit: int = 100) -> tuple[Job, ...]:
 
 def job_q(conn: Connection, job_id: int) -> Job | None:
     """Return one job."""
-    row = conn.execute(select(_JOB).where(_JOB.c.id == job_id)).first()
+    row = conn.execute(_ONE_JOB, {"job_id": job_id}).first()
     return None if row is None else _job(row)
 
 
@@ -331,8 +342,9 @@ def _body(job: Job, device: str, fault: str) -> dict[str, object]:
 
 
 def _job(row: Row[tuple[object, ...]]) -> Job:
-    values = dict(row._mapping)
-    return Job(**{**values, "state": JobState(values["state"])})
+    values: list[Any] = list(row)  # in the order of the fields, as the table has them
+    values[6] = JobState(values[6])
+    return Job(*values)
 
 
 def _attempt(row: Row[tuple[object, ...]]) -> Attempt:

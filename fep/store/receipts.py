@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, func, select
+from sqlalchemy import Connection, Row, Select, and_, bindparam, func, select
 
 from fep.domain.receipt import Receipt, ReceiptState
 from fep.store.packed import unpack
@@ -26,6 +26,9 @@ def receipts() -> Select[tuple[object, ...]]:
     return select(*_COLUMNS).join(event, event.c.id == receipt.c.event_id)
 
 
+_BY_ID = receipts().where(receipt.c.id == bindparam("receipt_id"))  # composed once
+
+
 def as_receipt(row: Row[tuple[object, ...]]) -> Receipt:
     """Return a row of `receipts()` as a value."""
     values = row._mapping
@@ -42,7 +45,7 @@ def by_number_q(conn: Connection, code: str, number: str) -> Receipt | None:
 
 def by_id_q(conn: Connection, receipt_id: int) -> Receipt | None:
     """Return the receipt of an id."""
-    row = conn.execute(receipts().where(receipt.c.id == receipt_id)).first()
+    row = conn.execute(_BY_ID, {"receipt_id": receipt_id}).first()
     return as_receipt(row) if row else None
 
 
@@ -119,6 +122,8 @@ _EVENT = (
     event.c.received_at, event.c.reason, event.c.body,
 )  # fmt: skip
 
+_EVENT_BY_ID = select(*_EVENT).where(event.c.id == bindparam("event_id"))
+
 
 def _as_event(row: Any) -> EventRow:
     values = dict(row._mapping)
@@ -136,7 +141,7 @@ def event_q(conn: Connection, unit: str, key: str) -> EventRow | None:
 
 def event_by_id_q(conn: Connection, event_id: int) -> EventRow | None:
     """Return the event of an id."""
-    row = conn.execute(select(*_EVENT).where(event.c.id == event_id)).first()
+    row = conn.execute(_EVENT_BY_ID, {"event_id": event_id}).first()
     return _as_event(row) if row else None
 
 
