@@ -271,7 +271,8 @@ def main() -> int:
     for line in wrong[:20]:
         story.bad(line)
     print(f"\n{figures.line()}", flush=True)
-    return 0 if figures == expected and not wrong else 1
+    # By the line: with --full the figures come from this module imported under its own name.
+    return 0 if figures.line() == expected.line() and not wrong else 1
 
 
 if __name__ == "__main__":
