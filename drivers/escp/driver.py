@@ -17,19 +17,10 @@ from drivers import transports
 from drivers.escp import codec, lines
 from drivers.escp.profile import Profile
 from drivers.transports import usblp
-from drivers.transports.line import Open
+from drivers.transports.line import DeviceFault, Open
 from fep.domain.faults import Refused
 from fep.domain.printing import Form, Outcome, Paper, PrintResult
 from fep.ports import Clock, Rasteriser
-
-
-class DeviceFault(Exception):
-    """The device is not fit for a job; `code` is a catalogue code."""
-
-    def __init__(self, code: str, detail: str = "") -> None:
-        super().__init__(code)
-        self.code = code
-        self.detail = detail
 
 
 @dataclass(frozen=True, slots=True)

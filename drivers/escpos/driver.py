@@ -17,21 +17,13 @@ from drivers import transports
 from drivers.escpos import codec, status
 from drivers.escpos.profile import Profile
 from drivers.escpos.talk import LineLost, NoReply, Talk
+from drivers.transports.line import DeviceFault
 from fep.domain.faults import Refused
 from fep.domain.printing import Outcome, Paper, PrintResult, Slip
 from fep.ports import Clock, Rasteriser
 
 FREE_CUTTER_S = 5.0
 PROBE_ID = "?fep"
-
-
-class DeviceFault(Exception):
-    """The device is not fit for a job; `code` is a catalogue code."""
-
-    def __init__(self, code: str, detail: str = "") -> None:
-        super().__init__(code)
-        self.code = code
-        self.detail = detail
 
 
 @dataclass(frozen=True, slots=True)

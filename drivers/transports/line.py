@@ -15,6 +15,15 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 
+class DeviceFault(Exception):
+    """The device is not fit for a job; `code` is a catalogue code."""
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        super().__init__(code)
+        self.code = code
+        self.detail = detail
+
+
 class Unreachable(Exception):
     """The device cannot be reached: no answer, no such port, no permission."""
 

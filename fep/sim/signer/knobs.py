@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+
+from fep.sim.knobs import Turned
 
 
 @dataclass(slots=True)
-class Knobs:
+class Knobs(Turned):
     """Time of a signature and faults; counts are used up as they strike."""
 
     sign_s: float = 0.0
@@ -22,18 +24,7 @@ class Knobs:
     no_tries: bool = False  # VerifyPIN does not say how many are left
 
     def turn(self, name: str, text: str) -> None:
-        """Set a knob from text. Raises ValueError for a name or value that is none."""
-        kinds = {field.name: type(getattr(self, field.name)) for field in fields(self)}
-        if name not in kinds:
-            raise ValueError(f"no knob {name}; there are {', '.join(kinds)}")
+        """Set a knob from text; a SAR code is hex. Raises ValueError as the others do."""
         if name == "fails_with":
             int(text, 16)
-        value: object = text in ("1", "true", "on") if kinds[name] is bool else kinds[name](text)
-        setattr(self, name, value)
-
-    def strikes(self, name: str) -> bool:
-        """Say whether a counted fault strikes now, and use it up."""
-        left: int = getattr(self, name)
-        if left:
-            setattr(self, name, left - 1)
-        return left > 0
+        Turned.turn(self, name, text)  # slots make a new class, which super() does not know

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+from fep.sim.knobs import Turned
 from fep.sim.ums.record import Answer, Asked, parse
 
 ANSWERS = ("approve", "decline", "cancel", "unsure")
@@ -22,8 +23,10 @@ _MOVES = {"00": "pay", "08": "pay", "01": "void", "02": "refund"}
 
 
 @dataclass(slots=True)
-class Knobs:
+class Knobs(Turned):
     """What can be turned. `crash` and the counts strike once each; seconds otherwise."""
+
+    WORDS: ClassVar[Mapping[str, tuple[str, ...]]] = {"answer": ANSWERS, "crash": CRASHES}
 
     card_s: float = 0.0
     answer: str = "approve"
@@ -32,24 +35,6 @@ class Knobs:
     wrong_nonces: int = 0
     wrong_amounts: int = 0
     short_replies: int = 0
-
-    def turn(self, name: str, text: str) -> None:
-        """Set a knob from text. Raises ValueError for a name or value that is none."""
-        kinds = {field.name: type(getattr(self, field.name)) for field in fields(self)}
-        if name not in kinds:
-            raise ValueError(f"no knob {name}; there are {', '.join(kinds)}")
-        value: Any = text in ("1", "true", "on") if kinds[name] is bool else kinds[name](text)
-        words = {"answer": ANSWERS, "crash": CRASHES}.get(name)
-        if words is not None and value not in words:
-            raise ValueError(f"{name}: {', '.join(words)}")
-        setattr(self, name, value)
-
-    def strikes(self, name: str) -> bool:
-        """Say whether a counted fault strikes now, and use it up."""
-        left: int = getattr(self, name)
-        if left:
-            setattr(self, name, left - 1)
-        return left > 0
 
 
 class Machine:
