@@ -72,13 +72,19 @@ class TransportSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
         return f"{self.host}:{self.port or _PORTS[self.type]}"
 
     @property
+    def may_be_off(self) -> bool:
+        """Say whether a refusal may also mean that it is off, or that the port is wrong."""
+        return self.type in ("tcp", "lpd")
+
+    @property
     def lent(self) -> bool:
         """Say whether the line is given back between jobs, and not asked while idle."""
         return bool(self.shared) or self.type == "lpd" or bool(self.bridge and self.queue)
 
 
 class DeviceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One device. `expect_*` empty means: not checked. `options` are the driver's own."""
+    """One device. `expect_*` empty means: not checked. `options` are the driver's own. A network
+    connection refused for `refused_max_s` no longer means that somebody else has the device."""
 
     id: Name
     group: Name
@@ -88,6 +94,7 @@ class DeviceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     expect_model: str = ""
     expect_serial: str = ""
     poll_s: Seconds = 10.0
+    refused_max_s: Seconds = 60.0
     enabled: bool = True
     kind: Literal["printer", "terminal"] = "printer"
     options: dict[str, str | int | float | bool] = {}

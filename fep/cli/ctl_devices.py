@@ -158,8 +158,8 @@ def _report(told: dict[str, Any]) -> None:
             detail = say("正常", "well")
         if "DEV_BUSY" in line["codes"]:
             detail += say(
-                "（连接被拒绝：别处占用，或端口不对）",
-                " (refused: in other hands, or a wrong port)",
+                "（连接被拒绝：别处占用，或没有开机、端口不对）",
+                " (refused: in other hands, switched off, or a wrong port)",
             )
         shown = _faults(line["codes"]).replace("\n", "  ") if line["codes"] else ""
         click.echo("  ".join(part for part in (mark, say(zh, en), detail, shown) if part))

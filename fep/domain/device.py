@@ -31,6 +31,7 @@ WARNINGS: Final = frozenset({"PRN_PAPER_NEAR_END", "PRN_TONER_LOW"})
 FATAL: Final = frozenset({"DEV_CONFIG", "DEV_IDENTITY", "PRN_FATAL"})
 _AT_ONCE = frozenset({"PRN_PAPER_END"})
 _THERE = frozenset({"DEV_BUSY"})  # somebody else has it, so it is not gone
+_GONE = frozenset({"DEV_LOST", "DEV_REFUSED"})  # nobody need ask three times
 
 
 class DeviceState(StrEnum):
@@ -203,10 +204,31 @@ def read(life: Life, faults: tuple[str, ...], *, proved: bool = False) -> Life:
     if not any(fault.startswith("DEV_") for fault in stopping):
         return _sensor(replace(life, misses=0, gone=False), faults, stopping, proved)
     misses = life.misses + 1
-    silent = life.gone or misses >= LOST_AFTER or "DEV_LOST" in stopping
+    silent = life.gone or misses >= LOST_AFTER or not _GONE.isdisjoint(stopping)
     gone = silent and not _THERE.issuperset(stopping)
     after = turned(life, Turn.MISSING if gone else Turn.UNFIT)
     return replace(after, faults=faults, misses=misses, crashes=crashes, gone=gone)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """Since when a device refuses the connection, in seconds of a monotonic clock; None: it does
+    not. At first it is in other hands; later it may as well be off, or its port be wrong.
+    """
+
+    since_s: float | None = None
+
+    def after(self, faults: tuple[str, ...], now_s: float) -> Refusals:
+        """Return what is known after a reading."""
+        if _THERE.isdisjoint(faults):
+            return Refusals()
+        return Refusals(now_s) if self.since_s is None else self
+
+    def named(self, faults: tuple[str, ...], now_s: float, most_s: float) -> tuple[str, ...]:
+        """Return the reading, with DEV_REFUSED for what has lasted `most_s`."""
+        if self.since_s is None or now_s - self.since_s < most_s:
+            return faults
+        return tuple("DEV_REFUSED" if fault in _THERE else fault for fault in faults)
 
 
 def _sensor(life: Life, faults: tuple[str, ...], stopping: tuple[str, ...], proved: bool) -> Life:

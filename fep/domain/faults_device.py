@@ -7,6 +7,12 @@ from __future__ import annotations
 from fep.domain.faults import Fault
 
 CATALOGUE: tuple[Fault, ...] = (
+    Fault("DEV_REFUSED", "设备一直拒绝连接：可能没有开机、端口不对，或一直被别的程序占用",
+          "The device keeps refusing the connection: it is off, the port is wrong, or another "
+          "program never lets go of it",
+          "请开机并核对地址和端口，再关闭占用它的程序；恢复后自动继续",
+          "Switch it on, compare address and port, then close the program that holds it; "
+          "it goes on by itself", True),
     Fault("DEV_DISABLED", "设备已被人工停用", "The device was switched off by a person",
           "启用：fepctl devices enable", "Switch it on: fepctl devices enable", False),
     Fault("DEV_FAILED", "设备故障，须人工复位", "The device failed and waits for a person",

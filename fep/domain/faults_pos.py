@@ -18,6 +18,12 @@ CATALOGUE: tuple[Fault, ...] = (
     Fault("POS_LINE_BUSY", "POS 终端 {terminal} 的线路被占用",
           "The line to terminal {terminal} is taken by another program",
           "请关闭占用它的程序", "Close the program that holds it", True),
+    Fault("POS_REFUSED",
+          "POS 终端 {terminal} 一直拒绝连接：可能没有开机、端口不对，或一直被别的程序占用",
+          "Terminal {terminal} keeps refusing the connection: it is off, the port is wrong, or "
+          "another program never lets go of it",
+          "请开机并核对地址和端口，再关闭占用它的程序",
+          "Switch it on, compare address and port, then close the program that holds it", True),
     Fault("POS_SILENT", "POS 终端 {terminal} 无应答", "Terminal {terminal} does not answer",
           "请查看终端屏幕，必要时重启终端", "Look at its screen, restart it if need be", True),
     Fault("POS_PROTOCOL", "POS 终端 {terminal} 应答异常",

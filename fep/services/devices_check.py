@@ -13,7 +13,9 @@ from fep.domain.device import DeviceState, blocking
 from fep.services.devices_life import DeviceLife
 from fep.services.spool_devices import Broken
 
-_WAY = frozenset({"DEV_UNREACHABLE", "DEV_BUSY", "DEV_LOST", "DEV_TIMEOUT", "DEV_PROTOCOL"})
+_WAY = frozenset({
+    "DEV_UNREACHABLE", "DEV_BUSY", "DEV_REFUSED", "DEV_LOST", "DEV_TIMEOUT", "DEV_PROTOCOL",
+})  # fmt: skip
 # What the driver's word for its proof means for a job's outcome.
 PROVED = frozenset({"process_id", "fence", "ipp_job"})
 
@@ -61,7 +63,7 @@ async def _lines(life: DeviceLife) -> tuple[Line, ...]:
     except Exception as error:
         life.crashed(error)
         return (Line("driver", False, f"{name}: {error!r}", ("DEV_DRIVER_CRASH",)),)
-    life.learn(faults, proved=True)
+    faults = life.learn(faults, proved=True)
     lost = tuple(code for code in faults if code in _WAY)
     if lost:
         return driver, Line("open", False, way, lost)

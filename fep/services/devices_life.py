@@ -15,7 +15,7 @@ from twisted.internet.task import deferLater
 
 from fep.domain import device
 from fep.domain.calendar import to_ms
-from fep.domain.device import DeviceState, Lease, Life, Turn
+from fep.domain.device import DeviceState, Lease, Life, Refusals, Turn
 from fep.domain.faults import refuse
 from fep.domain.printing import Outcome
 from fep.ports import Clock, Entropy
@@ -49,6 +49,7 @@ class DeviceLife:
         self._make = make
         self._open = False  # whether the driver may hold the device
         self._torn = False  # whether a sheet may have ended half way
+        self._refusals = Refusals()
 
     # from the spool, before the loop starts
     def remember(self, note: Note) -> None:
@@ -113,14 +114,17 @@ class DeviceLife:
         if outcome is not Outcome.NOT_PRINTED:
             self._torn = outcome is Outcome.UNCERTAIN
 
-    def learn(self, faults: tuple[str, ...], *, proved: bool = False) -> None:
-        """Take a reading, or what a job ran into (`proved`)."""
+    def learn(self, faults: tuple[str, ...], *, proved: bool = False) -> tuple[str, ...]:
+        """Take a reading, or what a job ran into (`proved`); returns the faults by their names."""
         self._open = True
+        faults = self._named(faults)
         self._show(device.read(self.life, faults, proved=proved))
+        return faults
 
     def passed_over(self) -> None:
         """A shared device is not asked while it is idle: nothing is held against it."""
         self.asked_at = self._clock.mono()
+        self._refusals = Refusals()
         self._show(device.read(self.life, ()))
 
     def stumbled(self) -> None:
@@ -213,10 +217,20 @@ class DeviceLife:
 
     def _show(self, life: Life) -> None:
         was, self.life = self.life, life
+        if was.gone and life.gone and was.faults == life.faults:
+            return  # it is asked again and again, and still gone
         if (was.state, was.faults) != (life.state, life.faults):
             self._log.info("device.changed", device=self.settings.id, state=life.state.value,
                            faults=life.faults)  # fmt: skip
             self.since = self._now_ms()
+
+    def _named(self, faults: tuple[str, ...]) -> tuple[str, ...]:
+        """Return a reading in which a refusal that lasts is no longer somebody else's job."""
+        if not self.settings.transport.may_be_off:
+            return faults
+        now_s = self._clock.mono()
+        self._refusals = self._refusals.after(faults, now_s)
+        return self._refusals.named(faults, now_s, self.settings.refused_max_s)
 
     def _expect(self, identity: Identity) -> None:
         expect = getattr(self.printer, "expect", None)

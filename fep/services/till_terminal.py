@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import msgspec
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 
+from fep.domain.device import Refusals
 from fep.domain.faults import fault
 from fep.domain.payment import Order, PayReply, Totals, Verdict
 from fep.plug import load_driver
@@ -28,6 +29,7 @@ RUN_S, ASK_S, SETTLE_S = 900.0, 120.0, 900.0
 
 FAULTS = {
     "DEV_UNREACHABLE": "POS_OFFLINE", "DEV_LOST": "POS_OFFLINE", "DEV_BUSY": "POS_LINE_BUSY",
+    "DEV_REFUSED": "POS_REFUSED",
     "DEV_TIMEOUT": "POS_SILENT", "DEV_PROTOCOL": "POS_PROTOCOL", "DEV_IDENTITY": "POS_IDENTITY",
     "DEV_CONFIG": "POS_CONFIG", "DEV_DRIVER_CRASH": "POS_DRIVER",
 }  # fmt: skip
@@ -55,6 +57,8 @@ class Guarded:
         self._reactor = reactor
         self._log = log
         self._id = settings.id
+        self._settings = settings
+        self._refusals = Refusals()
         self._terminal: PaymentTerminal | None = None
         try:
             self._terminal = make(reactor, clock, settings)
@@ -142,13 +146,32 @@ class Guarded:
         done: Deferred[T] = Deferred.fromCoroutine(coroutine)
         done.addTimeout(within_s, self._reactor)
         try:
-            return _spoken(await done)
+            return self._spoken(await done)
         except (TimeoutError, CancelledError):
             self._log.error("terminal.away", terminal=self._id, seconds=within_s)
             return broken("DEV_TIMEOUT")
         except Exception as error:
             self._broke(error)
             return broken("DEV_DRIVER_CRASH")
+
+    def _spoken(self, said: T) -> T:
+        """Return what a terminal said in the till's own words."""
+        told: Any = said
+        if isinstance(said, PayReply):
+            told = replace(said, fault=_fault(self._named(said.fault)))
+        elif isinstance(said, str):
+            told = _fault(self._named(said))
+        else:
+            self._named("")
+        return told  # type: ignore[no-any-return]  # of the type that came in
+
+    def _named(self, fault: str) -> str:
+        """Return a driver's code, or DEV_REFUSED for a refusal that has lasted."""
+        if not self._settings.transport.may_be_off:
+            return fault
+        now_s = self._reactor.seconds()
+        self._refusals = self._refusals.after((fault,), now_s)
+        return self._refusals.named((fault,), now_s, self._settings.refused_max_s)[0]
 
     def _broke(self, error: Exception) -> None:
         last = traceback.extract_tb(error.__traceback__)[-1]
@@ -171,13 +194,3 @@ def _fault(code: str) -> str:
         return fault(told).code if told else ""
     except KeyError:
         return FAULTS["DEV_PROTOCOL"]
-
-
-def _spoken(said: T) -> T:
-    """Return what a terminal said in the till's own words."""
-    told: Any = said
-    if isinstance(said, PayReply):
-        told = replace(said, fault=_fault(said.fault))
-    elif isinstance(said, str):
-        told = _fault(said)
-    return told  # type: ignore[no-any-return]  # of the type that came in

@@ -20,6 +20,7 @@ from fep.domain.device import (
     IllegalTurn,
     Lease,
     Life,
+    Refusals,
     Turn,
     blocking,
     leased,
@@ -136,6 +137,24 @@ def test_a_device_in_other_hands_is_not_lost():
     life = _often(READY, BUSY, 20)
 
     assert (DeviceState.DEGRADED, BUSY) == (life.state, life.faults)
+
+
+def test_a_refusal_that_lasts_is_named_and_any_answer_begins_the_time_anew():
+    fresh = Refusals().after(BUSY, 100.0)
+    older = fresh.after(BUSY, 159.9)
+    well = older.after((), 160.0)
+
+    assert (BUSY, BUSY) == (fresh.named(BUSY, 100.0, 60.0), older.named(BUSY, 159.9, 60.0))
+    assert ("DEV_REFUSED", *END) == older.named((*BUSY, *END), 160.0, 60.0)
+    assert (END, BUSY) == (well.named(END, 161.0, 60.0), well.named(BUSY, 161.0, 60.0))
+
+
+def test_a_device_that_keeps_refusing_is_lost_until_it_answers():
+    refused = read(_often(READY, BUSY, 4), ("DEV_REFUSED",))
+
+    assert (DeviceState.LOST, True) == (refused.state, refused.gone)
+    assert DeviceState.LOST is read(refused, ("DEV_REFUSED",)).state
+    assert (DeviceState.READY, False) == (read(refused, ()).state, read(refused, ()).gone)
 
 
 def test_paper_that_is_out_for_long_does_not_count_as_missed():
