@@ -73,7 +73,10 @@ class Issuing:
 
     # batches
     async def batch(self, method: Method, caller: Caller, call: Call) -> str:
-        """Queue a batch; a batch of that name that is here already is not taken again."""
+        """Queue a batch; the same batch again is acknowledged again, and not taken twice.
+
+        Raises Refused BATCH_CONFLICT for other bills under a name that is taken.
+        """
         unit = self._words.unit(caller)
         entries = [self._entry(method, caller, unit, row) for row in call["eBillList"]]
         for entry in entries:
@@ -113,7 +116,9 @@ class Issuing:
         receipt = self._ctx.store.read(receipts.by_key_q, unit.code, row.key)
         if receipt is None or receipt.state.value != "sealed":
             return {"busNo": row.bus_no, "status": 0, "errMsg": "", **_NOTHING}
-        issued = self._words.issued(caller, receipt, row.bus_no, "")
+        kept = self._ctx.store.read(medical.kept_q, receipt.unit, receipt.key)
+        bus_at = kept.bus_at if kept is not None else ""
+        issued = self._words.issued(caller, receipt, row.bus_no, bus_at)
         return {**issued, "busNo": row.bus_no, "status": 1, "errMsg": ""}
 
 

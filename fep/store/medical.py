@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, Select, and_, insert, not_, or_, select
 
 from fep.domain.faults import Refused, refuse
 from fep.domain.receipt import Receipt
-from fep.store.issuing import Draft, Rider, submit_txn
+from fep.store.issuing import Draft, Rider, known_txn, submit_txn
 from fep.store.packed import pack, unpack
 from fep.store.schema import event, receipt, reversal, sheet
 from fep.store.schema_medical import medical_batch, medical_bill
@@ -253,10 +253,19 @@ class Entry:
 
 
 def batch_txn(tx: Tx, unit: str, batch: str, entries: Sequence[Entry]) -> bool:
-    """Queue a batch durably, every bill by itself; False when its name is known already."""
+    """Queue a batch durably, every bill by itself; False when it is here already.
+
+    Raises Refused BATCH_CONFLICT when the name stands for a batch of other bills: an
+    acknowledgement of those would be of bills that nobody issues.
+    """
     column = medical_batch.c
-    known = select(column.place).where(and_(column.unit == unit, column.batch == batch)).limit(1)
-    if tx.conn.execute(known).first() is not None:
+    taken = tx.conn.execute(
+        select(column.bus_no, column.key, column.fault)
+        .where(and_(column.unit == unit, column.batch == batch)).order_by(column.place)
+    ).all()  # fmt: skip
+    if taken:
+        if not _same(tx, unit, taken, entries):
+            raise refuse("BATCH_CONFLICT", key=batch)
         return False
     for place, entry in enumerate(entries):
         fault = entry.fault
@@ -274,6 +283,16 @@ def batch_txn(tx: Tx, unit: str, batch: str, entries: Sequence[Entry]) -> bool:
         )  # fmt: skip
     tx.journal("medical.batch", batch, {"count": len(entries), "unit": unit})
     return True
+
+
+def _same(tx: Tx, unit: str, taken: Sequence[Row[Any]], entries: Sequence[Entry]) -> bool:
+    """Say whether a batch holds the bills that were taken, with the same content."""
+    if [(row.bus_no, row.key) for row in taken] != [(one.bus_no, one.key) for one in entries]:
+        return False
+    digests = {one.key: one.draft.digest for one, row in zip(entries, taken, strict=True)
+               if one.draft is not None and not row.fault}  # fmt: skip
+    events = known_txn(tx, unit, list(digests)) if digests else {}
+    return all(key in events and events[key].digest == digest for key, digest in digests.items())
 
 
 @dataclass(frozen=True, slots=True)

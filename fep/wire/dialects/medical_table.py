@@ -75,7 +75,7 @@ class Field:
         if self.need and not value:
             raise refuse("REQ_FIELD_MISSING", field=path)
         if not self.rows:  # rows that are read one by one, each with its own refusal
-            return tuple(row for row in value if isinstance(row, dict))
+            return tuple(row if isinstance(row, dict) else {} for row in value)
         return tuple(
             read(self.rows, row, f"{path}[{place}]")
             for place, row in enumerate(value)

@@ -238,6 +238,44 @@ def test_a_batch_is_taken_once_and_issues_by_itself(clinic: Clinic):
     assert "没有此业务单" in clinic.bad("getBatchInvoiceEBill", {"batchNo": "N2"})
 
 
+@pytest.mark.parametrize(
+    "others",
+    [
+        [bill(busNo="X")],
+        [bill(busNo="BT0"), bill(busNo="X")],
+        [bill(busNo="BT0", payer="别人"), bill(busNo="BT1", totalAmt=1)],
+        [bill(busNo="BT0"), bill(busNo="BT1")],
+    ],
+    ids=["other bills", "one other", "other content", "one mended"],
+)
+def test_other_bills_under_the_name_of_a_batch_are_never_acknowledged(
+    clinic: Clinic, others: list[dict[str, Any]]
+):
+    """An acknowledgement would be of bills that nobody issues."""
+    rows = [bill(busNo="BT0"), bill(busNo="BT1", totalAmt=1)]
+    clinic.good("batchInvoiceEBillOutpatient", {"batchNo": "N1", "eBillList": rows})
+    clinic.tick(1)
+
+    asked = {"batchNo": "N1", "eBillList": others}
+
+    assert "[BATCH_CONFLICT]" in clinic.bad("batchInvoiceEBillOutpatient", asked)
+    assert "操作成功" == clinic.good(
+        "batchInvoiceEBillOutpatient", {"batchNo": "N1", "eBillList": rows}
+    )
+    assert clinic.by_key("X") is None
+
+
+def test_every_bill_of_a_batch_is_told_of_also_one_that_is_none(clinic: Clinic):
+    rows = [bill(busNo="BT0"), None, "text"]
+    clinic.good("batchInvoiceEBillOutpatient", {"batchNo": "N1", "eBillList": rows})
+    clinic.tick(1)
+
+    told = clinic.good("getBatchInvoiceEBill", {"batchNo": "N1"})
+
+    assert [1, 2, 2] == [row["status"] for row in told["eBillList"]]
+    assert "20261121093011123" == told["eBillList"][0]["billBusDate"]
+
+
 def test_a_batch_waits_for_numbers_where_a_single_call_is_refused(clinic: Clinic):
     clinic.counter.signer.refuses = True
     clinic.good("batchInvoiceEBillOutpatient", {"batchNo": "N1", "eBillList": [bill()]})
