@@ -29,6 +29,7 @@ from fep.wire.dialects.medical_values import dashed
 
 DAYS_MAX, CARD_DAYS_MAX, PRINTED_DAYS_MAX = 92, 400, 8
 T = TypeVar("T")
+_PATIENT = ("patientId", "idCardNo")  # a card's type differs between window and kiosk
 RED, NORMAL, PAPER, RED_PAPER = "2", "1", "3", "4"
 
 
@@ -147,7 +148,12 @@ class Lists:
         else:
             span = _span(call["busBgnDate"], call["busEndDate"], min(days, DAYS_MAX))
             bills = await self._ctx.long(medical.by_business_q, unit.code, span)
-        return self._narrowed(caller, unit, call, bills)
+        bills = self._narrowed(caller, unit, call, bills)
+        named = {name: call[name] for name in _PATIENT if call[name]}
+        if named:
+            sure = bool(call["cardNo"])
+            bills = await self._ctx.long(medical.of_patient_q, unit.code, bills, named, sure)
+        return bills
 
     # everything of a time
     async def by_time(

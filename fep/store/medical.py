@@ -20,6 +20,7 @@ from fep.store.schema_medical import medical_batch, medical_bill
 from fep.store.tx import Tx
 
 ROWS_MAX = 50_000
+KEYS_MAX = 500  # of one statement
 # On the issuing path: text, like the statements of fep.store.issuing.
 _KEEP = (
     "INSERT INTO medical_bill (unit, key, red, bus_no, bus_type, bus_at, place, card_no, body)"
@@ -200,6 +201,28 @@ def calls_q(conn: Connection, unit: str, keys: Sequence[str]) -> dict[str, dict[
     return {row.key: msgspec.json.decode(unpack(row.body)) for row in rows}
 
 
+def of_patient_q(
+    conn: Connection, unit: str, bills: Sequence[Bill], wanted: Mapping[str, str], sure: bool
+) -> list[Bill]:
+    """Return the bills whose call names a patient as `wanted` does. Long: off-thread.
+
+    `sure` is what counts for a bill that says nothing of a wanted field: a card was named, so
+    it is his; else it may be anybody's.
+    """
+    found: list[Bill] = []
+    for first in range(0, len(bills), KEYS_MAX):
+        part = bills[first : first + KEYS_MAX]
+        calls = calls_q(conn, unit, [bill.key for bill in part])
+        for bill in part:
+            said = calls.get(bill.key, {})
+            if all(  # an identity number may end in x or X
+                str(said[name]).upper() == value.upper() if said.get(name) else sure
+                for name, value in wanted.items()
+            ):
+                found.append(bill)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
     """The words of one receipt."""
@@ -285,7 +308,7 @@ def batch_txn(tx: Tx, unit: str, batch: str, entries: Sequence[Entry]) -> bool:
     return True
 
 
-def _same(tx: Tx, unit: str, taken: Sequence[Row[Any]], entries: Sequence[Entry]) -> bool:
+def _same(tx: Tx, unit: str, taken: Sequence[Any], entries: Sequence[Entry]) -> bool:
     """Say whether a batch holds the bills that were taken, with the same content."""
     if [(row.bus_no, row.key) for row in taken] != [(one.bus_no, one.key) for one in entries]:
         return False

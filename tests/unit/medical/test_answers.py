@@ -36,6 +36,26 @@ def _module_px(picture: Image.Image) -> int:
     return min(runs)
 
 
+def test_a_list_that_names_a_patient_holds_nobody_else(clinic: Clinic):
+    """A kiosk that asks by patient or by identity number shows what comes to whoever stands
+    there."""
+    clinic.issue("A", patientId="P1", idCardNo="42010619800101123x", cardNo="C1")
+    clinic.issue("B", patientId="P2", idCardNo="420106198001015678", cardNo="C2")
+    clinic.issue("C", patientId="", idCardNo="", cardNo="C1")
+
+    def listed(method: str, **asked: str) -> list[str]:
+        rows = clinic.good(method, {**MONTH, **asked})["billList"]
+        return [row["busNo"] for row in rows]
+
+    assert ["A"] == listed("getNotPrintList", patientId="P1")
+    assert ["B"] == listed("getNotPrintList", idCardNo="420106198001015678")
+    assert [] == listed("getNotPrintList", patientId="P1", idCardNo="420106198001015678")
+    assert [] == listed("getNotPrintList", patientId="nobody")
+    assert ["A", "C"] == listed("getEBillUnPrintList", cardNo="C1", idCardNo="42010619800101123X")
+    assert ["C"] == listed("getEBillUnPrintList", cardNo="C1", patientId="P2")
+    assert ["A", "B", "C"] == listed("getNotPrintList")
+
+
 def test_the_qr_code_is_one_bit_small_and_reads_as_the_receipts_page(clinic: Clinic):
     answer = clinic.issue()
     png = base64.b64decode(answer["billQRCode"])
