@@ -249,3 +249,7 @@ def _unit_points(found: Found, source: Source, unit: UnitFile) -> None:
         elif point.print != "never":
             source.wrong((*trail, "print"), "要打印但没有设备组 group",
                          "prints, but has no device group", 'group = "window-1"')  # fmt: skip
+        elif point.form != "on_request":
+            source.wrong((*trail, "form"), "要套打但没有设备组 group",
+                         "prints forms, but has no device group",
+                         'group = "window-1"')  # fmt: skip

@@ -55,11 +55,13 @@ class SealFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class PointFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """[[points]]: a window, the device group it prints to, and when."""
+    """[[points]]: a window, the device group it prints to, and when; `form`: whether a sheet
+    that a HIS exchanges a receipt for is printed here."""
 
     code: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,40}$")]
     group: str = ""
     print: Literal["never", "on_request", "auto"] = "never"
+    form: Literal["on_request", "auto"] = "on_request"
 
 
 class UnitFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -87,7 +89,7 @@ class UnitFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             province=self.province, rec_name=self.receiving.name or self.name,
             rec_account=self.receiving.account, rec_bank=self.receiving.bank,
             seal=Seal(self.seal.id, self.seal.name, self.seal.hash), kinds=self.kinds,
-            points=tuple(Point(p.code, p.group, p.print) for p in self.points),
+            points=tuple(Point(p.code, p.group, p.print, p.form) for p in self.points),
             signer_key=str(key), signer_cert=str(cert), signer_passphrase=passphrase,
             default_checker=self.default_checker, dest="" if self.test else self.dest,
             test=self.test, signers=signers,

@@ -134,11 +134,14 @@ class Seal:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """开票点: a window; belongs to a device group, prints by policy."""
+    """开票点: a window; belongs to a device group, prints by policy. `form_policy`: whether what
+    a HIS exchanges for a sheet is printed on it here, or by the HIS itself.
+    """
 
     code: str
     device_group: str = ""
     print_policy: str = "on_request"  # never | on_request | auto
+    form_policy: str = "on_request"  # on_request | auto
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from fep.domain.faults import Refused, refuse
+from fep.domain.kind import Unit
 from fep.domain.life import Life
 from fep.domain.receipt import Receipt
 from fep.services.callers import Caller
@@ -110,6 +111,7 @@ class Reds:
         await self._ctx.paper.exchange(caller, {
             "unit": unit.code, "point": point, "code": red.code, "number": red.number,
             "sheet": wanted, "operator": call["operator"], "reason": call["reason"],
+            "print": _form_wanted(unit, point),
         })  # fmt: skip
         bus_no, _ = self._said(standing.receipt)
         return self._words.scarlet(caller, red, call["busDateTime"], bus_no)
@@ -139,7 +141,8 @@ class Reds:
         return {"pBillBatchCode": code, "pBillNo": number}
 
     async def turn(self, caller: Caller, call: Call) -> str:
-        """`turnPaper`: bind a receipt to the next sheet."""
+        """`turnPaper`: bind a receipt to the next sheet, and print it there where the point
+        says so; called again it finds that form job."""
         await self._ctx.paper.exchange(caller, self.exchange_of(caller, call))
         return DONE
 
@@ -158,6 +161,7 @@ class Reds:
             "unit": unit.code, "point": point, "code": call["billBatchCode"],
             "number": call["billNo"], "operator": call["operator"],
             "sheet": self._sheet(unit.code, point, call["pBillBatchCode"], call["pBillNo"]),
+            "print": _form_wanted(unit, point),
         }  # fmt: skip
 
     def _sheet(self, unit: str, point: str, code: str, number: str) -> str:
@@ -217,6 +221,11 @@ class Reds:
         used = self._ctx.store.read(queries_sheets.used_within_q, unit, code, low, high)
         if used:
             raise refuse("PAPER_USED", sheet=used)
+
+
+def _form_wanted(unit: Unit, point: str) -> bool:
+    """Say whether the sheets of a point are printed here, and not by the HIS."""
+    return any(one.code == point and one.form_policy == "auto" for one in unit.points)
 
 
 def red_key(blue: Receipt) -> str:
