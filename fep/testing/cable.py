@@ -121,7 +121,8 @@ class Cable(ABC):
 class Joint:
     """One connection of the driver and the one to the device behind it."""
 
-    def __init__(self, cable: Cable, near: Any) -> None:
+    def __init__(self, cable: Cable, near: Any, far: Any = None) -> None:
+        """Dial the device, unless it dialled by itself: then `far` is its end."""
         self._cable = cable
         self._near: Any = near
         self._far: Any = None
@@ -131,8 +132,11 @@ class Joint:
         self._dialling = True
         self.ending = False
         cable.joints.append(self)
-        far: Any = _FarFactory(self)
-        cable.reactor.connectTCP(HOST, cable.far_port, far, timeout=2)
+        if far is None:
+            dialler: Any = _FarFactory(self)
+            cable.reactor.connectTCP(HOST, cable.far_port, dialler, timeout=2)
+        else:
+            self.far_made(far)
         self._noise, cable.noise = cable.noise, b""
         self._at = 0
         self._say(b"")

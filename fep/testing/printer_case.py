@@ -9,9 +9,7 @@ from typing import Any, ClassVar
 
 from fep.domain.printing import Outcome, Paper
 from fep.testing.bench import BarRasteriser, Bench, Driver, Simulator, small_slip
-from fep.testing.cable import Cable, Way
-from fep.testing.cable_pty import PtyCable
-from fep.testing.cable_tcp import TcpCable
+from fep.testing.cable import Way
 from fep.testing.promise import Kit
 
 
@@ -59,11 +57,7 @@ class PrinterCase(Kit):
     async def bench(self, reactor: Any, place: Path) -> AsyncIterator[Bench]:
         """Switch everything on; at the end judge all paper, and switch it off."""
         device = await self.make_simulator(reactor, place)
-        cable: Cable
-        if self.way == "pty":
-            cable = PtyCable(reactor, device.port, place / "tty")
-        else:
-            cable = TcpCable(reactor, device.port)
+        cable = self.make_cable(reactor, device.port, place)
         cable.single = self.single
         way = await cable.start()
         rasteriser = BarRasteriser()

@@ -8,9 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
 
 import pytest_twisted
+
+from fep.testing.cable import Cable
+from fep.testing.cable_pty import PtyCable
+from fep.testing.cable_tcp import TcpCable
 
 Test = TypeVar("Test", bound=Callable[..., Awaitable[None]])
 
@@ -57,6 +62,12 @@ class Kit:
 
     exempt: ClassVar[Mapping[str, str]] = {}
     """Promises that do not apply, each with the reason."""
+
+    def make_cable(self, reactor: Any, port: int, place: Path) -> Cable:
+        """Return the cable to the simulator at a port; one's own for a device that dials."""
+        if self.way == "pty":
+            return PtyCable(reactor, port, place / "tty")
+        return TcpCable(reactor, port)
 
     @classmethod
     def promises(cls) -> tuple[Promise, ...]:
