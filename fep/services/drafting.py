@@ -26,6 +26,7 @@ from fep.store.issuing import CheckCode, Draft, Rider
 from fep.store.packed import frame
 from fep.store.receipts import EventRow
 from fep.wire import einvoice, issue_params
+from fep.wire.fields import MOMENT, is_moment
 
 _encode = msgspec.json.Encoder().encode
 
@@ -53,8 +54,16 @@ class Draw:
 
     # from doors
     def event(self, params: Any) -> BillingEvent:
-        """Return the checked event of request params. Raises Refused."""
-        return issue_params.parse(params, details_max=self._details_max)
+        """Return the checked event of request params. Raises Refused.
+
+        The business time is asked for here and not in the parser, which also reads what is
+        stored: a receipt that was issued with another one must stay reversible.
+        """
+        event = issue_params.parse(params, details_max=self._details_max)
+        at = event.occurred_at
+        if at and not is_moment(at):
+            raise refuse("REQ_FIELD_VALUE", field="occurred_at", value=at, allowed=MOMENT)
+        return event
 
     def draft(self, event: BillingEvent, params: Any, caller: str) -> Draft:
         """Return the draft of an event. Raises Refused CFG_*, REQ_FIELD_MISSING, OLD_KEY."""

@@ -109,7 +109,7 @@ class Reversals:
             reason=fields.text("reason", REASON_MAX, required=True),
             operator=fields.text("operator", 50),
             point=fields.text("point", 40),
-            occurred_at=fields.text("occurred_at", 17),
+            occurred_at=fields.moment("occurred_at"),
             force=fields.take("force", bool, False),
             print=fields.take("print", bool),
         )

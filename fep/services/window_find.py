@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
+from datetime import date
 from typing import Any
 
 from fep.domain.calendar import iso
@@ -67,8 +68,8 @@ class Finding:
             key=fields.text("key", 50),
             payer=fields.text("payer", 100),
             number=fields.text("number", 10),
-            day_from=fields.text("from", 10),
-            day_to=fields.text("to", 10),
+            day_from=_day(fields, "from"),
+            day_to=_day(fields, "to"),
             units=caller.units,
             kind=fields.text("kind", 40),
             point=fields.text("point", 40),
@@ -143,8 +144,22 @@ class Finding:
 
 
 def is_day(text: str) -> bool:
-    """Say whether a text is written YYYY-MM-DD."""
-    return _DAY.fullmatch(text) is not None
+    """Say whether a text is a day that exists, written YYYY-MM-DD."""
+    if _DAY.fullmatch(text) is None:
+        return False
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _day(fields: Fields, name: str) -> str:
+    """Return a day, empty when none is given. Raises Refused REQ_FIELD_VALUE."""
+    text = fields.text(name, 20)
+    if text and not is_day(text):
+        raise refuse("REQ_FIELD_VALUE", field=name, value=text, allowed="YYYY-MM-DD")
+    return text
 
 
 def _entry(entry: Happened, told: dict[int, dict[str, Any]]) -> dict[str, Any]:

@@ -6,14 +6,32 @@ other end knows where to look.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any, TypeVar
 
+from fep.domain.calendar import CST
 from fep.domain.faults import refuse
 from fep.domain.money import Fen, NotMoney, parse_fen, parse_scaled
 from fep.domain.text import ForbiddenText, clean
 
 T = TypeVar("T")
+MOMENT = "yyyyMMddHHmmssSSS"
+_MOMENT = re.compile(r"[0-9]{8}(?:[0-9]{4}(?:[0-9]{2}(?:[0-9]{1,3})?)?)?", re.ASCII)
+
+
+def is_moment(text: str) -> bool:
+    """Say whether a text is a day, or a time of it, that exists: yyyyMMdd to yyyyMMddHHmmssSSS."""
+    if _MOMENT.fullmatch(text) is None:
+        return False
+    clock = text[8:14].ljust(6, "0")
+    try:
+        datetime(int(text[:4]), int(text[4:6]), int(text[6:8]),
+                 int(clock[:2]), int(clock[2:4]), int(clock[4:]), tzinfo=CST)  # fmt: skip
+    except ValueError:
+        return False
+    return True
 
 
 class Fields:
@@ -68,6 +86,13 @@ class Fields:
             return parse_fen(value)
         except NotMoney as error:
             raise refuse("REQ_FIELD_MONEY", field=self._name(name), value=value) from error
+
+    def moment(self, name: str) -> str:
+        """Return a business time, empty when none is given. Raises Refused REQ_FIELD_VALUE."""
+        value = self.text(name, 17)
+        if value and not is_moment(value):
+            raise refuse("REQ_FIELD_VALUE", field=self._name(name), value=value, allowed=MOMENT)
+        return value
 
     def decimal(self, name: str, digits: int) -> str:
         """Return a decimal as given, proved to be one of at most `digits` decimals."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from fep.domain.faults import refuse
 from fep.domain.text import ForbiddenText, clean
+from fep.wire.fields import MOMENT, is_moment
 
 _NUMBER = re.compile(
     r"([+-]?)([0-9]{0,20})(?:\.([0-9]{0,20}))?(?:[eE]([+-]?[0-9]{1,2}))?", re.ASCII
@@ -21,8 +22,8 @@ MONEY = re.compile(r"(?:0|-?[1-9][0-9]{0,10})\.[0-9]{2}", re.ASCII)
 """An amount that is written as it is kept."""
 _DIGITS_MAX = 24
 _DAY = re.compile(r"([0-9]{4})[-/.]?([0-9]{1,2})[-/.]?([0-9]{1,2})(?:\D.*|\d{4,9})?", re.ASCII)
-_MOMENT = re.compile(r"[0-9]{8}(?:[0-9]{4}(?:[0-9]{2}(?:[0-9]{1,3})?)?)?", re.ASCII)
 _WRITTEN_OUT = re.compile(r"[-/:. T]")
+_SHORT = re.compile(r"(?<![0-9])([0-9])(?=[-/: T]|$)", re.ASCII)  # 2026-1-5 8:00
 
 
 def text(value: Any, name: str, limit: int) -> str:
@@ -128,9 +129,10 @@ def day(value: Any, name: str) -> str:
     if not given:
         return ""
     match = _DAY.fullmatch(given)
-    if match is None or not (1 <= int(match[2]) <= 12 and 1 <= int(match[3]) <= 31):
+    found = f"{match[1]}{int(match[2]):02d}{int(match[3]):02d}" if match is not None else ""
+    if not is_moment(found):
         raise refuse("REQ_FIELD_VALUE", field=name, value=given[:20], allowed="yyyyMMdd yyyy-MM-dd")
-    return f"{match[1]}{int(match[2]):02d}{int(match[3]):02d}"
+    return found
 
 
 def moment(value: Any, name: str, fill: str = "000000000") -> str:
@@ -141,10 +143,12 @@ def moment(value: Any, name: str, fill: str = "000000000") -> str:
     given = text(value, name, 40)
     if not given:
         return ""
-    digits = _WRITTEN_OUT.sub("", given)[:17]
-    fine = _MOMENT.fullmatch(digits) is not None
-    if not fine or not (1 <= int(digits[4:6]) <= 12 and 1 <= int(digits[6:8]) <= 31):
-        raise refuse("REQ_FIELD_VALUE", field=name, value=given[:20], allowed="yyyyMMddHHmmssSSS")
+    digits = given
+    if not given.isdigit():
+        digits = _WRITTEN_OUT.sub("", _SHORT.sub(r"0\1", given))
+    digits = digits[:17]
+    if not is_moment(digits):
+        raise refuse("REQ_FIELD_VALUE", field=name, value=given[:20], allowed=MOMENT)
     return digits + fill[len(digits) - 8 :]
 
 

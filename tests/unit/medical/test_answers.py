@@ -56,6 +56,13 @@ def test_a_list_that_names_a_patient_holds_nobody_else(clinic: Clinic):
     assert ["A", "B", "C"] == listed("getNotPrintList")
 
 
+def test_a_day_that_does_not_exist_takes_no_money(clinic: Clinic):
+    """The daily check of no day would ever show it."""
+    for when in ("20260231080000000", "20261121250000000"):
+        assert "busDateTime" in clinic.bad("invoiceEBillOutpatient", bill(busDateTime=when))
+    assert clinic.by_key("B1") is None
+
+
 def test_the_qr_code_is_one_bit_small_and_reads_as_the_receipts_page(clinic: Clinic):
     answer = clinic.issue()
     png = base64.b64decode(answer["billQRCode"])
@@ -137,8 +144,11 @@ def test_a_list_of_too_long_a_time_or_of_none_is_refused(clinic: Clinic):
     backwards = {"busBgnDate": "20261130", "busEndDate": "20261101"}
     fortnight = {"busBgnDate": "20261101", "busEndDate": "20261115", "cardNo": "C"}
 
-    for fields in (years, backwards, {"busBgnDate": "20260230", "busEndDate": "20260301"}):
+    none = {"busBgnDate": "20260230", "busEndDate": "20260301"}
+
+    for fields in (years, backwards):
         assert "[HIS_RANGE]" in clinic.bad("getBillByBusDate", fields)
+    assert "busBgnDate" in clinic.bad("getBillByBusDate", none)
     assert "[HIS_RANGE]" in clinic.bad("getEBillPrintList", fortnight)
 
 

@@ -36,7 +36,9 @@ def test_amounts_and_counts():
     [(amount, "12.345"), (amount, "x"), (amount, "1e99"), (amount, "9" * 30), (amount, "."),
      (amount, "１２"), (amount, 1.5), (decimal, "1e-999"), (decimal, "9" * 12), (count, "-1"),
      (count, "1.5"), (count, 2**31), (day, "20261301"), (day, "x"), (moment, "2026"),
-     (moment, "20261132000000000"), (text, "x" * 51), (text, [1]), (text, 10**50),
+     (moment, "20261132000000000"), (moment, "20260231080000000"), (moment, "20261121250000000"),
+     (moment, "20261121096000000"), (moment, "20261121093060"), (day, "2026-02-29"),
+     (day, "20260431"), (moment, "2026-11-31"), (text, "x" * 51), (text, [1]), (text, 10**50),
      (text, "a\x00b")],
 )  # fmt: skip
 def test_what_is_none_is_refused_by_the_name_of_its_field(read: Any, value: Any):
@@ -54,4 +56,7 @@ def test_times_of_any_length_are_of_seventeen_digits():
     assert "20261121000000000" == moment("2026-11-21", "x")
     assert "20261121235959999" == moment("20261121", "x", fill="235959999")
     assert "20261121093059999" == moment("202611210930", "x", fill="235959999")
+    assert "20261101080000000" == moment("2026-11-1 8:00:00.000", "x")
+    assert "20260105080500000" == moment("2026/1/5 8:5", "x")
+    assert "20280229235959123" == moment("2028-02-29T23:59:59.123", "x")
     assert ("2026-11-21", "2026", "") == (dashed("20261121"), dashed("2026"), dashed(""))

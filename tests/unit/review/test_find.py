@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from typing import Any, cast
 
 import pytest
@@ -148,3 +148,23 @@ def test_a_caller_reads_the_receipts_of_its_units_only(conn: Connection):
         window.event(stranger, {"id": 5})
     assert [] == finding.find(stranger, {"number": f"{5:010d}"})["receipts"]
     assert [] == finding.find(stranger, {"unit": "U1"})["receipts"]
+
+
+@pytest.mark.parametrize("day", ["2026/01/01", "20260101", "2026-13-01", "2026-02-29", "today"])
+def test_a_day_that_is_none_is_refused_and_finds_not_nothing(conn: Connection, day: str):
+    """An empty answer would say that nothing was issued."""
+    _, finding = _windows(conn)
+
+    for name in ("from", "to"):
+        with pytest.raises(Refused) as refused:
+            finding.find(_caller("U0"), {name: day})
+        assert ("REQ_FIELD_VALUE", name) == (refused.value.code, refused.value.details["field"])
+    with pytest.raises(Refused):
+        _now(finding.totals(_caller("U0"), {"from": day}))
+
+
+def _now(asked: Coroutine[Any, Any, Any]) -> Any:
+    """Run what has nothing to wait for."""
+    with pytest.raises(StopIteration) as done:
+        asked.send(None)
+    return done.value.value
