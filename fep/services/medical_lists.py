@@ -31,6 +31,7 @@ DAYS_MAX, CARD_DAYS_MAX, PRINTED_DAYS_MAX = 92, 400, 8
 T = TypeVar("T")
 _PATIENT = ("patientId", "idCardNo")  # a card's type differs between window and kiosk
 RED, NORMAL, PAPER, RED_PAPER = "2", "1", "3", "4"
+_TYPES = ("", NORMAL, RED, PAPER, RED_PAPER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +166,9 @@ class Lists:
         bills: list[Bill] = await self._ctx.long(query, unit.code, span)
         bills = self._narrowed(caller, unit, call, bills)
         wanted = call["dataType"]
+        if wanted not in _TYPES:  # 5, blank sheets, are no receipts
+            raise refuse("REQ_FIELD_VALUE", field="dataType", value=wanted,
+                         allowed=" ".join(_TYPES).strip())  # fmt: skip
         if wanted in (PAPER, RED_PAPER):
             bills = [b for b in bills if b.sheet and (b.amount_fen < 0) == (wanted == RED_PAPER)]
         elif wanted:

@@ -24,6 +24,7 @@ from fep.wire.dialects import medical_methods as tables
 from fep.wire.dialects.medical_envelope import DONE
 
 AGAIN = "重新换开"
+REASON_MAX = 200  # what a red receipt has room for; sheets are voided with up to 250
 
 
 class Reds:
@@ -72,7 +73,7 @@ class Reds:
 
         params = {
             "unit": unit.code, "key": key, "code": blue.code, "number": blue.number,
-            "reason": call["reason"], "operator": who, "point": point, "force": force,
+            "reason": call["reason"][:REASON_MAX], "operator": who, "point": point, "force": force,
             "occurred_at": call["busDateTime"],
         }  # fmt: skip
         done = await self._ctx.reversals.reverse(caller, params, beside)
@@ -110,7 +111,7 @@ class Reds:
             raise refuse("LIFE_REVERSED", receipt=standing.receipt.ref, red=red.ref)
         await self._ctx.paper.exchange(caller, {
             "unit": unit.code, "point": point, "code": red.code, "number": red.number,
-            "sheet": wanted, "operator": call["operator"], "reason": call["reason"],
+            "sheet": wanted, "operator": call["operator"], "reason": call["reason"][:REASON_MAX],
             "print": _form_wanted(unit, point),
         })  # fmt: skip
         bus_no, _ = self._said(standing.receipt)
@@ -195,7 +196,7 @@ class Reds:
             raise refuse("LIFE_REVERSED", receipt=receipt.ref, red="")
         if standing.sheet and standing.sheet != name:
             raise refuse("PAPER_VOID", sheet=name)  # another one took its place
-        await self._void_of(caller, standing, call["reason"], call["author"])
+        await self._void_of(caller, standing, call["reason"][:REASON_MAX], call["author"])
         standing = replace(standing, sheet="")
         return await self._reverse(caller, call, standing, who=call["author"])
 
@@ -210,7 +211,7 @@ class Reds:
         self._only_blanks(unit.code, first, last)
         await self._ctx.paper.void(caller, {
             "unit": unit.code, "point": point, "first": first, "last": last,
-            "reason": call["reason"], "operator": call["author"],
+            "reason": call["reason"][:REASON_MAX], "operator": call["author"],
         })  # fmt: skip
         return DONE
 

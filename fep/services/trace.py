@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 from twisted.internet.defer import Deferred
 
 from fep.domain.calendar import to_ms
@@ -154,6 +155,8 @@ def masked(value: Any, name: str = "", depth: int = 0) -> Any:
     if isinstance(value, list | tuple):
         shown = [masked(item, name, depth + 1) for item in value[:LIST_MAX]]
         return [*shown, f"+{len(value) - LIST_MAX}"] if len(value) > LIST_MAX else shown
+    if isinstance(value, msgspec.Raw):  # an amount that is written once, as a number
+        value = bytes(value).decode(errors="replace")
     if value is None or isinstance(value, bool) or value == "":
         return value
     if name.lower() in _SHOWN:

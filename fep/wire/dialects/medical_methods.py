@@ -13,7 +13,7 @@ _PAGES = (
     Field("pageNo", shape="count", default=1),
     Field("pageSize", shape="count", default=PAGE_MAX),
 )
-_REASON = Field("reason", 200, need=True)
+_REASON, _REASON_SHEET = Field("reason", 200, need=True), Field("reason", 250, need=True)
 _SHEET = (*needed("pBillBatchCode"), *needed("pBillNo"))
 
 TEST = texts("testValue")
@@ -22,10 +22,10 @@ WRITE_OFF = (*_BILL, _REASON, *texts("operator"), _BUS_AT, *needed("placeCode"))
 WRITE_OFF_TO_PAPER = (*WRITE_OFF, *_SHEET)
 NEXT_SHEET = (*needed("placeCode"), *texts("pBillBatchCode"))
 TURN = (*_BILL, *_SHEET, _BUS_AT, *needed("placeCode"), *texts("operator"))
-VOID_SHEET = (*_SHEET, *needed("placeCode"), *texts("author"), _REASON, _BUS_AT)
+VOID_SHEET = (*_SHEET, *needed("placeCode"), *texts("author"), _REASON_SHEET, _BUS_AT)
 VOID_BLANKS = (
     *needed("pBillBatchCode"), *needed("pBillNoStart pBillNoEnd", 20), *needed("placeCode"),
-    *texts("author"), _REASON, _BUS_AT,
+    *texts("author"), _REASON_SHEET, _BUS_AT,
 )  # fmt: skip
 # one bill
 BY_BUS_NO = (*needed("busNo"), _BUS_AT)

@@ -8,6 +8,7 @@ from typing import Any
 
 from fep.client import Client
 from fep.domain.faults import refuse
+from fep.services.medical_words import number
 from fep.services.trace import LOOK_S, Trace, masked, told_of
 from tests.harness.processes import wait_until
 from tests.harness.town import program
@@ -69,6 +70,10 @@ def test_a_refusal_names_the_field_and_not_its_value():
     told = told_of(refused)
     assert ("REQ_FIELD_VALUE", "payer.name") == (told["fault"], told["field"])
     assert "欧阳修" not in str(told)
+
+
+def test_amounts_that_are_written_as_numbers_are_shown_as_such():
+    assert {"totalAmt": "-12.30"} == masked({"totalAmt": number(-1230)})
 
 
 def test_a_trace_shows_the_doors_of_a_caller_and_its_wrong_keys(office: Office):

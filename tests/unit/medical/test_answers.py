@@ -56,6 +56,15 @@ def test_a_list_that_names_a_patient_holds_nobody_else(clinic: Clinic):
     assert ["A", "B", "C"] == listed("getNotPrintList")
 
 
+def test_a_list_of_what_is_no_receipt_is_refused_and_holds_no_receipts(clinic: Clinic):
+    clinic.issue()
+
+    for wanted in ("5", "9", "x"):
+        for method in ("getBillByBusDate", "getBillByIvcDate"):
+            assert "dataType" in clinic.bad(method, {**MONTH, "dataType": wanted})
+    assert 1 == clinic.good("getBillByIvcDate", {**MONTH, "dataType": 1})["total"]
+
+
 def test_a_day_that_does_not_exist_takes_no_money(clinic: Clinic):
     """The daily check of no day would ever show it."""
     for when in ("20260231080000000", "20261121250000000"):

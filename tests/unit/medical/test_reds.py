@@ -31,6 +31,21 @@ def _void(sheet: str = "00000001", **changes: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def test_a_sheet_is_voided_with_a_reason_of_250_characters(clinic: Clinic):
+    answer = clinic.issue()
+    sheet = {"pBillBatchCode": "042126", "placeCode": "001", "busDateTime": "20261121101112000"}
+    clinic.good("turnPaper", {**named(answer), **sheet, "pBillNo": "1", "operator": "王芳"})
+    long = {"author": "王芳", "reason": "退" * 250}
+
+    clinic.good("invalidPaper", {**sheet, "pBillNo": "1", **long})
+    clinic.good("invalidBlankBillNo", {**sheet, "pBillNoStart": "2", "pBillNoEnd": "2", **long})
+
+    assert "reason" in clinic.bad(
+        "invalidBlankBillNo",
+        {**sheet, "pBillNoStart": "3", "pBillNoEnd": "3", **long, "reason": "退" * 251},
+    )
+
+
 def test_a_second_reversal_is_told_exactly_what_clients_look_for(clinic: Clinic):
     answer = clinic.issue()
     clinic.good("writeOffEBill", refund(answer))
