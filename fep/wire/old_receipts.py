@@ -48,8 +48,9 @@ STATES = {
 LENGTHS = {"code": 50, "number": 20, "check_code": 20, "key": 50, "payer": 100, "unit": 40}
 MORE_MAX, LONG_MAX = 200, 20_000
 ROWS_MAX = 5_000_000
+NUMBER_MIN = 8  # receipts have eight to ten digits: what is shorter would never be found again
 _TIMES = ("%Y%m%d%H%M%S", "%Y-%m-%d %H:%M:%S", "%Y/%m/%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S",
-          "%Y-%m-%d %H:%M", "%Y%m%d", "%Y-%m-%d", "%Y/%m/%d")  # fmt: skip
+          "%Y-%m-%d %H:%M", "%Y/%m/%d %H:%M", "%Y%m%d", "%Y-%m-%d", "%Y/%m/%d")  # fmt: skip
 _NAME = re.compile(r"[0-9A-Za-z]+")
 
 
@@ -139,6 +140,9 @@ def _row(line: int, values: dict[str, str]) -> Row | Wrong:
         if not _NAME.fullmatch(values[name]):
             return Wrong(line, name, "只能有数字和字母（Excel 可能改成了科学计数法）",
                          "digits and letters only (a spreadsheet may have changed it)")  # fmt: skip
+    if values["number"].isdigit() and len(values["number"]) < NUMBER_MIN:
+        return Wrong(line, "number", f"不足 {NUMBER_MIN} 位（Excel 可能去掉了前面的 0）",
+                     f"not {NUMBER_MIN} digits (a spreadsheet may have dropped zeros)")  # fmt: skip
     state = STATES.get(values.get("state", "").lower())
     if state is None:
         return Wrong(line, "state", "应为 正常 或 已冲红", "must be normal or reversed")

@@ -37,11 +37,11 @@ def lines(text: str) -> list[tuple[int, str]]:
 
 
 def test_a_column_is_known_by_its_name_in_any_of_three_tongues():
-    dialect = "billBatchCode,billNo,totalAmt,createTime,random\n1,2,3.00,20260131,x\n"
+    dialect = "billBatchCode,billNo,totalAmt,createTime,random\n1,00000002,3.00,20260131,x\n"
     (row,) = rows_of(dialect, "U")
 
     assert isinstance(row, Row)
-    assert ("1", "2", 300, "x") == (
+    assert ("1", "00000002", 300, "x") == (
         row.values["code"], row.values["number"], row.amount_fen, row.values["check_code"]
     )  # fmt: skip
 
@@ -49,21 +49,32 @@ def test_a_column_is_known_by_its_name_in_any_of_three_tongues():
 @pytest.mark.parametrize(
     ("line", "column"),
     [
-        ("1,2,abc,20260131", "amount"),
-        ("1,2,3.00,yesterday", "issued_at"),
+        ("1,00000002,abc,20260131", "amount"),
+        ("1,00000002,3.00,yesterday", "issued_at"),
+        ("1,00000002,3.00,2026/2/30 8:00", "issued_at"),
+        ("1,2,3.00,20260131", "number"),
         ("1,,3.00,20260131", "number"),
-        ("4.2E+7,2,3.00,20260131", "code"),
+        ("4.2E+7,00000002,3.00,20260131", "code"),
         (f"1,{'2' * 21},3.00,20260131", "number"),
     ],
 )
 def test_what_cannot_be_read_is_told_by_line_and_column(line: str, column: str):
-    text = f"code,number,amount,issued_at\n7,8,1.00,20260131\n{line}\n"
+    text = f"code,number,amount,issued_at\n7,00000008,1.00,20260131\n{line}\n"
 
     assert [(3, column)] == lines(text)
 
 
+def test_a_time_is_read_as_a_spreadsheet_rewrites_it():
+    text = "code,number,amount,issued_at\n7,00000008,1.00,2026/1/5 8:05\n"
+
+    (row,) = rows_of(text, "U")
+
+    assert isinstance(row, Row)
+    assert datetime(2026, 1, 5, 8, 5, tzinfo=CST).timestamp() * 1000 == row.issued_at
+
+
 def test_a_receipt_twice_in_a_file_is_an_error_of_the_second_line():
-    text = "code,number,amount,issued_at\n1,2,1.00,20260131\n1,2,1.00,20260131\n"
+    text = "code,number,amount,issued_at\n1,00000002,1.00,20260131\n1,00000002,1.00,20260131\n"
 
     assert [(3, "number")] == lines(text)
     assert [(1, "number")] == lines("code,amount,issued_at\n")
