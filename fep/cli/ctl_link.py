@@ -14,6 +14,8 @@ from fep.cli.ctl_link_refused import accept, rejected, retry, reverse
 from fep.cli.ctl_platform import ask, revoke, rotate
 from fep.cli.ctl_status import state_line
 
+HEARD = ("online", "degraded")
+
 
 @click.group("link", cls=Verbs, invoke_without_command=True,
              zh="上报通道：状态；pause 暂停、resume 恢复",
@@ -43,20 +45,31 @@ def _show(told: dict[str, Any]) -> None:
     if not told["links"]:
         click.echo(say("没有配置上报通道", "no destination is configured"))
     for row in told["links"]:
-        oldest = when(row["oldest_due_at"])
         heading(row["dest"])
         facts([
             (say("状态", "state"), state_line(row)),
             (say("最后收到", "last heard"), when(row["last_heard_at"])),
-            (say("待报", "backlog"), say(f"{row['backlog']}，最早 {oldest}",
-                                         f"{row['backlog']}, oldest {oldest}")),
+            (say("待报", "backlog"), _backlog(row)),
             (say("未确认批次", "unacked batches"), str(row["unacked_batches"])),
             (say("被拒", "refused"), str(row["rejected"])),
-            (say("已离线", "offline for"), lasting(row["offline_ms"])),
+            (say("已离线", "offline for"),
+             "-" if row["state"] in HEARD else lasting(row["offline_ms"])),
             (say("纪元", "epoch"), str(row["epoch"])),
             *_live(row.get("live")),
         ], indent=2)  # fmt: skip
     _outlook(told["outlook"])
+
+
+def _backlog(row: dict[str, Any]) -> str:
+    """Return how many wait, since when and how old the oldest of them is."""
+    count, live = row["backlog"], row.get("live")
+    if not count or not row["oldest_due_at"]:
+        return str(count)
+    oldest = when(row["oldest_due_at"])
+    if live is None:
+        return say(f"{count}，最早 {oldest}", f"{count}, oldest {oldest}")
+    age = lasting(int(live["oldest_age_s"] * 1000))
+    return say(f"{count}，最早 {oldest}（{age}前）", f"{count}, oldest {oldest} ({age} ago)")
 
 
 def _outlook(told: dict[str, Any]) -> None:
@@ -65,7 +78,8 @@ def _outlook(told: dict[str, Any]) -> None:
     empty, numbers, quota = told["empty_in_s"], told["numbers_days"], told["quota_days"]
     facts([
         (say("积压清空", "backlog empty"),
-         say("未知", "unknown") if empty is None else lasting(empty * 1000)),
+         say("尚不可知（通道未在上报）", "unknown, nothing moves") if empty is None
+         else lasting(empty * 1000)),
         (say("号码可用", "numbers last"),
          say("无用量", "not used lately") if numbers is None
          else say(f"{numbers} 天", f"{numbers} days")),

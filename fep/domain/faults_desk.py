@@ -68,6 +68,8 @@ LINK_WORDS: dict[str, str] = {
     "damaged": "收到损坏文件", "chain": "平台文件不连续", "head": "摘要不一致",
     "closed": "网闸不在开放时间", "one-way": "单向，回执须人工带入",
     "peer-chain": "平台称文件不连续", "peer-lost": "平台称缺少已确认的批次",
+    "refused-key-unknown": "平台不认本机证书", "refused-version": "平台不认本机的文件版本",
+    "refused-receiver": "平台称文件不是给它的", "refused-too-big": "平台嫌文件太大",
 }  # fmt: skip
 DEVICE_WORDS: dict[str, str] = {
     "ready": "就绪", "degraded": "欠佳", "stopped": "未运行", "disabled": "停用",

@@ -25,6 +25,9 @@ class LinkState(StrEnum):
     STALLED = "stalled"
 
 
+STANDSTILL: Final = frozenset({"paused", CLOSED, "carrier"})  # degraded, and nothing leaves
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """State with its reason and since when (ms since the epoch)."""
@@ -93,7 +96,7 @@ class LinkStatus:
     batches_in_flight: int
     bytes_in_flight: int
     last_heard_at: int  # ms, 0 when never
-    applied_per_s: float  # over the last minute
+    applied_per_s: float  # over the last minute at most, 0 without an answer in it
     platform_offset_ms: int  # platform clock minus ours as last seen, transit included
     offline_s: float  # since the platform was last heard; counts against the budget
     rejected: int
@@ -102,3 +105,9 @@ class LinkStatus:
     paused: bool
     supervision_bad: int = 0  # signatures of finance that did not verify, not looked at yet
     supervision_bad_last: str = ""  # CODE-NUMBER of the last of them
+
+    @property
+    def moving(self) -> bool:
+        """Say whether the backlog gets smaller now: the rate of late holds on."""
+        on = self.state in (LinkState.ONLINE, LinkState.DEGRADED)
+        return on and not self.paused and self.reason not in STANDSTILL

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
 from fep.crypto import sm3
+from fep.domain.calendar import day_of
 from fep.domain.faults import refuse
-from fep.services import desk_guard
+from fep.domain.link_budget import MS_PER_HOUR
+from fep.domain.stock import LOOK_BACK_DAYS
 from fep.services.desk_context import DeskContext, Method, Params, stated
-from fep.services.desk_fence import forecasts_q
+from fep.services.desk_fence import DAY_MS, forecasts_q
 from fep.services.ferry import Full
 from fep.store import queries_link
 from fep.store.queries_stock import stock_q
+from fep.store.stock import busiest_q
 from fep.store.tx import Tx
 from fep.wire.fpb import Kind, Unreadable, read_header
 from fep.wire.fpb_name import BatchName, node8
@@ -27,7 +29,6 @@ from fep.wire.fpb_text import TEXT_MAX_BYTES, undress
 
 LISTED_MAX: Final = 500
 EXPORT_FILES: Final = 2  # at most 4 MiB each, in one answer of at most 16 MiB
-HOURS_A_DAY: Final = 24
 
 
 class BatchesParams(Params):
@@ -75,21 +76,30 @@ async def outlook(ctx: DeskContext, _asked: Params) -> dict[str, Any]:
         status = ctx.uplink.status()
         if not status.backlog:
             empty_s = 0
-        elif status.applied_per_s > 0:
+        elif status.moving and status.applied_per_s > 0:
             empty_s = round(status.backlog / status.applied_per_s)
     return {
         "empty_in_s": empty_s,
         "numbers_days": min(days, default=None),
-        "quota_days": _quota_days(desk_guard.budget(ctx)),
+        "quota_days": await _quota_days(ctx),
     }
 
 
-def _quota_days(budget: Mapping[str, Any]) -> float | None:
-    """Return days of the hours limit that are left, None without one."""
-    if not budget or budget["hours_max"] is None:
+async def _quota_days(ctx: DeskContext) -> float | None:
+    """Return for how many days the nearest limit lasts at the busiest rate, None without one."""
+    if ctx.budget is None:
         return None
-    left = float(budget["hours_max"]) - float(budget["hours"])
-    return round(max(0.0, left) / HOURS_A_DAY, 1)
+    limits, use = ctx.budget.limits, ctx.budget.use()
+    since_on = day_of(ctx.now_ms() - LOOK_BACK_DAYS * DAY_MS)
+    count, fen = await ctx.read(busiest_q, since_on)
+    parts = (
+        (limits.hours and limits.hours * MS_PER_HOUR, use.offline_ms, DAY_MS),
+        (limits.count, use.count, count),
+        (limits.amount_fen, use.amount_fen, fen),
+    )
+    days = [max(0, limit - used) / a_day for limit, used, a_day in parts
+            if limit is not None and a_day]  # fmt: skip
+    return round(min(days), 1) if days else None
 
 
 async def history(ctx: DeskContext, asked: HistoryParams) -> dict[str, Any]:

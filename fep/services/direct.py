@@ -19,6 +19,7 @@ from twisted.internet.defer import Deferred, succeed
 from fep.domain.life_delivery import RECEIPT_OPS
 from fep.domain.link import LinkState, LinkStatus
 from fep.domain.platform import CallState, Operation, Parcel, Reply, Verdict
+from fep.services.link_rate import Rate
 from fep.services.number_fetch import NumberFetch, Shelf
 from fep.services.relay_courier import Courier, Errand
 from fep.services.relay_platform import DialectPlatform
@@ -58,6 +59,8 @@ class Direct:
         )  # fmt: skip
         self._bell = Bell(ends.reactor)
         self._answers = 0
+        self._rate = Rate(ends.clock)
+        self._moved_s = ends.clock.mono()  # when a delivery was last answered, or none was open
         self._paused = self._running = False
         self._loop: Deferred[None] | None = None
 
@@ -138,7 +141,7 @@ class Direct:
             dest=self._ends.dest, state=standing.state, reason=standing.reason,
             since_at=standing.since_at, backlog=backlog.due + backlog.sent, due=backlog.due,
             oldest_age_s=max(0, age_ms) / 1000, batches_in_flight=self._courier.in_flight,
-            bytes_in_flight=0, last_heard_at=pulse.last_heard_at, applied_per_s=0.0,
+            bytes_in_flight=0, last_heard_at=pulse.last_heard_at, applied_per_s=self._rate.per_s(),
             platform_offset_ms=self.platform.offset_ms or 0, offline_s=pulse.silent_ms() / 1000,
             rejected=backlog.rejected, conflicts=backlog.conflicts, quarantined=0,
             paused=self._paused, supervision_bad=0, supervision_bad_last="",
@@ -180,7 +183,10 @@ class Direct:
             self._answers = self.platform.answers
             # Any answer is a sign of life; the stamp is only a place for it.
             self._pulse.heard(Header(Kind.ACK, "", "", 1, 1, 0, self._ends.now_ms()))
-        oldest = None if not self._courier.open else 0.0
+        now_s = self._ends.clock.mono()
+        if not self._courier.open:
+            self._moved_s = now_s
+        oldest = now_s - self._moved_s if self._courier.open else None
         self._ends.carrier.fault = self._courier.fault
         if self._pulse.judge(paused=self._paused, oldest_sent_s=oldest):
             await self._pulse.keep(changed=True)
@@ -203,6 +209,8 @@ class Direct:
 
     def _done(self, errand: Errand, reply: Reply) -> None:
         row: DueRow = errand.note
+        self._rate.count(1)
+        self._moved_s = self._ends.clock.mono()
         if row.op in RECEIPT_OPS and not row.repeat:
             self._ends.on_answered(1, max(row.amount_fen, 0))
         self._bell.ring()

@@ -7,12 +7,12 @@ every record of it; the file's disappearance is never an answer.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from fep.domain.link_window import Flight, RoundTrip, timeout_s
+from fep.services.link_rate import Rate
 from fep.services.uplink_build import Plan, RowBroken
 from fep.services.uplink_cargo import Cargo
 from fep.services.uplink_ends import Ends
@@ -33,7 +33,6 @@ from fep.wire.fpb_record import JournalHead
 
 PAGE_ROWS: Final = 50  # one read, well under the 5 ms a read may take
 WRITE_AGAIN_S: Final = 10.0  # after a carrier fault
-RATE_OVER_S: Final = 60.0
 REPEATS_S: Final = (600.0, 21_000.0)  # one way: again at 10 minutes and at 6 hours
 NEVER_S: Final = 1e9
 REFUSALS: Final = ("key-unknown", "version", "receiver", "too-big")
@@ -50,7 +49,7 @@ class Outbox:
         self._window = ends.settings.window()
         self._timing = ends.settings.timing()
         self._trip = RoundTrip()
-        self._applied: deque[tuple[float, int]] = deque()
+        self._rate = Rate(ends.clock)
         self.head = Head()
         self.flights: dict[int, Flight] = {}
         self.cum_ack = Head()  # where the other direction stands, for our headers
@@ -91,9 +90,8 @@ class Outbox:
         return len(self.flights), sum(flight.size for flight in self.flights.values())
 
     def applied_per_s(self) -> float:
-        """Return the mean rate of final answers over the last minute."""
-        self._forget_rate()
-        return sum(count for _, count in self._applied) / RATE_OVER_S
+        """Return the mean rate of final answers over the last minute at most."""
+        return self._rate.per_s()
 
     async def send_due(self, go_on: Callable[[], bool]) -> bool:
         """Make and write batches while there is work and room; True when some is left.
@@ -319,13 +317,7 @@ class Outbox:
             self._pulse.doubt(answered.doubted, answered.doubted_ref)
         if answered.count:
             self._ends.on_answered(answered.receipts, answered.amount_fen)
-            self._applied.append((self._ends.clock.mono(), answered.count))
-        self._forget_rate()
-
-    def _forget_rate(self) -> None:
-        since = self._ends.clock.mono() - RATE_OVER_S
-        while self._applied and self._applied[0][0] < since:
-            self._applied.popleft()
+            self._rate.count(answered.count)
 
     def synced(self, received: Sequence[tuple[int, int]]) -> None:
         """The platform told what it holds: what it lacks is due now, but not twice in a poll."""

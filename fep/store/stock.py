@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, select, update
+from sqlalchemy import Connection, Row, and_, case, func, select, update
 
 from fep.domain.faults import refuse
 from fep.domain.life_delivery import Op
@@ -119,6 +119,16 @@ def _rest(row: Row[Any]) -> Ended:
 def sealed_grants_q(conn: Connection) -> bool:
     """Say whether grants come in sealed: nobody knows what a lost store had given."""
     return bool(meta_q(conn, SEALED_GRANTS))
+
+
+def busiest_q(conn: Connection, since_on: str) -> tuple[int, int]:
+    """Return the most receipts and the most fen issued on one day since a day, all units."""
+    blue = func.sum(case((receipt.c.amount_fen > 0, receipt.c.amount_fen), else_=0))
+    rows = conn.execute(
+        select(func.count(), blue).where(receipt.c.issued_on >= since_on)
+        .group_by(receipt.c.issued_on)
+    ).all()  # fmt: skip
+    return max((row[0] for row in rows), default=0), max((row[1] for row in rows), default=0)
 
 
 def used_by_day_q(conn: Connection, unit: str, since_on: str) -> dict[str, dict[str, int]]:

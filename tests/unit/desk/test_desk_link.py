@@ -60,6 +60,41 @@ def test_the_outlook_tells_when_the_backlog_is_empty_and_how_long_quota_lasts(de
     assert after["numbers_days"] is not None
 
 
+def test_the_forecast_is_unknown_while_nothing_leaves_and_known_soon_after(desk: Desk):
+    desk.world.issue(25)
+    desk.world.run(4)
+    rate = desk.world.uplink.status().applied_per_s
+    desk.ask("link.pause", reason="platform is serviced")
+    desk.world.issue(10)
+    desk.world.run(3)
+    paused = desk.ask("link.outlook")["empty_in_s"]
+    desk.ask("link.resume", reason="done")
+    desk.world.run(0.1, gate=False)
+    moving = desk.ask("link.outlook")["empty_in_s"]
+    silent_s = desk.world.uplink.status().offline_s
+    while desk.world.uplink.status().state != "offline" and silent_s < 600:
+        desk.world.run(5, gate=False, step=1)
+        silent_s = desk.world.uplink.status().offline_s
+
+    assert rate >= 25 / 5, "25 in four seconds are not 25 in a minute"
+    assert paused is None
+    assert moving in (2, 3), "ten, at 25 in five to seven seconds"
+    assert desk.ask("link.outlook")["empty_in_s"] is None
+
+
+def test_the_quota_lasts_as_long_as_its_nearest_limit_at_the_busiest_rate(desk: Desk):
+    desk.world.issue(20)
+    fen = desk.world.rows("SELECT sum(amount_fen) FROM receipt")[0][0]
+    use = OfflineUse(offline_ms=12 * 3_600_000, count=20, amount_fen=fen)
+    found = []
+    for limits in (OfflineBudget(hours=336, count=90), OfflineBudget(amount_fen=fen * 3),
+                   OfflineBudget(hours=None, count=10), OfflineBudget(hours=None)):  # fmt: skip
+        desk.context.budget.limits, desk.context.budget.use = limits, lambda: use
+        found.append(desk.ask("link.outlook")["quota_days"])
+
+    assert [3.5, 2.0, 0.0, None] == found
+
+
 def test_open_batches_are_listed_oldest_first_and_closed_ones_on_demand(desk: Desk):
     desk.world.issue(25)
     desk.world.run(4, gate=False)

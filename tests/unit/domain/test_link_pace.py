@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fep.domain.link import CLOSED, LinkFacts, LinkState, Standing, standing
+from fep.domain.link import CLOSED, LinkFacts, LinkState, LinkStatus, Standing, standing
 from fep.domain.link_pace import Limits, parse_span
 
 
@@ -59,3 +59,23 @@ def test_a_one_way_link_is_never_said_to_be_silent():
     now = standing(facts, Standing(LinkState.ONLINE, "", 1), 7, silent_after_s=1, late_after_s=1)
 
     assert Standing(LinkState.OFFLINE, "one-way", 7) == now
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "paused", "moving"),
+    [
+        ("online", "", False, True),
+        ("online", "", True, False),
+        ("degraded", "late", False, True),
+        ("degraded", "closed", False, False),
+        ("degraded", "carrier", False, False),
+        ("offline", "silent", False, False),
+        ("stalled", "chain", False, False),
+    ],
+)
+def test_a_backlog_gets_smaller_only_where_something_leaves(state, reason, paused, moving):
+    status = LinkStatus(
+        "province", LinkState(state), reason, 0, 9, 9, 1.0, 0, 0, 0, 2.0, 0, 0.0, 0, 0, 0, paused
+    )
+
+    assert moving is status.moving
