@@ -27,7 +27,7 @@ JSON = "application/json;charset=UTF-8"
 NOISE_BYTES, REFERENCE_BYTES = 16, 5
 NAME_MAX = 60
 # What another front-end may know when we do not.
-UNKNOWN = ("RCP_UNKNOWN", "EVT_UNKNOWN", "PAPER_UNKNOWN")
+UNKNOWN = ("RCP_UNKNOWN", "EVT_UNKNOWN", "PAPER_UNKNOWN", "HIS_SHEETS")
 
 Told = dict[str, Any] | str
 """The message of an answer; a text is an acknowledgement."""

@@ -135,8 +135,12 @@ class Reds:
         """`getPaperBillNo`: a look at the next sheet, which stays where it is."""
         unit = self._words.unit(caller)
         point = self._words.point(caller, call["placeCode"], unit)
+        wanted = call["pBillBatchCode"]
+        blocks = self._ctx.store.read(queries_sheets.blocks_q)
+        if wanted and not any((b.unit, b.code) == (unit.code, wanted) for b in blocks):
+            raise refuse("HIS_SHEETS", code=wanted)  # another front-end may have such sheets
         told = self._ctx.paper.next(
-            caller, {"unit": unit.code, "point": point, "sheet_code": call["pBillBatchCode"]}
+            caller, {"unit": unit.code, "point": point, "sheet_code": wanted}
         )
         code, _, number = str(told["sheet"]).partition("-")
         return {"pBillBatchCode": code, "pBillNo": number}

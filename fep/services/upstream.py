@@ -111,7 +111,12 @@ class Elsewhere:
         try:
             body = await self.post(upstream, PATHS[self.service] + method,
                                    self._envelope(upstream, params))  # fmt: skip
-            answered = opened(body, upstream, self.outer)
+            try:
+                answered = opened(body, upstream, self.outer)
+            except Refused as refused:
+                if method in CHANGES:  # it was heard there: it may have been done
+                    raise Unanswered(refused.code) from refused
+                raise
             result = answered.result
             return answered
         except Unsent as error:

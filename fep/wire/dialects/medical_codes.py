@@ -36,6 +36,7 @@ _RESULTS: Mapping[str, str] = {
     "EVT_ITEMS_SUM": "E1003", "EVT_CHANNELS_SUM": "E1004", "EVT_ITEMS_NONE": "E1005",
     "NUM_NONE": "E1006",
     "RCP_UNKNOWN": "E2001", "EVT_UNKNOWN": "E2001", "HIS_PENDING": "E2002",
+    "HIS_SHEETS": "E4000",
     "LIFE_REVERSED": "E3001", "LIFE_PAPER": "E3002", "LIFE_BOOKED": "E3003",
     "BUSY": "E9001", "STOPPING": "E9001", "CALLER_RATE": "E9001", "FENCED": "E9002",
     "SIG_TIMEOUT": "E9003", "SIG_DOWN": "E9003", "INTERNAL": "E9999",
@@ -60,7 +61,7 @@ def text_of(refused: Refused) -> str:
     """Return the sentence of a refusal, with the words that clients match literally."""
     if refused.code == "LIFE_REVERSED":
         return REVERSED
-    if refused.code in ("NUM_NONE", "PAPER_NONE"):
+    if refused.code in ("NUM_NONE", "PAPER_NONE", "HIS_SHEETS"):
         return f"{NO_NUMBER}：{refused.zh}[{refused.code}]"
     return f"{refused.zh}[{refused.code}]"
 

@@ -103,6 +103,27 @@ def test_an_answer_under_another_key_is_not_passed_on(his: Any, old: OldFrontEnd
     assert "UPSTREAM_ANSWER" in his("getEBillStatesByBillInfo")[1]
 
 
+def test_a_change_that_was_heard_there_may_have_been_made(
+    office: Office, his: Any, old: OldFrontEnd
+):
+    """Its answer cannot be trusted, but the reversal was asked for."""
+    old.answers["writeOffEBill"] = {"eScarletBillNo": "0000009999"}
+    old.key = "another-key"
+
+    assert "UPSTREAM_UNKNOWN" in his("writeOffEBill", **write_off(office))[1]
+    assert "UNKNOWN" == office.journal("upstream.answered")[-1]["body"]["result"]
+
+
+def test_the_next_sheet_of_a_code_that_is_not_ours_is_asked_there(
+    office: Office, his: Any, old: OldFrontEnd
+):
+    sheet = {"pBillBatchCode": "3610", "pBillNo": "00000077"}
+    old.answers["getPaperBillNo"] = sheet
+    asked = {"placeCode": office.town.point, "pBillBatchCode": "3610"}
+
+    assert ("S0000", sheet) == his("getPaperBillNo", **asked)
+
+
 def test_nothing_that_issues_ever_goes_there(his: Any, old: OldFrontEnd):
     his("invoiceEBillOutpatient", busNo="B1")
     his("getBatchInvoiceEBill", batchNo="none")

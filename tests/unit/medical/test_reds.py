@@ -31,6 +31,12 @@ def _void(sheet: str = "00000001", **changes: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def test_sheets_of_a_code_that_nobody_has_are_none(clinic: Clinic):
+    asked = {"placeCode": "001", "pBillBatchCode": "3610"}
+
+    assert clinic.bad("getPaperBillNo", asked).startswith("无可用票据")
+
+
 def test_a_sheet_is_voided_with_a_reason_of_250_characters(clinic: Clinic):
     answer = clinic.issue()
     sheet = {"pBillBatchCode": "042126", "placeCode": "001", "busDateTime": "20261121101112000"}
