@@ -141,7 +141,7 @@ def _out(told: dict[str, Any], report: Report, pdf: Path | None) -> None:
 
 
 def _blocks(told: dict[str, Any]) -> list[Block]:
-    names = told["channel_names"]
+    names = {"channel": told["channel_names"], "kind": told["kind_names"]}
     return [
         Block(f"{row['name']}（{row['unit']}）", _facts(row), _parts(row, names))
         for row in told["units"]
@@ -151,8 +151,8 @@ def _blocks(told: dict[str, Any]) -> list[Block]:
 def _facts(row: dict[str, Any]) -> list[tuple[str, str]]:
     total = row["total"]
     found = [
-        (say("蓝字", "blue"), f"{total['blue']}  {format_fen(total['blue_fen'])}"),
-        (say("红字", "red"), f"{total['red']}  {format_fen(total['red_fen'])}"),
+        (say("蓝字", "blue"), _sum(total["blue"], total["blue_fen"])),
+        (say("红字", "red"), _sum(total["red"], total["red_fen"])),
         (say("净额", "net"), format_fen(total["net_fen"])),
         (say("空号核销", "burned numbers"), str(total["burned"])),
         (say("纸质票 用/废", "sheets used/void"),
@@ -160,8 +160,12 @@ def _facts(row: dict[str, Any]) -> list[tuple[str, str]]:
     ]  # fmt: skip
     if row["days"]:
         found.append((say("日结天数", "closed days"), str(row["days"])))
-    if row["missing"]:
-        found.append((say("没有日结的日期", "days not closed"), _few(row["missing"])))
+    # Before a unit's first receipt there was nothing here to close.
+    missing = [day for day in row["missing"] if day >= row["since"]]
+    if len(missing) < len(row["missing"]):
+        found.append((say("首张开票日期", "first receipt"), row["since"] or "-"))
+    if missing:
+        found.append((say("没有日结的日期", "days not closed"), _few(missing)))
     waiting = row.get("open") or {}
     if waiting.get("queued") or waiting.get("frozen"):
         queued, frozen = waiting["queued"], waiting["frozen"]
@@ -175,13 +179,17 @@ def _facts(row: dict[str, Any]) -> list[tuple[str, str]]:
     return found
 
 
+def _sum(count: int, fen: int) -> str:
+    return say(f"{count} 张  {format_fen(fen)} 元", f"{count}  {format_fen(fen)}")
+
+
 def _few(names: list[str]) -> str:
     more = f" … {names[-1]}（{len(names)}）" if len(names) > 5 else ""
     return ", ".join(names[:5]) + more
 
 
-def _parts(row: dict[str, Any], names: dict[str, str]) -> list[Part]:
-    """Return the tables of one unit; `names` are the words for channels."""
+def _parts(row: dict[str, Any], names: dict[str, dict[str, str]]) -> list[Part]:
+    """Return the tables of one unit; `names` are the words for channels and kinds."""
     named = (
         ("kinds", say("按票据种类", "by kind"), ("kind", "code"),
          (Column("种类", "kind"), Column("票据代码", "code", fold=False))),
@@ -204,9 +212,9 @@ def _parts(row: dict[str, Any], names: dict[str, str]) -> list[Part]:
     return [*parts, *_lists(row)]
 
 
-def _text(key: str, value: str, names: dict[str, str]) -> str:
+def _text(key: str, value: str, names: dict[str, dict[str, str]]) -> str:
     if value:
-        return names.get(value, value) if key == "channel" else value
+        return say(names.get(key, {}).get(value, value), value)
     return say("（未注明）", "(none)")
 
 

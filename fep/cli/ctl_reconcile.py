@@ -123,7 +123,7 @@ def _report(told: dict[str, Any], run: dict[str, Any]) -> Report:
     ]
     if run["detail"]:
         facts.append((say("说明", "detail"), run["detail"]))
-    parts = [_totals(run), _differences(told["differences"])]
+    parts = [_totals(run, told["kind_names"]), _differences(told["differences"])]
     notes = []
     if run["state"] == "done" and not told["differences"]:
         notes.append(f"{paint('OK', 'green')}  " + say("两边一致", "both books agree"))
@@ -136,17 +136,21 @@ def _report(told: dict[str, Any], run: dict[str, Any]) -> Report:
                   (say("制表", "made by"), say("复核", "checked by")))  # fmt: skip
 
 
-def _totals(run: dict[str, Any]) -> Part:
+def _totals(run: dict[str, Any], kinds: dict[str, str]) -> Part:
     here = {(row["code"], row["kind"]): row for row in run["here"]}
     there = {(row["code"], row["kind"]): row for row in run["there"]}
     rows = []
     for key in sorted(here.keys() | there.keys()):
         ours, theirs = here.get(key, {}), there.get(key, {})
-        rows.append((*key, *_figures(ours), *_figures(theirs)))
+        apart = ours.get("apart", 0), ours.get("apart_fen", 0)
+        rows.append((key[0], say(kinds.get(key[1], key[1]), key[1]), *_figures(ours),
+                     str(apart[0]), format_fen(apart[1]), *_figures(theirs)))  # fmt: skip
     return Part(
         say("合计", "totals"),
         (Column("票据代码", "code", fold=False), Column("种类", "kind"),
          Column("本机张数", "here", right=True), Column("本机金额", "amount here", right=True),
+         Column("其中未入平台", "not there", right=True),
+         Column("未入金额", "amount not there", right=True),
          Column("平台张数", "there", right=True), Column("平台金额", "amount there", right=True)),
         rows,
     )  # fmt: skip

@@ -154,11 +154,15 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What a comparison found; `in_transit` and `refused` are known and no differences."""
+    """What a comparison found; `in_transit` and `refused` are known and no differences.
+
+    `apart` is these receipts themselves: they stand in our totals and not in the platform's.
+    """
 
     differences: tuple[Difference, ...]
     in_transit: int = 0
     refused: int = 0
+    apart: tuple[Line, ...] = ()
 
 
 def compare(here: Iterable[Line], there: Iterable[Line]) -> Compared:
@@ -167,19 +171,22 @@ def compare(here: Iterable[Line], there: Iterable[Line]) -> Compared:
     theirs = {(line.code, line.number): line for line in there}
     found: list[Difference] = []
     in_transit = refused = 0
+    apart: list[Line] = []
     for key in sorted(ours.keys() | theirs.keys()):
         mine, other = ours.get(key), theirs.get(key)
         if mine is not None and other is None and mine.delivery in IN_TRANSIT:
             in_transit += 1
+            apart.append(mine)
             continue
         if mine is not None and other is None and mine.delivery in REFUSED:
             refused += 1
+            apart.append(mine)
             continue
         gap = _gap(mine, other)
         if gap is not None:
             kind = (mine or other or _NOBODY).kind
             found.append(Difference(gap, *key, kind, mine, other))
-    return Compared(tuple(found), in_transit, refused)
+    return Compared(tuple(found), in_transit, refused, tuple(apart))
 
 
 _NOBODY = Line("", "", "", 0)

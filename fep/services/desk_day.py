@@ -110,6 +110,7 @@ async def show(ctx: DeskContext, asked: ShowParams) -> dict[str, Any]:
         units.append({
             "unit": unit, "name": _name(ctx, unit), "days": len(found),
             "missing": [day for day in over if day not in have],
+            "since": await ctx.read(days.first_day_q, unit),
             "closed_at": found[-1].closed_at if found else 0,
             "sm3": found[-1].sm3.hex() if len(found) == 1 else "",
             "cert_serial": found[-1].cert_serial if found else "",
@@ -120,7 +121,8 @@ async def show(ctx: DeskContext, asked: ShowParams) -> dict[str, Any]:
     if len(units) == 1 and not units[0]["days"]:
         raise refuse("DAY_NONE", unit=units[0]["unit"], day=asked.period)
     return {"what": "period", "period": asked.period, "first": first, "last": last,
-            "units": units, "channel_names": CHANNEL_NAMES}  # fmt: skip
+            "units": units, "channel_names": CHANNEL_NAMES,
+            "kind_names": kind_names(ctx)}  # fmt: skip
 
 
 def _verified_q(conn: Connection, unit: str, first: str, last: str) -> list[Closed]:
@@ -164,7 +166,8 @@ async def shift(ctx: DeskContext, asked: ShiftParams) -> dict[str, Any]:
             units.append({"unit": unit, "name": _name(ctx, unit), "days": 0, "missing": [],
                           **summed.told()})  # fmt: skip
     return {"what": "shift", "cashier": asked.cashier, "since": since, "until": until,
-            "units": units, "channel_names": CHANNEL_NAMES}  # fmt: skip
+            "units": units, "channel_names": CHANNEL_NAMES,
+            "kind_names": kind_names(ctx)}  # fmt: skip
 
 
 def _moment(text: str) -> int:
@@ -184,6 +187,12 @@ def _units(ctx: DeskContext, unit: str) -> Sequence[str]:
 def _name(ctx: DeskContext, unit: str) -> str:
     found = ctx.settings.units.get(unit) if ctx.settings is not None else None
     return str(found.name) if found is not None else unit
+
+
+def kind_names(ctx: DeskContext) -> dict[str, str]:
+    """Return the names of kinds as an accountant says them."""
+    kinds = ctx.settings.kinds if ctx.settings is not None else {}
+    return {id_: kind.name.removesuffix("（电子）") for id_, kind in kinds.items()}
 
 
 METHODS: dict[str, Method] = {

@@ -10,6 +10,7 @@ from fep.domain.dayclose import day_before, span
 from fep.domain.faults import refuse
 from fep.domain.faults_desk import desk_refuse
 from fep.services.desk_context import DeskContext, Method, Params, stated
+from fep.services.desk_day import kind_names
 from fep.store import reconcile
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ async def show(ctx: DeskContext, asked: ShowParams) -> dict[str, Any]:
     return {
         "dest": dest, "running": running, "run": asdict(found) if found else None,
         "differences": [{**asdict(row), "name": row.name} for row in rows],
-        "open_days": open_days,
+        "open_days": open_days, "kind_names": kind_names(ctx),
     }  # fmt: skip
 
 

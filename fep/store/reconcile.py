@@ -224,7 +224,7 @@ def end_txn(tx: Tx, run_id: int, dest: str, day: str, here: Sequence[Total],
     count = len(found.differences)
     tx.conn.execute(
         update(recon_run).where(recon_run.c.id == run_id).values(
-            state="done", ended_at=tx.now_ms, here=json.dumps([asdict(t) for t in here]),
+            state="done", ended_at=tx.now_ms, here=json.dumps(_ours(here, found)),
             there=json.dumps([asdict(t) for t in there]), in_transit=found.in_transit,
             refused=found.refused, differences=count,
         )
@@ -234,6 +234,16 @@ def end_txn(tx: Tx, run_id: int, dest: str, day: str, here: Sequence[Total],
         "run": run_id,
     })  # fmt: skip
     return ids
+
+
+def _ours(here: Sequence[Total], found: Compared) -> list[dict[str, Any]]:
+    """Return our totals with what of them is known to be missing there: count and fen."""
+    told = []
+    for total in here:
+        apart = [one.fen for one in found.apart
+                 if (one.code, one.kind) == (total.code, total.kind)]  # fmt: skip
+        told.append({**asdict(total), "apart": len(apart), "apart_fen": sum(apart)})
+    return told
 
 
 def _keep(tx: Tx, run_id: int, dest: str, day: str, found: Difference, row: Kept | None) -> int:

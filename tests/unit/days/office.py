@@ -92,7 +92,7 @@ class Office:
         )  # fmt: skip
         unit = SimpleNamespace(name="武汉市第一医院", code=UNIT, test=False)
         self.context = DeskContext(
-            settings=SimpleNamespace(units={UNIT: unit}), store=self.room.store,
+            settings=SimpleNamespace(units={UNIT: unit}, kinds={}), store=self.room.store,
             clock=Wall(self.room), issue=None, spool=None, uplink=None, started_at=0,
             selfcheck=None, version="0", data=self.site / "data", aside=self._aside,
             peer="tester(0)", accounts=SimpleNamespace(days=self.days),

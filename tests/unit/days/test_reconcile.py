@@ -112,7 +112,8 @@ def test_books_that_agree_are_never_listed(room: Room):
 
     assert [] == room.book.listed
     found = room.office.room.store.read(reconcile.run_q, DEST, FIRST_DAY)
-    assert ("done", 0, found.here) == (found.state, found.differences, found.there)
+    there = [{**row, "apart": 0, "apart_fen": 0} for row in found.there]
+    assert ("done", 0, found.here) == (found.state, found.differences, there)
 
 
 def test_each_difference_is_named_repaired_and_gone_when_the_books_agree(room: Room):
@@ -173,6 +174,8 @@ def test_what_is_still_on_its_way_is_told_and_is_no_difference(room: Room):
     found = room.run()
 
     assert ((), 5) == (found.differences, found.in_transit)
+    (ours,) = room.office.room.store.read(reconcile.run_q, DEST, FIRST_DAY).here
+    assert (ours["blue"], ours["blue_fen"]) == (ours["apart"], ours["apart_fen"])
 
 
 def test_a_reversal_that_is_lost_there_is_delivered_again(room: Room):
@@ -239,7 +242,7 @@ def test_the_desk_runs_shows_and_repairs(room: Room):
     office = room.office
     office.context = replace(
         office.context, accounts=SimpleNamespace(reconcile=room.reconcile),
-        settings=SimpleNamespace(units={}, link=SimpleNamespace(dest=DEST)),
+        settings=SimpleNamespace(units={}, kinds={}, link=SimpleNamespace(dest=DEST)),
     )  # fmt: skip
 
     office.ask("reconcile.run", day=FIRST_DAY)

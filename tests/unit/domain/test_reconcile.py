@@ -90,6 +90,7 @@ def test_what_is_on_its_way_or_was_refused_is_no_difference():
     found = compare(here, [_line(4, reversed=True), _line(5)])
 
     assert ((), 2, 1) == (found.differences, found.in_transit, found.refused)
+    assert tuple(here[:3]) == found.apart
 
 
 @pytest.mark.parametrize(
