@@ -82,7 +82,9 @@ def add(appid: str, key_file: Path | None, reason: str, **may: Any) -> None:
         if appid in known:
             raise of(refuse("CALLER_EXISTS", appid=appid, where=known[appid]["file"]))
         if not _plain(appid):
-            raise click.BadParameter(say("appid 只能有字母、数字、_ . -", "letters, digits, _ . -"))
+            raise click.BadParameter(
+                say("只能有字母、数字、_ . -", "letters, digits, _ . -"), param_hint="--appid"
+            )
         caller: dict[str, Any] = {"appid": appid, "key_file": f"{files.KEYS}/caller-{appid}.key"}
         key, fresh = _key(key_file)
         told = _keep(desk, "added", caller, may, reason, key)
@@ -146,8 +148,8 @@ def _switch(appid: str, reason: str, *, on: bool) -> None:
     emit(told, lambda: click.echo(f"{appid} {done}"))
 
 
-@group.command("reload", zh="重新读取 fep.toml 的 [[callers]] 与 callers/（手工修改之后）",
-               en="read [[callers]] of fep.toml and callers/ again, after an edit")  # fmt: skip
+@group.command("reload", zh="重新读取 fep.toml 的 [[callers]] 与 callers/；解除认证失败的暂停",
+               en="read [[callers]] and callers/ again; lift lock-outs")  # fmt: skip
 @reason()
 def reload(reason: str) -> None:
     """Read the callers again."""
@@ -257,7 +259,9 @@ def _with(caller: dict[str, Any], may: dict[str, Any]) -> dict[str, Any]:
         name, sign, value = pair.partition("=")
         table_, _, code = name.partition(".")
         if not sign or not table_:
-            raise click.BadParameter(f"--his {pair}")
+            raise click.BadParameter(
+                say(f"应写作 KEY=VALUE：{pair}", f"write KEY=VALUE: {pair}"), param_hint="--his"
+            )
         if code:
             codes[table_] = {**codes.get(table_, {}), code: value}
         else:
@@ -300,6 +304,8 @@ def _table(told: list[dict[str, Any]]) -> None:
 def _state(one: dict[str, Any]) -> str:
     if one["fault"] is not None:
         return paint(one["fault"]["code"], "red")
+    if one["locked"]:
+        return paint(say("暂停接入", "locked out"), "yellow")
     return say("启用", "on") if one["enabled"] else paint(say("停用", "off"), "yellow")
 
 
@@ -312,6 +318,8 @@ def _facts(one: dict[str, Any]) -> None:
     heading(f"{one['appid']}  {one['name']}".rstrip())
     facts([
         (say("状态", "state"), _state(one)),
+        *((say("暂停接入", "locked out"), f"{row['address']} {row['seconds']} s")
+          for row in one["locked"]),
         (say("认证", "auth"), one["auth"]),
         (say("权限", "rights"), " ".join(one["rights"])),
         (say("单位", "units"), " ".join(one["units"])),

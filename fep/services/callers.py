@@ -100,6 +100,21 @@ class Callers:
             self._callers.pop(appid, None)
         self._callers |= {caller.appid: _paced(caller, self._clock) for caller in callers}
 
+    def locked(self) -> list[tuple[str, str, int]]:
+        """Return which callers are locked out: appid, address, seconds that are left."""
+        now = self._clock.mono()
+        return [
+            (appid, address, int(times[-1] + LOCKED_S - now) + 1)
+            for (appid, address), times in self._failures.items()
+            if appid in self._callers and len(times) >= FAILURES_MAX
+            and times[-1] + LOCKED_S > now
+        ]  # fmt: skip
+
+    def forgive(self, appid: str) -> None:
+        """Let a caller in again from everywhere, empty is every caller: a person saw to its key."""
+        for who in [who for who in self._failures if not appid or who[0] == appid]:
+            del self._failures[who]
+
     # from doors
     def prove(self, appid: str, algorithm: str, proof: str, challenge: str,
               address: str, *, token_ok: bool, tls: bool = False) -> Caller:  # fmt: skip

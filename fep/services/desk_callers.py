@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from fep.domain.faults import refuse
 from fep.env import RealEntropy
 from fep.services.caller_keys import checked_key, key_case
+from fep.services.desk_checks import Check, State
 from fep.services.desk_context import DeskContext, Method, Params, stated
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ async def reload(ctx: DeskContext, asked: ReloadParams) -> dict[str, Any]:
     """Read the callers again and journal the change."""
     reason, people = stated(asked.reason), people_of(ctx)
     changed = asdict(people.reload())
+    people.callers.forgive(asked.appid)  # whoever saw to a caller need not wait for its lock-out
     told = {one["appid"]: one for one in people.told()}
     if asked.appid and asked.appid not in told:
         raise refuse("CALLER_UNKNOWN", appid=asked.appid)
@@ -62,6 +64,25 @@ async def reload(ctx: DeskContext, asked: ReloadParams) -> dict[str, Any]:
     op, ref = f"caller.{asked.op}", asked.appid
     await ctx.writer("callers").do("caller", note_txn, op, ref, body)
     return {**changed, "caller": told.get(asked.appid)}
+
+
+def checks_of(ctx: DeskContext) -> list[Check]:
+    """Return what keeps callers out of a running daemon; nothing when all may come in."""
+    if ctx.people is None:  # a stopped site keeps everybody out
+        return []
+    found = [
+        Check("CALLER", State.WARN, f"业务系统 {one['appid']} 未接入：{one['fault']['zh']}",
+              f"caller {one['appid']} is left out: {one['fault']['en']}",
+              f"fepctl callers show {one['appid']}")
+        for one in people_of(ctx).told() if one["fault"]
+    ]  # fmt: skip
+    return found + [
+        Check("CALLER", State.WARN,
+              f"业务系统 {appid} 从 {address} 认证失败过多，暂停接入 {seconds} 秒；请核对其密钥",
+              f"caller {appid} is locked out at {address} for {seconds} s: compare its key",
+              "fepctl callers reload --reason TEXT")
+        for appid, address, seconds in people_of(ctx).callers.locked()
+    ]  # fmt: skip
 
 
 def note_txn(tx: Tx, op: str, ref: str, body: dict[str, object]) -> int:

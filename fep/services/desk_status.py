@@ -21,6 +21,7 @@ from fep.domain.money import format_fen
 from fep.services import (
     desk_books,
     desk_bridges,
+    desk_callers,
     desk_guard,
     desk_keys,
     desk_payments,
@@ -173,6 +174,7 @@ def _state_checks(
         found.append(checks.stopped(ctx.stopped))
     found += desk_guard.guards(ctx)
     found += checks.doors(ctx.doors())
+    found += desk_callers.checks_of(ctx)
     found += desk_signers.checks_of(ctx)
     found.append(attempt("DISK", lambda: checks.disk(ctx.data_dir)))
     offsets = [row["live"]["platform_offset_ms"] for row in links if "live" in row]

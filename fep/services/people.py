@@ -114,7 +114,13 @@ class People:
 
     def told(self) -> list[dict[str, Any]]:
         """Return all callers by name, without their keys."""
-        return [_told(self._known[appid], self._settings.root) for appid in sorted(self._known)]
+        locked: dict[str, list[dict[str, Any]]] = {}
+        for appid, address, seconds in self.callers.locked():
+            locked.setdefault(appid, []).append({"address": address, "seconds": seconds})
+        return [
+            {**_told(self._known[appid], self._settings.root), "locked": locked.get(appid, [])}
+            for appid in sorted(self._known)
+        ]
 
 
 def _read(written: Iterable[CallerSettings], case: KeyCase) -> dict[str, Known]:

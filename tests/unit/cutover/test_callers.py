@@ -10,6 +10,7 @@ import pytest
 
 from fep.client import Client, RemoteFault
 from fep.services.caller_keys import KeyCase
+from fep.services.callers import FAILURES_MAX, LOCKED_S
 from tests.unit.cutover.office import Office
 
 
@@ -71,6 +72,24 @@ def test_rights_and_addresses_change_without_a_restart(office: Office):
 
     assert "AUTH_ADDRESS" == elsewhere
     assert "version" in comes_in(office, "desk", key)
+
+
+def test_a_lock_out_is_seen_and_lifted_by_a_person(office: Office):
+    """On the day of the cut-over nobody waits a quarter of an hour for a key that was mended."""
+    key = office.ctl("callers", "add", "--appid", "locked", "--reason", "r")["key"]
+    for _ in range(FAILURES_MAX):
+        assert "AUTH_WRONG" == comes_in(office, "locked", "wrong")
+    assert "AUTH_LOCKED" == comes_in(office, "locked", key)
+
+    (row,) = office.ctl("callers", "show", "locked")["locked"]
+    warned = [each for each in office.ctl("doctor")["checks"] if each["code"] == "CALLER"]
+    office.ctl("callers", "reload", "--reason", "密钥已改正")
+
+    assert "127.0.0.1" == row["address"]
+    assert 0 < row["seconds"] <= LOCKED_S
+    assert any("locked" in each["zh"] and "callers reload" in each["next"] for each in warned)
+    assert "version" in comes_in(office, "locked", key)
+    assert [] == office.ctl("callers", "show", "locked")["locked"]
 
 
 def test_an_existing_appid_and_key_are_taken_over(office: Office, tmp_path: Path):
