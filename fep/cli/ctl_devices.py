@@ -174,11 +174,13 @@ def _report(told: dict[str, Any]) -> None:
 @click.argument("device")
 @option("--form", default="", zh="套打打印机上装的是哪种格式的票",
         en="which sheets a form printer has loaded")  # fmt: skip
+@option("--owner", default="", metavar="NAME", zh="占用者（默认为登录名）",
+        en="who holds it (default: who you are)")  # fmt: skip
 @reason()
-def test(device: str, form: str, reason: str) -> None:
-    """Print a test slip."""
+def test(device: str, form: str, owner: str, reason: str) -> None:
+    """Print a test slip; a held printer does it for its holder only."""
     with reached("devices test") as desk:
-        told = desk.call("devices.test", device=device, reason=reason,
+        told = desk.call("devices.test", device=device, reason=reason, owner=owner,
                          **({"form": form} if form else {}))  # fmt: skip
     result = told["result"]
     outcome = str(result["outcome"])
@@ -187,6 +189,27 @@ def test(device: str, form: str, reason: str) -> None:
              _detail(result)]  # fmt: skip
     emit(told, lambda: click.echo("  ".join(word for word in words if word)))
     if outcome not in ("printed", "accepted"):
+        sys.exit(1)
+
+
+@devices.command("print", zh="在自己占用的打印机上打出一个等待的任务，其余任务继续等待",
+                 en="print one waiting job on a printer you hold; others wait")  # fmt: skip
+@click.argument("device")
+@option("--job", type=click.IntRange(1), default=None, zh="任务号（默认为最早的一个）",
+        en="the number of the job (default: the oldest)")  # fmt: skip
+@option("--owner", default="", metavar="NAME", zh="占用者（默认为登录名）",
+        en="who holds it (default: who you are)")  # fmt: skip
+@reason()
+def print_(device: str, job: int | None, owner: str, reason: str) -> None:
+    """Print one job of the queue."""
+    with reached("devices print") as desk:
+        told = desk.call("devices.print", device=device, job=job or 0, owner=owner, reason=reason)
+    row = told["job"]
+    state = "not_printed" if row["state"] == "due" else row["state"]
+    words = (say(f"任务 {row['id']}", f"job {row['id']}"), say(_OUTCOMES.get(state, state), state),
+             _faults([row["reason"]]) if row["reason"] else "")  # fmt: skip
+    emit(told, lambda: click.echo("  ".join(word for word in words if word)))
+    if state not in ("printed", "accepted"):
         sys.exit(1)
 
 

@@ -51,17 +51,6 @@ class ImportParams(Params):
     reserve: bool = False
 
 
-class DeviceParams(Params):
-    """devices.test: a test slip takes paper, so somebody says why.
-
-    `form` says which sheet a form printer has loaded.
-    """
-
-    device: str
-    reason: str
-    form: str = ""
-
-
 class ResolveParams(Params):
     """print.resolve: what the paper of an uncertain job looks like."""
 
@@ -223,20 +212,6 @@ def configured_devices(ctx: DeskContext) -> list[dict[str, Any]]:
     ]
 
 
-async def check_device(ctx: DeskContext, asked: DeviceParams) -> dict[str, Any]:
-    """Print a test slip on a device and say what is proved of it."""
-    reason = stated(asked.reason)
-    spool = _spool(ctx)
-    store = ctx.writer("devices test")
-    await store.do("device.test", _tested_txn, asked.device, reason, ctx.peer)
-    which = (asked.device, asked.form) if asked.form else (asked.device,)
-    return {"device": asked.device, "result": _plain(await spool.test(*which))}
-
-
-def _tested_txn(tx: Any, device: str, reason: str, peer: str) -> None:
-    tx.journal("device.tested", device[:40], {"who": peer, "reason": reason})
-
-
 def _spool(ctx: DeskContext) -> SpoolDoor:
     ctx.writer("devices")
     if ctx.spool is None:
@@ -280,7 +255,6 @@ METHODS: dict[str, Method] = {
     "link.status": Method("admin", None, link_status),
     "link.pause": Method("admin", Reason, link_pause, changes=True),
     "link.resume": Method("admin", Reason, link_resume, changes=True),
-    "devices.test": Method("admin", DeviceParams, check_device, changes=True),
     "resolve.list": Method("admin", Limited, list_unknown),
     "print.resolve": Method("admin", ResolveParams, resolve_print, changes=True),
 }

@@ -21,7 +21,7 @@ from fep.services.devices_site import device_of
 from fep.store import devices as notes
 from fep.store import queries_stock as stock
 from fep.store.devices import Word
-from fep.store.printing import queue_length_q
+from fep.store.printing import job_q, queue_length_q
 
 if TYPE_CHECKING:
     from fep.services.spool_loop import DeviceLoop
@@ -45,6 +45,22 @@ class ClaimParams(Changed):
     """devices.claim: for how long; `owner` is who holds it, by default who asks."""
 
     minutes: MINUTES = 30
+    owner: str = ""
+
+
+class TestParams(Changed):
+    """devices.test: `form` says which sheet a form printer has loaded; `owner` is who asks, by
+    default who is logged in: a device that somebody holds is tested by its holder only.
+    """
+
+    form: str = ""
+    owner: str = ""
+
+
+class PrintParams(Changed):
+    """devices.print: which waiting job of the group, 0 for the oldest."""
+
+    job: Annotated[int, msgspec.Meta(ge=0)] = 0
     owner: str = ""
 
 
@@ -111,6 +127,34 @@ async def check(ctx: DeskContext, asked: OneDevice) -> dict[str, Any]:
     return {"check": msgspec.to_builtins(await loop.ask(lambda: report(loop.life)))}
 
 
+async def test(ctx: DeskContext, asked: TestParams) -> dict[str, Any]:
+    """Print a test slip on a device and say what is proved of it."""
+    word, loop = _word(ctx, asked.reason), _loop(ctx, asked.device)
+    loop.life.only(_who(ctx, asked.owner))
+    await ctx.writer("devices test").do(
+        "device.test", notes.word_txn, "device.tested", asked.device[:40], word, {}
+    )
+    result = await _spool(ctx).test(asked.device, asked.form)
+    return {"device": asked.device, "result": msgspec.to_builtins(result)}
+
+
+async def print_one(ctx: DeskContext, asked: PrintParams) -> dict[str, Any]:
+    """Print one waiting job on a device for its holder; the rest of the queue goes on waiting."""
+    word, loop = _word(ctx, asked.reason), _loop(ctx, asked.device)
+    if not loop.life.held:
+        raise refuse("DEV_NOT_CLAIMED", device=asked.device)
+    loop.life.only(_who(ctx, asked.owner))
+    if loop.printer.takes == "form":  # its jobs begin with a look at the sheet, nowhere else
+        raise refuse("DEV_SHEETS", group=loop.settings.group)
+    facts: dict[str, object] = {"job": asked.job}
+    await ctx.writer("devices print").do(
+        "device.print", notes.word_txn, "device.printed", asked.device, word, facts
+    )
+    number = await loop.serve(asked.job)
+    job = await ctx.read(job_q, number)
+    return {"job": msgspec.to_builtins(job), **_told(loop)}
+
+
 async def claim(ctx: DeskContext, asked: ClaimParams) -> dict[str, Any]:
     """Hold a device for a while: its queue waits, or goes to others of its group."""
     return await _held(ctx, asked, asked.owner, ctx.now_ms() + asked.minutes * 60_000)
@@ -125,7 +169,7 @@ async def _held(ctx: DeskContext, asked: Changed, owner: str, until: int) -> dic
     word, loop = _word(ctx, asked.reason), _loop(ctx, asked.device)
     lease = Lease(_who(ctx, owner), until)
     loop.life.allow(Turn.CLAIM)
-    _of(loop, lease.owner)
+    loop.life.only(lease.owner)
     await ctx.writer("devices").do("device.claim", notes.claim_txn, asked.device, lease, word)
     loop.life.hold(lease)
     loop.look_again()
@@ -138,7 +182,7 @@ async def release(ctx: DeskContext, asked: ReleaseParams) -> dict[str, Any]:
     if not loop.life.held:
         raise refuse("DEV_NOT_CLAIMED", device=asked.device)
     if not asked.force:
-        _of(loop, _who(ctx, asked.owner))
+        loop.life.only(_who(ctx, asked.owner))
     await ctx.writer("devices").do("device.release", notes.release_txn, asked.device, word)
     loop.life.hold(None)
     loop.look_again()
@@ -257,13 +301,6 @@ def _slips(spool: Any, group: str) -> None:
         raise refuse("DEV_SHEETS", group=group)
 
 
-def _of(loop: DeviceLoop, owner: str) -> None:
-    """Raises Refused DEV_CLAIMED when somebody else holds the device."""
-    lease = loop.life.life.lease if loop.life.held else None
-    if lease is not None and lease.owner != owner:
-        raise refuse("DEV_CLAIMED", device=loop.settings.id, owner=lease.owner)
-
-
 def _who(ctx: DeskContext, owner: str) -> str:
     return (owner.strip() or ctx.peer)[:64]
 
@@ -279,6 +316,8 @@ def _told(loop: DeviceLoop) -> dict[str, Any]:
 METHODS: dict[str, Method] = {
     "devices.list": Method("admin", None, list_devices),
     "devices.check": Method("admin", OneDevice, check, changes=True),
+    "devices.test": Method("admin", TestParams, test, changes=True),
+    "devices.print": Method("admin", PrintParams, print_one, changes=True),
     "devices.claim": Method("admin", ClaimParams, claim, changes=True),
     "devices.release": Method("admin", ReleaseParams, release, changes=True),
     "devices.drain": Method("admin", Changed, drain, changes=True),

@@ -14,7 +14,7 @@ from typing import Any
 from twisted.internet.task import deferLater
 
 from fep.domain import device
-from fep.domain.calendar import to_ms
+from fep.domain.calendar import local, to_ms
 from fep.domain.device import DeviceState, Lease, Life, Refusals, Turn
 from fep.domain.faults import refuse
 from fep.domain.printing import Outcome
@@ -183,6 +183,13 @@ class DeviceLife:
             code = "DEV_NOT_DISABLED"
         if code is not None:
             raise refuse(code, device=self.settings.id)
+
+    def only(self, owner: str) -> None:
+        """Raises Refused DEV_CLAIMED when somebody else holds the device."""
+        lease = self.life.lease if self.held else None
+        if lease is not None and lease.owner != owner:
+            until = f"{local(lease.until):%m-%d %H:%M}" if lease.until else "release"
+            raise refuse("DEV_CLAIMED", device=self.settings.id, owner=lease.owner, until=until)
 
     def switch(self, turn: Turn) -> None:
         """Switch the device off or on, or open it anew; the note has been stored."""

@@ -14,18 +14,17 @@ from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection
 from twisted.internet.defer import Deferred, ensureDeferred
-from twisted.internet.threads import deferToThread
 
-from fep.domain.calendar import CST, to_ms
+from fep.domain.calendar import to_ms
 from fep.domain.device import DeviceState
 from fep.domain.faults import Refused, refuse
 from fep.domain.printing import JobState, Outcome, Page, Paper, PrintResult, retry_after_s
 from fep.ports import Clock, Entropy
-from fep.render.slip import ReceiptView, slip, trial_slip
-from fep.render.trial_page import trial_page
+from fep.render.slip import ReceiptView, slip
 from fep.services.devices_life import DeviceLife, Make
 from fep.services.spool_devices import SpoolPrinter
 from fep.services.spool_queue import Due, Press, Queue
+from fep.services.spool_trial import must_be_fit, print_trial, waiting_slip
 from fep.settings_device import DeviceSettings
 from fep.store import printing as jobs
 from fep.store.writer import Store
@@ -81,7 +80,7 @@ class DeviceHealth:
 
 
 class DeviceLoop:
-    """Runs one device. `start`, `wake`, `test`, `ask`, `stop` are its inputs."""
+    """Runs one device. `start`, `wake`, `test`, `serve`, `ask`, `stop` are its inputs."""
 
     def __init__(
         self, reactor: Any, clock: Clock, entropy: Entropy, store: Store,
@@ -98,6 +97,7 @@ class DeviceLoop:
         self._page_of = page_of
         self._log = log
         self._job = 0
+        self._alone = False  # whether the job in hand is its holder's, outside of the queue
         self._last: tuple[str, str, int] = ("", "", 0)
         self._asks: list[tuple[Callable[[], Awaitable[Any]], Deferred[Any]]] = []
         self._stopping = self._stopped = False
@@ -139,7 +139,16 @@ class DeviceLoop:
 
     def test(self, form: str = "") -> Deferred[PrintResult]:
         """Print the test page as soon as the current job is done; `form`: on which sheet."""
-        return self.ask(lambda: self._test(form)).addErrback(_untested)
+        press, clock, entropy = self._press, self._clock, self._entropy
+        page = self.ask(lambda: print_trial(self.life, press, clock, entropy, self._log, form))
+        return page.addErrback(_untested)
+
+    def serve(self, number: int = 0) -> Deferred[int]:
+        """Print one waiting slip or page for who holds the device; returns the job's number.
+
+        The oldest without a `number`. Fails with Refused PRN_JOB_*, and what makes it unfit.
+        """
+        return self.ask(lambda: self._serve(number))
 
     def ask(self, work: Callable[[], Awaitable[T]]) -> Deferred[T]:
         """Have something done with the device between two jobs, whatever its state.
@@ -255,9 +264,20 @@ class DeviceLoop:
         else:
             done.callback(told)
 
+    async def _serve(self, number: int) -> int:
+        now_ms = self._now_ms()
+        job = waiting_slip(self._store, self.settings.group, number, now_ms)
+        await must_be_fit(self.life)
+        self._alone = True
+        try:
+            await self._print(job)
+        finally:
+            self._alone = False
+        return job.id
+
     async def _print(self, job: Due) -> None:
         paper = await self._paper(job)
-        if not self.life.takes_jobs:
+        if not (self.life.life.fit if self._alone else self.life.takes_jobs):
             return
         self._job = job.id
         try:
@@ -280,7 +300,7 @@ class DeviceLoop:
         lent = self.settings.transport.lent
         if result.outcome is not Outcome.PRINTED or self.printer.takes != "slip" or lent:
             return None
-        if self._asks or self._stopping or not self.life.takes_jobs:
+        if self._asks or self._stopping or self._alone or not self.life.takes_jobs:
             return None
         return self._next_due()
 
@@ -324,7 +344,7 @@ class DeviceLoop:
         else:
             found = () if of_job or not result.fault else (result.fault,)
             self.life.learn(found, proved=True)
-        if after.state is JobState.DUE and not of_job:
+        if after.state is JobState.DUE and not (of_job or self._alone):
             await self._pause(self.life.pause_s())
         return None if follower is None or begun is None else (follower, begun)
 
@@ -346,29 +366,6 @@ class DeviceLoop:
         except (KeyError, ValueError, LookupError) as error:
             # The stored receipt cannot be shown: that job waits, the others go on.
             return PrintResult(Outcome.NOT_PRINTED, "PRN_TEXT", repr(error))
-
-    async def _test(self, form: str) -> PrintResult:
-        if self.life.life.resting:
-            return PrintResult(Outcome.NOT_PRINTED, self.life.why_resting)
-        mark = jobs.fence_id(self._entropy.below(36**4))
-        at = f"{self._clock.wall().astimezone(CST):%Y-%m-%d %H:%M:%S}"
-        try:
-            paper: Paper = trial_slip(self.settings.id, at, mark)
-            if self.printer.takes == "page":
-                paper = Page(await deferToThread(trial_page, self.settings.id, at), "fep-test")
-            elif self._press is not None:
-                paper = self._press.trial(self.settings.id, at, form)
-            result = await self.printer.print(paper, mark)
-        except Refused as error:  # there is no page for it: nothing was sent
-            return PrintResult(Outcome.NOT_PRINTED, error.code)
-        except Exception as error:
-            result = PrintResult(Outcome.UNCERTAIN, "DEV_DRIVER_CRASH", repr(error))
-            self.life.crashed(error)
-        else:
-            self.life.learn((result.fault,) if result.fault else (), proved=True)
-        self.life.ended(result.outcome)
-        self._log.info("print.tested", device=self.settings.id, outcome=result.outcome.value)
-        return result
 
     # waiting
     async def _pause(self, seconds: float) -> None:

@@ -31,7 +31,10 @@ class Spool:
     def devices(self) -> list[Any]:
         return []
 
-    def test(self, device: str) -> Any:
+    def loop(self, _device: str) -> Any:
+        return SimpleNamespace(life=SimpleNamespace(only=lambda _owner: None))
+
+    def test(self, device: str, _form: str) -> Any:
         self.calls.append(("test", device))
         return succeed(PrintResult(self.outcome))
 

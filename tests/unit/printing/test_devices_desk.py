@@ -12,10 +12,11 @@ from twisted.internet.defer import ensureDeferred
 
 from fep.domain.faults import Refused
 from fep.domain.kind import Point
-from fep.domain.printing import JobState
+from fep.domain.printing import JobState, Outcome, PrintResult
 from fep.services.desk import answer
 from fep.services.desk_context import DeskContext, at_once
 from fep.settings_device import DeviceSettings, TransportSettings
+from fep.store.printing import add_job_txn
 from fep.store.schema import journal
 from tests.unit.desk.desk_site import _UNIT as UNIT
 from tests.unit.printing.test_device_life import KnownPrinter, KnownWorld
@@ -284,3 +285,68 @@ def test_a_check_of_a_device_that_is_off_says_so(world):
     world.ask("devices.disable", device="p1", reason="送修")
 
     assert (False, "送修", ("DEV_DISABLED",)) == _lines(world)["state"]
+
+
+def test_a_held_device_is_tested_by_its_holder_only_and_its_queue_waits(world):
+    world.ask("devices.claim", device="p1", owner="kiosk-3", minutes=5, reason="取票")
+    job = world.add(1)
+    with pytest.raises(Refused) as other:
+        world.ask("devices.test", device="p1", reason="试打")
+    mine = world.ask("devices.test", device="p1", owner="kiosk-3", reason="试打")["result"]
+    world.turn(1)
+
+    assert ("DEV_CLAIMED", "kiosk-3", "11-21 08:35") == (
+        other.value.code, other.value.details["owner"], other.value.details["until"]
+    )  # fmt: skip
+    assert ("printed", JobState.DUE) == (mine["outcome"], world.job(job.id).state)
+    assert ["device.tested"] == [op for op, ref, _ in world.ops() if ref == "p1"][2:]
+
+
+def test_the_holder_has_one_job_printed_and_the_others_wait_for_the_release(world):
+    world.ask("devices.claim", device="p1", reason="换打印头")
+    jobs = [world.add(n).id for n in (1, 2, 3)]
+    named = world.ask("devices.print", device="p1", job=jobs[1], reason="看效果")
+    oldest = world.ask("devices.print", device="p1", reason="再看一张")
+    world.turn(30)
+    held = [world.job(id_).state for id_ in jobs]
+    world.ask("devices.release", device="p1", reason="好了")
+    world.turn(1)
+
+    assert (jobs[1], "printed", "claimed") == (
+        named["job"]["id"], named["job"]["state"], named["device"]["state"]
+    )  # fmt: skip
+    assert jobs[0] == oldest["job"]["id"]
+    assert [JobState.PRINTED, JobState.PRINTED, JobState.DUE] == held
+    assert JobState.PRINTED is world.job(jobs[2]).state
+    assert [1, 1, 1] == [world.job(id_).attempts for id_ in jobs]
+
+
+def test_nobody_but_the_holder_prints_a_job_and_only_one_that_waits_here(world):
+    job, elsewhere = world.add(1), world.wait(world.store.do("add", add_job_txn, 2, "w2"))
+    world.turn(1)
+    free = world.refused("devices.print", device="p1", reason="x")
+    world.ask("devices.claim", device="p1", owner="kiosk-3", minutes=1, reason="取票")
+    other = world.refused("devices.print", device="p1", reason="x")
+    told = [
+        world.refused("devices.print", device="p1", owner="kiosk-3", reason="x", **more)
+        for more in ({}, {"job": job.id}, {"job": elsewhere.id})
+    ]
+    world.printers["p1"].faults = ("PRN_PAPER_END",)
+    due = world.add(3)
+    out = world.refused("devices.print", device="p1", owner="kiosk-3", reason="x")
+
+    assert ("DEV_NOT_CLAIMED", "DEV_CLAIMED") == (free, other)
+    assert ["PRN_JOB_NONE", "PRN_JOB_STATE", "PRN_JOB_NONE"] == told
+    assert ("PRN_PAPER_END", 0) == (out, world.job(due.id).attempts)
+
+
+def test_a_job_the_holder_printed_in_vain_waits_like_any_other(world):
+    world.ask("devices.claim", device="p1", reason="换纸")
+    job = world.add(1)
+    world.printers["p1"].results = [PrintResult(Outcome.NOT_PRINTED, "DEV_LOST")]
+    told = world.ask("devices.print", device="p1", reason="看效果")
+    world.ask("devices.release", device="p1", reason="好了")
+    world.turn(60)
+
+    assert ("due", "DEV_LOST") == (told["job"]["state"], told["job"]["reason"])
+    assert (JobState.PRINTED, 2) == (world.job(job.id).state, world.job(job.id).attempts)
