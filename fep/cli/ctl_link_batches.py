@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from fep.cli.common import Column, emit, facts, heading, note, say, table, when
-from fep.cli.common_reach import of, reached
+from fep.cli.common import CliFault, Column, emit, facts, heading, note, say, table, when
+from fep.cli.common_reach import Desk, of, reached
 from fep.cli.common_verbs import Verb, Verbs, option, reason
 from fep.domain.faults_desk import LINK_WORDS, desk_refuse
 
@@ -18,13 +19,15 @@ _OPS = {
     "link.resumed": ("恢复", "resumed"), "link.renewed": ("新纪元", "new epoch"),
     "link.conflict": ("内容冲突", "conflict"), "link.cert_rotated": ("换证书", "certificate"),
     "link.cert_revoked": ("证书作废", "certificate revoked"),
+    "link.own_cert": ("本机证书", "our certificate"),
     "link.imported": ("人工带入", "brought in"), "link.exported": ("人工带出", "carried out"),
 }  # fmt: skip
 _STATES = {
     "made": ("未写出", "not written"), "written": ("待应答", "waits for its answer"),
     "acked": ("已应答", "answered"), "due": ("待报", "due"), "sent": ("已发", "sent"),
     "applied": ("已入账", "applied"), "rejected": ("被拒", "refused"),
-    "conflict": ("冲突", "conflict"),
+    "conflict": ("冲突", "conflict"), "closed": ("已结案", "closed"),
+    "resent": ("已重报", "sent again"),
 }  # fmt: skip
 
 
@@ -48,6 +51,9 @@ def _content(row: dict[str, Any]) -> str:
     body = row["body"]
     if row["op"] == "link.state":
         return say(LINK_WORDS.get(body["state"], body["state"]), body["state"])
+    if row["op"] == "link.own_cert":
+        word = say("作废", "revoked") if body["op"] == "REVOKE_CERT" else say("公布", "announced")
+        return f"{word} {body['serial']}"
     for name in ("name", "names", "serial", "epoch"):
         if name in body:
             found = body[name]
@@ -80,7 +86,7 @@ def batches(closed: bool, limit: int) -> None:
          Column("写出", "written", right=True), Column("生成", "made"),
          Column("最近写出", "last written"), Column("下次", "next")),
         [(row["dest"], str(row["channel"]), f"{row['epoch']}/{row['seq']}", str(row["n_rec"]),
-          str(row["bytes"]), say(*_STATES[row["state"]]), str(row["tries"]),
+          str(row["bytes"] or "-"), say(*_STATES[row["state"]]), str(row["tries"]),
           when(row["created_at"]), when(row["written_at"]), when(row["next_at"]))
          for row in told["batches"]],
         empty=say("没有未应答的批次", "every batch has its answer"),
@@ -103,9 +109,10 @@ def export(directory: Path, reason: str) -> None:
                 names.append(file["name"])
                 after = file["id"]
             more = told["more"]
-    emit({"files": names}, lambda: click.echo(say(
-        f"已写出 {len(names)} 个文件到 {directory}", f"{len(names)} files written to {directory}"
-    )))  # fmt: skip
+    count = len(names)
+    done = say(f"已写出 {count} 个文件到 {directory}", f"{count} files written to {directory}")
+    none = say("没有未应答的批次，不必带", "every batch has its answer, nothing to carry")
+    emit({"files": names}, lambda: click.echo(done if names else none))
 
 
 def _write(directory: Path, name: str, content: bytes) -> None:
@@ -140,23 +147,64 @@ def ack_import(files: tuple[Path, ...], reason: str) -> None:
 
 
 def _bring(files: tuple[Path, ...], reason: str, *, ack: bool) -> None:
-    told = []
     with reached("link import") as desk:
-        for path in files:
-            try:
-                content = path.read_bytes()
-            except OSError as error:
-                raise of(desk_refuse("CTL_FILE", path=path, why=error.strerror)) from error
-            text = base64.b64encode(content).decode()
-            told.append(desk.call("link.import", content=text, reason=reason, ack=ack))
+        told = brought(desk, files, reason, ack=ack)
+    refused = [row for row in told if "code" in row]
     emit({"files": told}, lambda: table(
         (Column("文件", "file"), Column("类型", "kind"), Column("通道", "channel", right=True),
-         Column("批号", "seq", right=True)),
-        [(row["name"], row["kind"], str(row["channel"]), str(row["seq"])) for row in told],
-        empty="-",
+         Column("批号", "seq", right=True), Column("结果", "result")),
+        [(row["path"], "-", "-", "-", f"{row['code']} {say(row['zh'], row['en'])}")
+         if row in refused else
+         (row["name"], row["kind"], str(row["channel"]), str(row["seq"]), say("已收下", "taken"))
+         for row in told],
+        empty=say("目录里没有文件", "no file there"),
     ))  # fmt: skip
-    note(say("验签后生效，结果见 fepctl link history 与 fepctl link",
-             "they take effect once verified; see fepctl link"))  # fmt: skip
+    _noted(len(told) - len(refused))
+    if refused:
+        sys.exit(1)
+
+
+def brought(desk: Desk, given: tuple[Path, ...], reason: str, *, ack: bool) -> list[dict[str, Any]]:
+    """Bring in file after file; one of several that is not fit is told, and keeps no other out.
+
+    Raises CliFault.
+    """
+    told: list[dict[str, Any]] = []
+    files = _files_of(given)
+    for path in files:
+        try:
+            told.append({"path": str(path), **_brought(desk, path, reason, ack=ack)})
+        except CliFault as fault:
+            if len(files) == 1 or fault.code not in ("LINK_FILE", "CTL_FILE"):
+                raise
+            told.append({"path": str(path), "code": fault.code, "zh": fault.zh, "en": fault.en})
+    return told
+
+
+def _files_of(given: tuple[Path, ...]) -> list[Path]:
+    """Return the files, and those of directories."""
+    found: list[Path] = []
+    for path in given:
+        inside = sorted(path.iterdir()) if path.is_dir() else [path]
+        found += [one for one in inside if one is path or one.is_file()]
+    return found
+
+
+def _brought(desk: Desk, path: Path, reason: str, *, ack: bool) -> dict[str, Any]:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise of(desk_refuse("CTL_FILE", path=path, why=error.strerror)) from error
+    text = base64.b64encode(content).decode()
+    found: dict[str, Any] = desk.call("link.import", content=text, reason=reason, ack=ack)
+    return found
+
+
+def _noted(taken: int) -> None:
+    if not taken:
+        return
+    note(say("已验签，马上生效；结果见 fepctl link",
+             "they are verified and take effect at once; see fepctl link"))  # fmt: skip
 
 
 @click.command("trace", cls=Verb, zh="一张票据上报到哪一步：CODE-NUMBER",

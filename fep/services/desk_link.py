@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from fep.crypto import sm3
 from fep.domain.calendar import day_of
-from fep.domain.faults import refuse
+from fep.domain.faults import Refused, refuse
 from fep.domain.link_budget import MS_PER_HOUR
 from fep.domain.stock import LOOK_BACK_DAYS
 from fep.services.desk_context import DeskContext, Method, Params, stated
@@ -23,12 +23,18 @@ from fep.store import queries_link
 from fep.store.queries_stock import stock_q
 from fep.store.stock import busiest_q
 from fep.store.tx import Tx
-from fep.wire.fpb import Kind, Unreadable, read_header
+from fep.wire.fpb import Kind, Reason, Unreadable, read_header
 from fep.wire.fpb_name import BatchName, node8
 from fep.wire.fpb_text import TEXT_MAX_BYTES, undress
 
 LISTED_MAX: Final = 500
 EXPORT_FILES: Final = 2  # at most 4 MiB each, in one answer of at most 16 MiB
+
+UNFIT: Final = {
+    Reason.TRUNCATED: "不是批次文件，或没有拷贝完整",
+    Reason.BAD_SIGNATURE: "签名不符，不是平台所发或已被改动",
+    Reason.VERSION: "版本不同", Reason.TOO_BIG: "太大", Reason.RECEIVER: "不是给本机的",
+}  # fmt: skip
 
 
 class BatchesParams(Params):
@@ -146,15 +152,20 @@ async def bring(ctx: DeskContext, asked: ImportParams) -> dict[str, Any]:
     try:
         header = read_header(content)
     except Unreadable as error:
-        raise refuse("LINK_FILE", why=str(error)) from error
+        raise _unfit(error) from error
     if header.receiver != ctx.settings.node.id:
-        raise refuse("LINK_FILE", why=f"it is for {header.receiver}")
+        raise refuse("LINK_FILE", why=f"it is for {header.receiver}",
+                     why_zh=f"它是给 {header.receiver} 的")  # fmt: skip
     if asked.ack and header.kind is not Kind.ACK:
-        raise refuse("LINK_FILE", why=f"it is {header.kind.name}, not ACK")
+        kind = header.kind.name
+        raise refuse("LINK_FILE", why=f"it is {kind}, not ACK",
+                     why_zh=f"它是 {kind}，不是回执，请用 fepctl link import")  # fmt: skip
     try:
         name = await ctx.uplink.bring(content)
+    except Unreadable as error:
+        raise _unfit(error) from error
     except (Full, OSError) as error:
-        raise refuse("LINK_FILE", why=str(error)) from error
+        raise refuse("LINK_FILE", why=str(error), why_zh=str(error)) from error
     body = {"by": ctx.peer, "kind": header.kind.name, "name": name, "reason": reason,
             "sm3": sm3.digest(content).hex()}  # fmt: skip
     await store.do("link.imported", _note_txn, "link.imported", ctx.settings.link.dest, body)
@@ -165,10 +176,14 @@ def _decoded(text: str) -> bytes:
     try:
         raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise refuse("LINK_FILE", why="not base64") from error
+        raise refuse("LINK_FILE", why="not base64", why_zh="不是 base64") from error
     if len(raw) > TEXT_MAX_BYTES:
-        raise refuse("LINK_FILE", why="too big")
+        raise refuse("LINK_FILE", why="too big", why_zh=UNFIT[Reason.TOO_BIG])
     return undress(raw)
+
+
+def _unfit(error: Unreadable) -> Refused:
+    return refuse("LINK_FILE", why=str(error), why_zh=UNFIT.get(error.reason, str(error)))
 
 
 async def way(ctx: DeskContext, asked: WayParams) -> dict[str, Any]:

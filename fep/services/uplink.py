@@ -22,7 +22,7 @@ from fep.services.uplink_build import SignatureXml
 from fep.services.uplink_cargo import Letters, Receipts
 from fep.services.uplink_ends import Bell, Ends, Log, Timer, Timers, Work
 from fep.services.uplink_greet import Greeter
-from fep.services.uplink_in import Inbox
+from fep.services.uplink_in import Inbox, prove
 from fep.services.uplink_keys import OwnKeys, Pair, revoke, rotate
 from fep.services.uplink_out import Outbox
 from fep.services.uplink_peers import Peers
@@ -191,8 +191,9 @@ class Uplink:
     async def bring(self, content: bytes) -> str:
         """Take a file that somebody brought by hand as an arrival; returns its name.
 
-        Raises Unreadable for what is no complete container, Full, OSError.
+        Raises Unreadable for what is not whole, genuine and for us, Full, OSError.
         """
+        await self._ends.work(prove, self._ends, content)
         name = await self._ends.work(self._ends.carrier.accept, content)
         self._in_bell.ring()
         return name

@@ -34,7 +34,7 @@ from fep.store.link import (
 from fep.store.link_certs import peer_certs_q
 from fep.store.link_in import Control, Fate, OnGrant, Outcome, control_txn, next_held_txn
 from fep.store.link_out import Answer
-from fep.wire.fpb import Header, Kind, Reason, read_header, unpack
+from fep.wire.fpb import Header, Kind, Reason, Unreadable, read_header, unpack
 from fep.wire.fpb_ack import Ack, Nack, Result, read_ack, read_nack
 from fep.wire.fpb_greet import Greeting, Hello, Manifest, Sync, read_greeting
 from fep.wire.fpb_name import parse_name
@@ -77,6 +77,19 @@ def open_arrival(ends: Ends, name: str) -> Opened | None:
     if header.channel == TRANSPORT and header.kind in GREETINGS:
         return replace(opened, greeting=read_greeting(plain, GREETINGS[header.kind]))
     return opened
+
+
+def prove(ends: Ends, content: bytes) -> None:
+    """Look whether a file brought by hand is whole, genuine and for us. For a worker thread.
+
+    A key that is not known may be announced by another file of the same stick: that one waits.
+    Raises Unreadable.
+    """
+    try:
+        unpack(content, ends.seat(read_header(content).receiver_serial), ends.peers.key_of)
+    except Unreadable as error:
+        if error.reason is not Reason.KEY_UNKNOWN:
+            raise
 
 
 def answer(result: Result) -> Answer:

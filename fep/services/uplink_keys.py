@@ -82,7 +82,8 @@ async def rotate(store: Store, dest: str, own: OwnKeys, reason: str, by: str) ->
     """Announce the next pair; returns its serial and what became of it. Raises LINK_KEY."""
     following = own.following
     if following is None:
-        raise refuse("LINK_KEY", why="[link] next_key, next_cert")
+        raise refuse("LINK_KEY", why="[link] next_key and next_cert name no next pair",
+                     why_zh="没有配置下一对密钥")  # fmt: skip
     body: dict[str, object] = {
         "cert": base64.b64encode(following.cert.der).decode(), "serial": following.serial,
     }  # fmt: skip
@@ -103,12 +104,15 @@ async def revoke(store: Store, dest: str, own: OwnKeys, serial: str, reason: str
     """Have the platform believe one of our certificates no more. Raises LINK_KEY."""
     told = plain_serial(serial)
     if not told:
-        raise refuse("LINK_KEY", why=f"serial {serial[:40]}")
+        raise refuse("LINK_KEY", why=f"{serial[:40]} is no serial, hexadecimal",
+                     why_zh=f"{serial[:40]} 不是十六进制序列号")  # fmt: skip
     if told == own.now.serial:
-        raise refuse("LINK_KEY", why=f"{told} signs now; fepctl link rotate")
+        raise refuse("LINK_KEY", why=f"{told} signs now; fepctl link rotate",
+                     why_zh=f"{told} 正在使用，先运行 fepctl link rotate")  # fmt: skip
     signed = store.read(signed_q, dest, told)
     if signed:
-        raise refuse("LINK_KEY", why=f"{signed} open batches are signed with {told}")
+        raise refuse("LINK_KEY", why=f"{signed} open batches are signed with {told}",
+                     why_zh=f"还有 {signed} 个未应答批次由 {told} 签名")  # fmt: skip
     body: dict[str, object] = {"reason": reason, "serial": told}
     new = await store.do(
         "link.revoke", _letter_txn, dest, "REVOKE_CERT", idem(own.party, told, "REVOKE_CERT"),

@@ -15,7 +15,8 @@ HISTORY_SCAN_ROWS: Final = 500_000
 PIECE_ROWS: Final = 5_000
 HISTORY_OPS: Final = (
     "link.state", "link.paused", "link.resumed", "link.renewed", "link.conflict",
-    "link.cert_rotated", "link.cert_revoked", "link.imported", "link.exported",
+    "link.cert_rotated", "link.cert_revoked", "link.own_cert",
+    "link.imported", "link.exported",
 )  # fmt: skip
 _MARKS: Final = tuple(f'"op":"{op}"'.encode() for op in HISTORY_OPS)
 

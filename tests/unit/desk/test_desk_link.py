@@ -157,13 +157,17 @@ def test_what_is_no_file_for_us_is_refused_before_anything_is_stored(desk: Desk)
     desk.world.run(3, gate=False)
     (ours,) = [c for name, c in desk.world.ferry.out.items() if "-0001-1-" in name]
     refused = []
-    for content, ack in ((b"hello", False), (grant[:-5], False), (grant, True), (ours, False)):
+    forged = bytearray(grant)
+    forged[len(forged) - 90] ^= 1  # within the sealed body
+    for content, ack in ((b"hello", False), (grant[:-5], False), (grant, True), (ours, False),
+                         (bytes(forged), False)):  # fmt: skip
         text = base64.b64encode(content).decode()
         with pytest.raises(Refused) as told:
             desk.ask("link.import", content=text, reason="x", ack=ack)
         refused.append(told.value.code)
 
-    assert ["LINK_FILE"] * 4 == refused
+    assert ["LINK_FILE"] * 5 == refused
+    assert "签名不符" in told.value.zh
     assert {} == desk.world.ferry.arrivals
     with pytest.raises(Refused, match="CTL_REASON"):
         desk.ask("link.import", content=base64.b64encode(grant).decode(), reason=" ")

@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 from fep.domain.faults import Refused
 from fep.services.uplink_keys import Pair
 from fep.settings_link import LinkSettings
+from fep.store.queries_link import history_q
 from fep.wire.fpb_ack import Result
 from fep.wire.fpb_record import idem
 from tests.unit.link.link_world import NODE, PLATFORM, World, party
@@ -126,6 +127,9 @@ def test_a_former_certificate_is_revoked_only_when_all_it_signed_is_answered(wor
         json.loads(bytes(line))["op"]
         for (line,) in world.rows("SELECT line FROM journal ORDER BY seq")
         if json.loads(bytes(line))["op"] == "link.own_cert"
+    ]
+    assert ["REVOKE_CERT", "ROTATE"] == [
+        row["body"]["op"] for row in world.store.read(history_q, 50) if row["op"] == "link.own_cert"
     ]
 
 
