@@ -15,6 +15,7 @@ from fep.settings_http import TlsSettings, is_tls
 from fep.settings_places import parse_endpoint
 
 BACKLOG = 50
+HTTP = b"http/1.1"
 # Twisted leaves these two untyped.
 _ssl: Any = SSL4ServerEndpoint
 _from_string: Any = serverFromString
@@ -40,7 +41,11 @@ def _options(tls: TlsSettings) -> Any:
         options = CertificateOptions(
             privateKey=key.original, certificate=leaf, extraCertChain=others
         )
-        options.getContext()
+        # Twisted answers an offer of protocols it does not know with an alert, and HTTP clients
+        # (curl, browsers, .NET, Java) all make one.
+        options.getContext().set_alpn_select_callback(
+            lambda _line, offered: HTTP if HTTP in offered else SSL.NO_OVERLAPPING_PROTOCOLS
+        )
     except (OSError, ValueError, crypto.Error, SSL.Error) as error:
         why = error.strerror if isinstance(error, OSError) else "PEM"
         raise refuse("TLS_FILES", cert=tls.cert, key=tls.key, why=why or "PEM") from error

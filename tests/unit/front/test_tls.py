@@ -96,6 +96,36 @@ def _context(files: TlsSettings) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=str(files.cert))
 
 
+@pytest.mark.parametrize(
+    ("offered", "agreed"),
+    [(["h2", "http/1.1"], "http/1.1"), (["http/1.1"], "http/1.1"), (["h2"], None), (["x"], None)],
+)
+@pytest_twisted.ensureDeferred
+async def test_a_client_that_offers_protocols_is_answered(
+    files: TlsSettings, offered: list[str], agreed: str | None
+):
+    """curl, browsers, .NET and Java all offer some (ALPN)."""
+    front = _front((SSL,), files, [])
+    await front.open()
+    port = front._ports[0].getHost().port
+
+    def ask() -> tuple[str | None, bytes]:
+        context = _context(files)
+        context.set_alpn_protocols(offered)
+        with (
+            socket.create_connection(("localhost", port), 5) as line,
+            context.wrap_socket(line, server_hostname="localhost") as sealed,
+        ):
+            sealed.sendall(b"POST /rpc HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
+            return sealed.selected_alpn_protocol(), sealed.recv(100)
+
+    told = await deferToThread(ask)
+    await _closed(front)
+
+    assert agreed == told[0]
+    assert told[1].startswith(b"HTTP/1.1 200 ")
+
+
 @pytest_twisted.ensureDeferred
 async def test_http_over_tls_is_told_to_the_door(files: TlsSettings):
     seen: list[HttpRequest] = []
