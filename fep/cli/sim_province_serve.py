@@ -35,5 +35,4 @@ def run_server(book: Book, state: Path, dialect: str, port: int, key: str, rules
         try:
             asyncio.run(main())
         finally:
-            counter.close()
             book.close()

@@ -6,12 +6,13 @@ Written from the interface's description alone. Pure: no socket, no clock, no bo
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl, unquote_plus
+from urllib.parse import parse_qsl, unquote_plus, unquote_to_bytes
+
+import msgspec
 
 from fep.sim.province_window import Asked, Said
 
@@ -24,6 +25,11 @@ METHODS = {
     "paybook.e.invalidate.do": "notice_void", "paybook.confirm.get": "payment",
     "invoice.bypaycode.get": "by_pay_code",
 }  # fmt: skip
+FIELDS = (
+    ("code", "bill_batch_code", ""), ("number", "bill_no", ""), ("pay_code", "pay_code", ""),
+    ("total", "total_amt", "0.00"), ("related_code", "related_bill_batch_code", ""),
+    ("related_number", "related_bill_no", ""),
+)  # fmt: skip
 SIGNED = ("agency_code", "app_id", "datetime", "encryption", "format", "message", "message_id",
           "method", "region_code", "version")  # fmt: skip
 
@@ -37,61 +43,75 @@ class Wrong(Exception):
         self.detail = detail
 
 
+class _Envelope(msgspec.Struct):
+    message: dict[str, msgspec.Raw]
+
+
+_envelope = msgspec.json.Decoder(_Envelope)
+_base64 = msgspec.json.Decoder(bytes)  # strict, and half as long as binascii
+_anything = msgspec.json.Decoder()
+
+
 def read(body: bytes, key: str) -> Asked:
     """Return what a request asks. Raises Wrong."""
     try:
-        form = _form(body.decode("utf-8"))
+        form, packed = _form(body)
     except ValueError as error:
         raise Wrong("FORM", f"not a form: {error}") from error
     missing = [name for name in (*SIGNED, "security") if name not in form]
     if missing:
         raise Wrong("FORM", f"missing {missing[0]}")
-    joined = key + "".join(form[name] for name in SIGNED) + key
-    made = hashlib.md5(joined.encode(), usedforsecurity=False).hexdigest()
-    if made != form["security"].lower():
+    signed = hashlib.md5(key.encode(), usedforsecurity=False)
+    for name in SIGNED:
+        signed.update(packed if name == "message" else form[name].encode())
+    signed.update(key.encode())
+    if signed.hexdigest() != form["security"].lower():
         raise Wrong("LOGIN", "security")
     try:
-        message = json.loads(base64.b64decode(form["message"], validate=True))["message"]
-    except (binascii.Error, ValueError, KeyError, TypeError) as error:
+        message = _envelope.decode(_unpacked(packed)).message
+    except ValueError as error:
         raise Wrong("FORM", f"message: {error!r}") from error
     op = METHODS.get(form["method"])
-    if op is None or not isinstance(message, dict):
+    if op is None:
         raise Wrong("UNKNOWN", form["method"])
     return _asked(op, form["agency_code"], form["message_id"], message)
 
 
-def _form(text: str) -> dict[str, str]:
-    """Return the fields of a form; the long one is base64 and is unquoted whole."""
-    rest, sign, message = text.rpartition("&message=")
-    if not sign or "&" in message:
-        return dict(parse_qsl(text, keep_blank_values=True, strict_parsing=True))
-    fields = {}
-    for pair in rest.split("&"):  # short plain words, a thousand times a second
+def _form(body: bytes) -> tuple[dict[str, str], bytes]:
+    """Return the fields of a form, and `message`; that one is long, base64, and mostly last."""
+    rest, sign, message = body.partition(b"&message=")
+    if not sign or b"&" in message or b"+" in message:
+        fields = dict(parse_qsl(body.decode(), keep_blank_values=True, strict_parsing=True))
+        return fields, fields.get("message", "").encode()
+    fields = {"message": ""}
+    for pair in rest.decode().split("&"):  # short plain words, a thousand times a second
         name, given, value = pair.partition("=")
         if not given:
             raise ValueError(pair[:40])
         fields[name] = unquote_plus(value) if "%" in value or "+" in value else value
-    plain = message.replace("%2B", "+").replace("%2F", "/").replace("%3D", "=")
-    fields["message"] = unquote_plus(plain) if "%" in plain else plain
-    return fields
+    return fields, unquote_to_bytes(message)
 
 
-def _asked(op: str, unit: str, call_id: str, message: Mapping[str, Any]) -> Asked:
+def _unpacked(packed: bytes) -> bytes:
+    """Return what base64 letters mean, and nothing but such letters. Raises ValueError."""
+    if b"\\" in packed:
+        raise ValueError("not base64")
+    return _base64.decode(b'"' + packed + b'"')
+
+
+def _asked(op: str, unit: str, call_id: str, message: Mapping[str, msgspec.Raw]) -> Asked:
     fields = {
-        "code": str(message.get("bill_batch_code", "")),
-        "number": str(message.get("bill_no", "")),
-        "pay_code": str(message.get("pay_code", "")),
-        "total": str(message.get("total_amt", "0.00")),
-        "related_code": str(message.get("related_bill_batch_code", "")),
-        "related_number": str(message.get("related_bill_no", "")),
+        ours: str(_anything.decode(message[theirs])) if theirs in message else default
+        for ours, theirs, default in FIELDS
     }
     if op != "issue":
         return Asked(op, unit, call_id, fields)
     try:
-        original = base64.b64decode(message["invoice_data"], validate=True)
-        signature = base64.b64decode(message["sign_info"]["value"], validate=True)
-        fields["event_key"] = str(message["pay_code_info"][0]["pay_code"])
-    except (KeyError, IndexError, TypeError, binascii.Error) as error:
+        original = _base64.decode(message["invoice_data"])
+        signature = base64.b64decode(_anything.decode(message["sign_info"])["value"], validate=True)
+        paid = _anything.decode(message["pay_code_info"])
+        fields["event_key"] = str(paid[0]["pay_code"])
+    except (KeyError, IndexError, TypeError, ValueError) as error:
         raise Wrong("FORM", f"invoice_data, sign_info or pay_code_info: {error!r}") from error
     return Asked(op, unit, call_id, fields, original, signature)
 

@@ -7,8 +7,8 @@ drawn from the seed and the call's own id, so that the same run fails the same w
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from email.utils import formatdate
 from functools import lru_cache
@@ -23,8 +23,11 @@ from fep.sim.province_window import Asked, Judged, Said, Window
 
 BODY_MAX = 32 << 20
 HEAD_MAX = 64 << 10
+READ_BYTES = 64 << 10
 GATHER_S = 0.001
-JUDGES = 2
+GATHER_MAX_S = 0.01
+TOGETHER = 64
+CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,10})[ \t]*(?=\r\n)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +43,10 @@ class Faults:
     seed: int = 0
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Call:
     asked: Asked
-    judged: Judged | None
-    done: asyncio.Future[Said]
+    told: Callable[[Said], None]
 
 
 class Counter:
@@ -56,51 +58,35 @@ class Counter:
         self.key = key
         self._faulty = any((faults.lost, faults.dropped, faults.error500, faults.half, faults.busy))
         self._book = book
-        self._pool = ThreadPoolExecutor(JUDGES, thread_name_prefix="judge")
         self._waiting: list[_Call] = []
-        self._booking: asyncio.Task[None] | None = None
+        # An answer that is held back anyway may share its transaction with more of them.
+        self._gather_s = max(GATHER_S, min(faults.latency_s / 4, GATHER_MAX_S))
 
-    def close(self) -> None:
-        """Stop the judging threads."""
-        self._pool.shutdown()
+    def ask(self, asked: Asked, told: Callable[[Said], None]) -> None:
+        """Tell the answer of one call later, its effect durable."""
+        if not self._waiting:
+            asyncio.get_running_loop().call_later(self._gather_s, self._book_waiting)
+        self._waiting.append(_Call(asked, told))
 
-    async def said(self, asked: Asked) -> Said:
-        """Return the answer of one call, its effect durable."""
-        loop = asyncio.get_running_loop()
-        call = _Call(asked, None, loop.create_future())
-        self._waiting.append(call)
-        if self._booking is None:
-            self._booking = loop.create_task(self._book_all())
-        return await call.done
+    def _book_waiting(self) -> None:
+        """Judge what waits, then book it in one transaction."""
+        calls, self._waiting = self._waiting[:TOGETHER], self._waiting[TOGETHER:]
+        if self._waiting:
+            asyncio.get_running_loop().call_soon(self._book_waiting)
+        judged = [self._judge(call.asked) for call in calls]
+        with self._book.transaction() as conn:
+            answers = [
+                self.window.answer(conn, call.asked) if found is None
+                else self.window.book(conn, found)
+                for call, found in zip(calls, judged, strict=True)
+            ]  # fmt: skip
+        for call, said in zip(calls, answers, strict=True):
+            call.told(said)
 
-    async def _book_all(self) -> None:
-        """Judge all that waits in the threads, then book it in one transaction."""
-        while self._waiting:
-            await asyncio.sleep(GATHER_S)
-            calls, self._waiting = self._waiting, []
-            issues = [call for call in calls if call.asked.op == "issue"]
-            for call in issues:
-                self.window.certificates(call.asked.unit)
-            loop = asyncio.get_running_loop()
-            await asyncio.gather(*[
-                loop.run_in_executor(self._pool, self._judge, issues[start::JUDGES])
-                for start in range(min(JUDGES, len(issues)))
-            ])  # fmt: skip
-            with self._book.transaction() as conn:
-                answers = [
-                    self.window.book(conn, call.judged) if call.judged is not None
-                    else self.window.answer(conn, call.asked)
-                    for call in calls
-                ]  # fmt: skip
-            for call, said in zip(calls, answers, strict=True):
-                if not call.done.done():
-                    call.done.set_result(said)
-        self._booking = None
-
-    def _judge(self, calls: list[_Call]) -> None:
-        for call in calls:
-            certificates = self.window.certificates(call.asked.unit)
-            call.judged = self.window.judge(call.asked, certificates)
+    def _judge(self, asked: Asked) -> Judged | None:
+        if asked.op != "issue":
+            return None
+        return self.window.judge(asked, self.window.certificates(asked.unit))
 
     def fate(self, asked: Asked) -> str:
         """Return what goes wrong with a call, empty for nothing."""
@@ -118,8 +104,11 @@ class Counter:
 class Speech(Protocol):
     """One dialect on one connection."""
 
-    async def read(self, reader: asyncio.StreamReader) -> bytes | None:
-        """Return the next request, None at the end. Raises Wrong."""
+    def bounds(self, arrived: bytes) -> tuple[int, int]:
+        """Return where the content of the first request starts and ends, counted from 0.
+
+        The end is 0 as long as too little arrived to tell. Raises Wrong.
+        """
 
     def asked(self, content: bytes) -> Asked:
         """Return what it asks. Raises Wrong."""
@@ -142,20 +131,18 @@ class RestSpeech:
     def __init__(self, counter: Counter) -> None:
         self._counter = counter
 
-    async def read(self, reader: asyncio.StreamReader) -> bytes | None:
-        """Return the body of the next request."""
-        try:
-            head = await reader.readuntil(b"\r\n\r\n")
-        except asyncio.IncompleteReadError:
-            return None
-        size = 0
-        for line in head.split(b"\r\n")[1:]:
-            name, _, value = line.partition(b":")
-            if name.strip().lower() == b"content-length":
-                size = int(value)
-        if not 0 <= size <= BODY_MAX:
+    def bounds(self, arrived: bytes) -> tuple[int, int]:
+        """Return where the body lies."""
+        start = arrived.find(b"\r\n\r\n", 0, HEAD_MAX) + 4
+        if start < 4:
+            if len(arrived) >= HEAD_MAX:
+                raise Wrong("FORM", "head")
+            return 0, 0
+        sizes = CONTENT_LENGTH.findall(arrived, 0, start)
+        size = int(sizes[-1]) if sizes else 0
+        if size > BODY_MAX:
             raise Wrong("FORM", "content-length")
-        return await reader.readexactly(size)
+        return start, start + size
 
     def asked(self, content: bytes) -> Asked:
         """Return what it asks."""
@@ -181,13 +168,9 @@ class NonTaxSpeech:
     def __init__(self, counter: Counter) -> None:
         self._counter = counter
 
-    async def read(self, reader: asyncio.StreamReader) -> bytes | None:
-        """Return the next frame."""
-        try:
-            head = await reader.readexactly(8)
-            return head + await reader.readexactly(nontax.size_of(head) - 8)
-        except asyncio.IncompleteReadError:
-            return None
+    def bounds(self, arrived: bytes) -> tuple[int, int]:
+        """Return where the frame lies, its head with it."""
+        return (0, nontax.size_of(arrived[:8])) if len(arrived) >= 8 else (0, 0)
 
     def asked(self, content: bytes) -> Asked:
         """Return what it asks."""
@@ -209,73 +192,144 @@ SPEECHES: dict[str, Callable[[Counter], Speech]] = {
 }  # fmt: skip
 
 
-async def converse(
-    counter: Counter, speech: Speech, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-) -> None:
-    """Serve one connection to its end."""
-    try:
-        while True:
-            began = asyncio.get_running_loop().time()
-            content = await speech.read(reader)
-            if content is None or not await _serve(counter, speech, writer, content, began):
-                return
-    except (ConnectionError, Wrong, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-        return
-    finally:
-        writer.close()
+class Talk(asyncio.BufferedProtocol):
+    """One connection: a request at a time, the answer no sooner than the province's latency."""
 
+    def __init__(self, counter: Counter, speech: Speech, open_now: set[Talk]) -> None:
+        self._counter = counter
+        self._speech = speech
+        self._open_now = open_now
+        self._loop = asyncio.get_running_loop()
+        self._room = memoryview(bytearray(READ_BYTES))
+        self._arrived: list[bytes] = []
+        self._size = 0
+        self._need = 1
+        self._busy = False
+        self._ended = False
+        self._began = 0.0
+        self._transport: asyncio.Transport
 
-async def _serve(counter: Counter, speech: Speech, writer: asyncio.StreamWriter, content: bytes,
-                 began: float) -> bool:  # fmt: skip
-    """Answer one call; False when the connection is of no more use."""
-    asked: Asked | None = None
-    try:
-        asked = speech.asked(content)
-    except Wrong as wrong:
-        answer, fate = speech.answer(content, None, Said(wrong.fault, wrong.detail)), ""
-    else:
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the way back."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._open_now.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection; what it asked for is booked all the same."""
+        self._open_now.discard(self)
+
+    def close(self) -> None:
+        """Leave the caller."""
+        self._transport.close()
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Return the room that arrivals are read into."""
+        return self._room
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take arrivals in; while a request is at work no more than a head's length of them."""
+        self._arrived.append(bytes(self._room[:nbytes]))
+        self._size += nbytes
+        if not self._busy and self._size >= self._need:
+            self._next()
+        elif self._busy and self._size > HEAD_MAX:
+            self._transport.pause_reading()
+
+    def eof_received(self) -> bool:
+        """Say whether an answer is still to go out to one who has stopped talking."""
+        self._ended = True
+        return self._busy
+
+    def _next(self) -> None:
+        """Start on the next whole request, if there is one."""
+        arrived = self._arrived[0] if len(self._arrived) == 1 else b"".join(self._arrived)
+        try:
+            start, end = self._speech.bounds(arrived)
+        except Wrong:
+            self._transport.close()
+            return
+        if end and len(arrived) >= end:
+            rest = arrived[end:]
+            self._arrived, self._size, self._need = [rest] if rest else [], len(rest), 1
+            self._busy = True
+            self._serve(arrived[start:end])
+            return
+        self._arrived, self._need = [arrived], end or len(arrived) + 1
+        if self._ended:
+            self._transport.close()
+
+    def _done(self) -> None:
+        """Go on with what arrived meanwhile."""
+        if self._size:
+            self._transport.resume_reading()
+            self._loop.call_soon(self._resume)  # not now: a thousand calls may lie here
+            return
+        self._busy = False
+        if self._ended:
+            self._transport.close()
+
+    def _resume(self) -> None:
+        self._busy = False
+        if not self._transport.is_closing():
+            self._next()
+
+    def _serve(self, content: bytes) -> None:
+        """Answer one call."""
+        self._began = self._loop.time()
+        counter, speech = self._counter, self._speech
+        try:
+            asked = speech.asked(content)
+        except Wrong as wrong:
+            self._tell(speech.answer(content, None, Said(wrong.fault, wrong.detail)))
+            return
         fate = counter.fate(asked)
         if fate == "dropped":
-            return True
-        if fate == "error_before":
-            answer = speech.error()
+            self._done()
+        elif fate == "error_before":
+            self._tell(speech.error())
         elif fate == "busy":
-            answer = speech.answer(content, asked, Said("BUSY", "try again"))
+            self._tell(speech.answer(content, asked, Said("BUSY", "try again")))
         else:
-            answer = speech.answer(content, asked, await counter.said(asked))
+            counter.ask(asked, lambda said: self._booked(content, asked, said, fate))
+
+    def _booked(self, content: bytes, asked: Asked, said: Said, fate: str) -> None:
         if fate == "lost":
-            return True
-        if fate == "error_after":
-            answer = speech.error()
-    rest_s = counter.faults.latency_s - (asyncio.get_running_loop().time() - began)
-    if rest_s > 0:
-        await asyncio.sleep(rest_s)
-    if fate == "half":
-        writer.write(answer[: len(answer) // 2])
-        await writer.drain()
-        return False
-    writer.write(answer)
-    await writer.drain()
-    return True
+            self._done()
+        elif fate == "error_after":
+            self._tell(self._speech.error())
+        else:
+            answer = self._speech.answer(content, asked, said)
+            self._tell(answer[: len(answer) // 2] if fate == "half" else answer, fate)
+
+    def _tell(self, answer: bytes, fate: str = "") -> None:
+        """Write when the latency is over."""
+        rest_s = self._counter.faults.latency_s - (self._loop.time() - self._began)
+        if rest_s > 0:
+            self._loop.call_later(rest_s, self._write, answer, fate)
+        else:
+            self._write(answer, fate)
+
+    def _write(self, answer: bytes, fate: str) -> None:
+        if self._transport.is_closing():
+            return
+        self._transport.write(answer)
+        if fate == "half":
+            self._transport.close()
+        else:
+            self._done()
 
 
 async def serve(counter: Counter, dialect: str, port: int, stop: asyncio.Event,
                 ready: Callable[[int], None]) -> None:  # fmt: skip
     """Listen on the loopback until `stop`; `ready` is told the port."""
-    busy: set[asyncio.Task[None]] = set()
-
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        busy.add(task)
-        try:
-            await converse(counter, SPEECHES[dialect](counter), reader, writer)
-        finally:
-            busy.discard(task)
-
-    server = await asyncio.start_server(connected, "127.0.0.1", port, limit=1 << 20)
+    open_now: set[Talk] = set()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(
+        lambda: Talk(counter, SPEECHES[dialect](counter), open_now), "127.0.0.1", port
+    )
     ready(server.sockets[0].getsockname()[1])
     await stop.wait()
     server.close()
-    for task in list(busy):
-        task.cancel()
+    for talk in list(open_now):
+        talk.close()

@@ -88,7 +88,7 @@ class Window:
         return datetime.fromtimestamp(self.now_ms() / 1000, CST)
 
     def certificates(self, unit: str) -> list[sm.Certificate]:
-        """Return the certificates of a unit; read once, before threads judge."""
+        """Return the certificates of a unit; read once."""
         if unit not in self._certificates:
             self._certificates[unit] = [
                 sm.load_certificate(row["certificate"])
@@ -96,7 +96,6 @@ class Window:
             ]
         return self._certificates[unit]
 
-    # may run in a thread
     def judge(self, asked: Asked, certificates: list[sm.Certificate]) -> Judged:
         """Look at the bytes of a receipt; touches no book."""
         body: dict[str, Any] = {
@@ -125,13 +124,17 @@ class Window:
         body["amount_fen"] = int(amount.replace(".", ""))
         body["check_code"] = text.get("RandomNumber", "")
         body["issued_on"] = text.get("IssueDate", "")
+        if self._rules.items_refused:
+            self._check_items(root)
+        self._check_date(str(body["issued_on"]))
+        return root
+
+    def _check_items(self, root: ElementTree.Element) -> None:
         names = [one.text or "" for one in root.iterfind(".//Details/Item/ItemName")]
         codes = [one.text or "" for one in root.iterfind(".//Details/Item/ItemCode")]
         wrong = sorted(set(self._rules.items_refused) & {*names, *codes})
         if wrong:
             raise Rejected("ITEM", wrong[0])
-        self._check_date(str(body["issued_on"]))
-        return root
 
     def _check_date(self, issued_on: str) -> None:
         if self._rules.days < 0:
@@ -144,7 +147,7 @@ class Window:
         if not 0 <= age <= self._rules.days:
             raise Rejected("STALE_DATE", f"{issued_on}, today is {self.today():%Y%m%d}")
 
-    # in the books' thread, inside one transaction
+    # inside one transaction
     def book(self, conn: sqlite3.Connection, judged: Judged) -> Said:
         """Take a judged receipt in, or write its refusal down."""
         asked, body = judged.asked, judged.body
