@@ -56,7 +56,7 @@ def draw(text: str, height_dots: int, bold: bool) -> Drawn:
         NoFont: No font is installed.
     """
     text = text[:MAX_TEXT]
-    fonts = _fonts(height_dots, bold)
+    fonts = _fonts(height_dots, bold, _installed(bold))
     chosen = [_pick(fonts, char) for char in text]
     missing = "".join(char for char, font in zip(text, chosen, strict=True) if font is None)
     if missing:
@@ -78,17 +78,18 @@ def draw(text: str, height_dots: int, bold: bool) -> Drawn:
     return Drawn(width // 8, dots.tobytes())
 
 
+def _installed(bold: bool) -> tuple[tuple[str, str], ...]:
+    """Return the fonts that are there now: one that is installed later counts at once."""
+    return tuple(font for font in (BOLD if bold else REGULAR) if Path(font[0]).exists())
+
+
 @lru_cache(maxsize=8)
-def _fonts(height_dots: int, bold: bool) -> tuple[ImageFont.FreeTypeFont, ...]:
-    found = tuple(
-        font
-        for file, face in (BOLD if bold else REGULAR)
-        if Path(file).exists()
-        for font in [_face(file, face, height_dots)]
-    )
-    if not found:
+def _fonts(
+    height_dots: int, bold: bool, installed: tuple[tuple[str, str], ...]
+) -> tuple[ImageFont.FreeTypeFont, ...]:
+    if not installed:
         raise NoFont
-    return found
+    return tuple(_face(file, face, height_dots) for file, face in installed)
 
 
 def _face(file: str, face: str, height_dots: int) -> ImageFont.FreeTypeFont:

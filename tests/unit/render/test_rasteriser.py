@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 import pytest_twisted
+from PIL import ImageFont
 from twisted.internet import reactor
 from twisted.internet.defer import gatherResults
 
 from fep.domain.faults import Refused
-from fep.render import worker
+from fep.render import glyphs, worker
 from fep.render.rasteriser import MAX_WAITING, ChildRasteriser
 
 
@@ -100,3 +101,14 @@ def test_frames_are_whole_whatever_the_chunks():
 def test_a_frame_beyond_the_bound_is_refused_by_its_length():
     with pytest.raises(worker.BadFrame):
         worker.Frames().feed(b"\xff\xff\xff\xff")
+
+
+def test_a_font_that_is_installed_later_is_used_without_a_restart(tmp_path, monkeypatch):
+    """The operator is told to install a font; nobody restarts the daemon for it."""
+    shipped, later, latin = glyphs.REGULAR[0], tmp_path / "later.ttc", tmp_path / "latin.ttf"
+    latin.write_bytes(ImageFont.load_default(24).path.getvalue())
+    monkeypatch.setattr(glyphs, "REGULAR", ((str(latin), ""), (str(later), shipped[1])))
+    assert "汉" == glyphs.draw("汉", 24, False).missing
+    later.symlink_to(shipped[0])
+
+    assert "" == glyphs.draw("汉", 24, False).missing
