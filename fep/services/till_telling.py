@@ -27,7 +27,7 @@ def told_of(row: Payment, shown: str = "") -> dict[str, Any]:
         "way": row.way.value, "terminal": row.terminal, "serial": row.serial,
         "amount": format_fen(row.amount_fen), "state": row.state.value,
         "receipt_key": row.receipt_key, "operator": row.operator, "caller": row.caller,
-        "fault": row.fault, **_sentences(row), "host_code": row.host_code, "text": row.text,
+        "fault": _fault(row), **_sentences(row), "host_code": row.host_code, "text": row.text,
         "card": row.pan, "batch": row.batch, "trace": row.trace, "ref": row.ref,
         "auth": row.auth, "created_at": iso(row.created_at),
         "ended_at": iso(row.ended_at) if row.ended_at else None,
@@ -35,9 +35,15 @@ def told_of(row: Payment, shown: str = "") -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _fault(row: Payment) -> str:
+    """Return the code of a payment; what is proved not to have been sent is in doubt no more."""
+    proved = row.state is PaymentState.NOT_SENT and row.fault in _OF_MONEY
+    return "POS_NOT_SENT" if proved else row.fault
+
+
 def _sentences(row: Payment) -> Mapping[str, str]:
     """Return what is known of the money and what to do, first the money."""
-    code = row.fault or payments.FAULT_OF.get(row.state, "")
+    code = _fault(row) or payments.FAULT_OF.get(row.state, "")
     if row.state in OPEN:
         code = "POS_UNDER_WAY"
     elif row.state is PaymentState.UNKNOWN and code not in _OF_MONEY:

@@ -145,6 +145,18 @@ def test_an_unknown_payment_is_inquired_before_the_terminal_takes_another(town):
     assert [] == town.differences()
 
 
+def test_a_command_that_never_arrived_may_be_charged_again(town):
+    """The terminal died before it took the command: nobody is told that it had taken it."""
+    town.knobs.crash = "before_ack"
+
+    told = town.sold("k1")
+
+    assert ("not_sent", "POS_NOT_SENT") == (told["state"], told["fault"])
+    assert "没有扣款" in told["zh"]
+    assert "请勿" not in told["zh"]
+    assert "not charge" not in told["en"]
+
+
 def test_a_record_that_contradicts_itself_is_closed_by_a_settlement(town):
     town.knobs.crash = "after_ack"
     assert ("unknown", "POS_ABSENT") == tuple(town.sold("k1")[m] for m in ("state", "fault"))
