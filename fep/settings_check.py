@@ -11,10 +11,10 @@ import grp
 import os
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 
 from fep.domain.kind_check import KindProblem, kind_problems, province_problems
+from fep.plug import DRIVERS, names
 from fep.settings_bridge import check_bridge
 from fep.settings_callers import check_caller, everyone
 from fep.settings_device import DeviceSettings
@@ -198,14 +198,16 @@ def _provinces(found: Found) -> None:
 
 def _devices(found: Found) -> None:
     ids: set[str] = set()
+    drivers = names(DRIVERS)
     for source, device in found.devices:
         if device.id in ids:
             source.wrong(("id",), f"设备 {device.id} 重复", f"device {device.id} exists twice")
         ids.add(device.id)
         # A driver that cannot be used is that device's fault and stops nobody else.
-        if find_spec(f"drivers.{device.driver}") is None:
-            source.wrong(("driver",), f"本机没有驱动 {device.driver}",
-                         f"no driver {device.driver} beside the plug-ins", weak=True)  # fmt: skip
+        if not {device.driver, device.driver.replace("-", "_")} & set(drivers):
+            there = " ".join(drivers)
+            source.wrong(("driver",), f"本机没有驱动 {device.driver}，有：{there}",
+                         f"there is no driver {device.driver}, but {there}", weak=True)  # fmt: skip
 
 
 def _units(found: Found) -> None:

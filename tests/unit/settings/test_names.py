@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.protocol import Factory
@@ -193,6 +195,18 @@ def test_a_driver_that_is_missing_stops_nobody(place: Place):
 
     assert [] == place.errors()
     assert ["driver"] == [problem.key for problem in place.warnings()]
+
+
+def test_a_driver_of_another_house_is_known(place: Place, monkeypatch, tmp_path: Path):
+    """What the guide for drivers says to do brings no warning."""
+    info = tmp_path / "abacus_driver-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: abacus-driver\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[fep.drivers]\nabacus = abacus\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    place.change('driver = "escpos"', 'driver = "abacus"', "devices/window-1.toml")
+
+    assert [] == [problem.key for problem in place.warnings()]
 
 
 def test_a_site_without_callers_is_weak(place: Place):
