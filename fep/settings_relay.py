@@ -23,6 +23,7 @@ from fep.settings_toml import Problem, SettingsError, Source, read_toml
 from fep.settings_types import LogSettings, Name, Secret
 
 RELAY_NAME = "relay.toml"
+RELAY_LOCK = "relay.lock"
 Party = Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{1,16}$")]
 Text = Annotated[str, Meta(max_length=100)]
 

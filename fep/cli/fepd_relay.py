@@ -12,10 +12,16 @@ import click
 
 from fep.cli.common import CliFault, Column, emit, heading, say, table, when
 from fep.cli.common_verbs import CONFIG
-from fep.settings_relay import RELAY_NAME, RelaySettings
+from fep.settings_relay import RELAY_LOCK, RELAY_NAME, RelaySettings
+from fep.store.lock import runs
 
 EX_CONFIG = 78
 STATUS_MAX_BYTES = 1 << 20
+STATES = {
+    "running": ("运行中", "running"), "stopped": ("已停止", "stopped"),
+    "dead": ("已中断，未正常停止，请重新启动", "gone without a word, start it again"),
+}  # fmt: skip
+CHANNELS = {1: ("票据", "receipts"), 2: ("控制", "control"), 3: ("对账", "reconciliation")}
 
 
 def _config() -> Path:
@@ -74,24 +80,38 @@ def status() -> None:
             told: dict[str, Any] = json.loads(file.read(STATUS_MAX_BYTES))
     except (OSError, ValueError) as error:
         raise CliFault("CTL_NO_STATUS", f"没有状态：{path}", f"no status: {path}") from error
+    if told["state"] == "running" and not runs(path.with_name(RELAY_LOCK)):
+        told["state"] = "dead"
     emit(told, lambda: _show(told))
 
 
+def _streams(rows: list[dict[str, Any]]) -> str:
+    """Return how many records of each channel's newest epoch are answered, of how many opened."""
+    newest = {row["channel"]: row for row in sorted(rows, key=lambda row: int(row["epoch"]))}
+    return "  ".join(
+        f"{say(*CHANNELS[channel])} {row['applied']}/{row['opened']}"
+        for channel, row in sorted(newest.items())
+    ) or "-"  # fmt: skip
+
+
 def _show(told: dict[str, Any]) -> None:
-    heading(say(f"中继 {told['state']}，{when(told['at'])}",
-                f"relay {told['state']}, {when(told['at'])}"))  # fmt: skip
+    word = say(*STATES.get(told["state"], (told["state"],) * 2))
+    heading(say(f"中继  {word}  状态写于 {when(told['at'])}",
+                f"relay  {word}  as of {when(told['at'])}"))  # fmt: skip
     table(
-        (Column("平台", "destination"), Column("方言", "dialect"), Column("未答", "open"),
-         Column("在途", "in flight"), Column("存疑", "doubt"), Column("故障", "fault")),
+        (Column("平台", "destination"), Column("方言", "dialect"),
+         Column("未答", "open", right=True),
+         Column("在途", "in flight", right=True), Column("存疑", "doubt", right=True),
+         Column("故障", "fault")),
         [(one["name"], one["dialect"], str(one["open"]), str(one["in_flight"]),
           str(one["doubt"]), one["fault"] or "-") for one in told["destinations"]],
         empty=say("没有平台", "no destination"),
     )  # fmt: skip
     table(
-        (Column("节点", "node"), Column("最后收到", "last heard"), Column("已应答", "answered"),
-         Column("隔离", "set aside"), Column("故障", "fault")),
-        [(one["node"], when(one["heard_at"]), " ".join(
-            f"{epoch}:{upto}/{one['opened'][epoch]}" for epoch, upto in one["applied"].items()
-          ) or "-", str(one["quarantined"]), one["fault"] or "-") for one in told["nodes"]],
+        (Column("节点", "node"), Column("最后收到", "last heard"),
+         Column("已应答/已收", "answered/held"),
+         Column("隔离", "set aside", right=True), Column("故障", "fault")),
+        [(one["node"], when(one["heard_at"]), _streams(one["streams"]), str(one["quarantined"]),
+          one["fault"] or "-") for one in told["nodes"]],
         empty=say("没有节点", "no node"),
     )  # fmt: skip

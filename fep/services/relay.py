@@ -26,7 +26,7 @@ from fep.services.carrier_build import make_carrier
 from fep.services.number_fetch import NumberFetch
 from fep.services.relay_build import make_platform
 from fep.services.relay_courier import Courier, Errand
-from fep.services.relay_ends import NodeEnds, RelayEnds
+from fep.services.relay_ends import NodeEnds, RelayEnds, channel_of
 from fep.services.relay_numbers import Reserve, relay_shelf
 from fep.services.relay_peer import Peer
 from fep.services.relay_platform import DialectPlatform, Nobody
@@ -34,7 +34,7 @@ from fep.services.relay_streams import StoreLedger, Streams
 from fep.services.uplink_ends import Work
 from fep.services.uplink_keys import Pair
 from fep.settings import read_secret
-from fep.settings_relay import RelaySettings
+from fep.settings_relay import RELAY_LOCK, RelaySettings
 from fep.store.lock import DataLock, Locked
 from fep.store.relay import open_calls_q
 from fep.store.relay_opening import open_relay_store
@@ -56,7 +56,7 @@ class Relay:
         self._log = log
         self._pool = ThreadPool(1, 1, "commit")
         self._data = settings.root / settings.file.relay.data
-        self._lock = DataLock(self._data / "relay.lock")
+        self._lock = DataLock(self._data / RELAY_LOCK)
         self._telling: Any = None
         self.on_fatal: Callable[[str], None] = lambda why: None
         self.couriers: dict[str, Courier] = {}
@@ -201,8 +201,14 @@ class Relay:
                     "heard_at": peer.heard_at,
                     "fault": peer.fault or peer.ends.carrier.fault,
                     "quarantined": peer.quarantined,
-                    "applied": {str(e): t.upto for e, t in peer.streams.tallies.items()},
-                    "opened": {str(e): t.top for e, t in peer.streams.tallies.items()},
+                    "streams": [
+                        dict(
+                            zip(("channel", "epoch"), channel_of(stream), strict=True),
+                            applied=tally.upto,
+                            opened=tally.top,
+                        )
+                        for stream, tally in peer.streams.tallies.items()
+                    ],
                 }
                 for peer in self.peers
             ],

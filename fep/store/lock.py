@@ -53,6 +53,16 @@ class DataLock:
             self._fd = None
 
 
+def runs(path: Path) -> bool:
+    """Say whether the process that noted itself last still runs; never takes the lock."""
+    try:
+        note = path.read_bytes()[:4096]
+    except OSError:
+        return False
+    pid = _parse(note).get("pid")
+    return isinstance(pid, int) and Path(f"/proc/{pid}").exists()
+
+
 def _parse(note: bytes) -> dict[str, object]:
     try:
         found = json.loads(note or b"{}")
