@@ -1247,8 +1247,11 @@ class Bridge:
         else:
             self._running[id_] = time.monotonic()
             work = self._job if op == "job" else self._call
-            arguments = (lent, id_, number, digest, body)
-            threading.Thread(target=self._carry, args=(work, *arguments), daemon=True).start()
+            self._aside(self._carry, work, lent, id_, number, digest, body)
+
+    def _aside(self, work: Callable[..., None], *arguments: Any) -> None:
+        """Let something go on while the connection is served."""
+        threading.Thread(target=work, args=arguments, daemon=True).start()
 
     def _carry(self, work: Callable[..., None], lent: Lent, id_: str, *rest: Any) -> None:
         try:

@@ -213,13 +213,16 @@ class Ums:
     async def _look_back(self, order: Order, done: Carried) -> PayReply:
         """Compare with the newest slip: a new one of our amount can only be ours.
 
-        `done.before` is the answer to the payment before it; without one, or with a payment
-        begun since, the slip proves nothing.
+        `done.before` is the answer to the payment before it; where that one has no slip of its
+        own, because it was declined or is unknown itself, or with a payment begun since, the
+        newest slip may be any older one and proves nothing.
         """
         nothing = PayReply(Verdict.MISMATCH, "POS_UNSURE")
         before = _read(Carried("done", done.before))
         proves = self._profile.reprint_proves and self._options.reprint_proves
         if not proves or before is None or order.op is not Op.PAY:
+            return nothing
+        if before.code not in self._profile.approved or not before.trace:
             return nothing
         told = await self._ask(self._profile.reprint, REPRINT_S)
         if isinstance(told, str):

@@ -23,16 +23,22 @@ LONG_S = 420
 class Schedules:
     """One site that lives through many schedules."""
 
+    yuan_max = 500
+
     def __init__(self, place: Path) -> None:
-        self.town = TillTown(place)
+        self.town = self.make_town(place)
         self.town.start()
         self.did: Counter[str] = Counter()
+
+    def make_town(self, place: Path) -> Any:
+        """Return the site."""
+        return TillTown(place)
 
     def play(self, numbers: Iterable[int]) -> None:
         """Live through schedules by their numbers, then let everything be found out."""
         for number in numbers:
             self._one(Dice("schedule", number), number)
-        self.town.knobs.__init__()  # type: ignore[misc]  # back to no fault at all
+        self.town.knobs.__init__()  # back to no fault at all
         self.town.pass_time(900, 5.0)
 
     def wrong(self) -> list[str]:
@@ -58,9 +64,10 @@ class Schedules:
                 debits[row.receipt_key] += self.town.host.debits(row.serial)
         return [f"{key}: charged {count} times" for key, count in debits.items() if count > 1]
 
-    def _one(self, dice: Dice, number: int) -> None:
-        town, knobs = self.town, self.town.knobs
-        knobs.__init__()  # type: ignore[misc]  # back to no fault at all
+    def _trouble(self, dice: Dice) -> str:
+        """Turn the knobs for the next payment; says which fault it meets."""
+        knobs = self.town.knobs
+        knobs.__init__()  # back to no fault at all
         knobs.card_s, knobs.host_s = dice.between(0, 3), dice.between(0, 2)
         knobs.answer = dice.pick(("approve", "approve", "approve", "decline", "cancel",
                                   "host_timeout"))  # fmt: skip
@@ -71,7 +78,11 @@ class Schedules:
             setattr(knobs, fault, dice.between(1, 4))
         if dice.chance(0.15):
             knobs.lost_acks, knobs.sour_replies = 1, 1
-        amount = f"{dice.between(1, 500)}.00"
+        return fault
+
+    def _one(self, dice: Dice, number: int) -> None:
+        town, fault = self.town, self._trouble(dice)
+        amount = f"{dice.between(1, self.yuan_max)}.00"
         self._sale(f"k{number}", amount, number)
         if dice.chance(0.1):
             self._sale(f"k{number}", amount, number, "again")
@@ -109,14 +120,17 @@ class Schedules:
                 town.crash_quickly()
             town.settle_down(LONG_S)
         if dice.chance(0.03):
-            town.terminal.night()
-            self.did["night"] += 1
+            self._night()
         if dice.chance(0.03):
             self._call("settle", "payment.settle", terminal="pos-1")
             if dice.chance(0.3):
                 town.pass_time(0.2, 0.1)
                 town.crash_quickly()
             town.settle_down(LONG_S)
+
+    def _night(self) -> None:
+        self.town.terminal.night()
+        self.did["night"] += 1
 
     def _sale(self, key: str, amount: str, number: int, what: str = "sale") -> None:
         self.did[what] += 1
