@@ -25,7 +25,7 @@ _OPS = {
 _STATES = {
     "made": ("未写出", "not written"), "written": ("待应答", "waits for its answer"),
     "acked": ("已应答", "answered"), "due": ("待报", "due"), "sent": ("已发", "sent"),
-    "applied": ("已入账", "applied"), "rejected": ("被拒", "refused"),
+    "applied": ("已入库", "applied"), "rejected": ("被拒", "refused"),
     "conflict": ("冲突", "conflict"), "closed": ("已结案", "closed"),
     "resent": ("已重报", "sent again"),
 }  # fmt: skip

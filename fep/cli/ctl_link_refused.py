@@ -36,7 +36,8 @@ def rejected(group: str) -> None:
 def _groups(told: dict[str, Any]) -> None:
     table(
         (Column("平台", "destination"), Column("原因", "reason", fold=False),
-         Column("条数", "count"), Column("金额", "amount"), Column("最早", "first"),
+         Column("条数", "count", right=True), Column("金额", "amount", right=True),
+         Column("最早", "first"),
          Column("其一", "one of them", fold=False), Column("处理", "held")),
         [(row["dest"], _word(row["reason"]), str(row["count"]),
           f"{row['amount_fen'] / 100:.2f}", when(row["first_at"]), row["sample"],

@@ -67,6 +67,7 @@ def _unknown(told: dict[str, Any]) -> None:
         one = uploads[0]["ref"]
         click.echo(f"    → fepctl receipts retry {one} --reason TEXT")
         click.echo(f"    → fepctl receipts accept {one} --reason TEXT")
+        click.echo("    → fepctl link rejected")
     heading(say(f"支付结果未知 {len(told['payments'])} 笔（请勿重复刷卡）",
                 f"{len(told['payments'])} unknown payments: do not charge again"))  # fmt: skip
     rows_of(told["payments"])

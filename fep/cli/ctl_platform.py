@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from typing import Any
 
 import click
 
-from fep.cli.common import CliFault, emit, note, say
+from fep.cli.common import CliFault, emit, facts, heading, note, say, when
 from fep.cli.common_reach import reached
 from fep.cli.common_verbs import Verb, option, reason
 from fep.domain.platform import QUESTIONS
@@ -22,6 +23,10 @@ _WORDS = {
     "BY_PAY_CODE": ("按缴款码查票据", "the receipt of a pay code"),
     "ITEMS": ("可用收费项目", "items that may be charged"),
     "FILE": ("下载票据文件", "the receipt as a file"), "TIME": ("平台时间", "its time"),
+}  # fmt: skip
+_NAMES = {
+    "dialect": ("方言", "dialect"), "has": ("有", "has"), "unsupported": ("没有", "has not"),
+    "at_ms": ("时间", "time"),
 }  # fmt: skip
 
 
@@ -61,7 +66,28 @@ def _show(operation: str, told: dict[str, Any]) -> None:
         note(say("平台还没有应答", "the platform has not answered yet"))
         return
     zh, en = _WORDS[operation]
-    click.echo(f"{say(zh, en)}: {told['result']}  {told['detail']}")
+    found = _members(told["detail"])
+    if found is None:
+        click.echo(f"{say(zh, en)}: {told['result']}  {told['detail']}")
+        return
+    heading(f"{say(zh, en)}  {told['result']}")
+    facts([(say(*_NAMES.get(name, (name, name))), _value(name, value))
+           for name, value in found.items()], indent=2)  # fmt: skip
+
+
+def _members(detail: str) -> dict[str, Any] | None:
+    """Return the members of an answer, None where it is words."""
+    try:
+        found = json.loads(detail)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and found else None
+
+
+def _value(name: str, value: object) -> str:
+    if name == "at_ms" and str(value).isdecimal():
+        return when(int(str(value)))
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 @click.command("request", cls=Verb, zh="向平台申请号码", en="ask the platform for numbers")

@@ -20,6 +20,9 @@ OPS = {"ISSUE": "票据", "RED": "红字票据", "PAPER": "换开", "VOID_PAPER"
         "VOID_BLANK": "作废空白票", "REQUEST": "申请号码", "RETURN": "退回号码"}  # fmt: skip
 _SHEETS = {"blank": "空白", "used": "已用", "void": "作废"}
 KEY_MAX = 50
+_MARKS = {"booking": "入账", "write_off": "核销", "message": "短信/邮件", "yes": "是", "no": "否",
+          "unknown": "不明", "done": "已核销", "open": "未核销", "delivered": "已送达",
+          "failed": "未送达"}  # fmt: skip
 
 
 def halves(name: str) -> tuple[str, str]:
@@ -85,7 +88,8 @@ def _life(told: dict[str, Any]) -> None:
         word = say(_SHEETS.get(sheet["state"], ""), sheet["state"])
         facts([(say("纸质票", "sheet"), f"{sheet['sheet']}  {word}  {sheet['reason']}".strip())])
     for mark in told["marks"]:
-        words = f"{mark['name']} {mark['value']}  {when(mark['at'])}  {mark['evidence']}"
+        name, value = (say(_MARKS.get(word, word), word) for word in (mark["name"], mark["value"]))
+        words = f"{name} {value}  {when(mark['at'])}  {mark['evidence']}"
         facts([(say("标记", "mark"), words)])
 
 

@@ -236,6 +236,12 @@ class GapState(StrEnum):
     GONE = "gone"  # both books agree again
 
 
+_STATE_ZH = {
+    GapState.OPEN: "待处理", GapState.REPAIRING: "已处理、待复核", GapState.NOTED: "已登记",
+    GapState.GONE: "已一致",
+}  # fmt: skip
+
+
 class GapStep(StrEnum):
     """What happens to a difference."""
 
@@ -272,5 +278,5 @@ def decide(state: GapState, step: GapStep, name: str) -> GapState:
     """Return the next state. Raises Refused REC_STATE."""
     after = GAP_TABLE.get((state, step))
     if after is None:
-        raise refuse("REC_STATE", name=name, state=state.value)
+        raise refuse("REC_STATE", name=name, state=state.value, state_zh=_STATE_ZH[state])
     return after
