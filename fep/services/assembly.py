@@ -178,7 +178,7 @@ class Assembly:
     # what one part tells another
     def _sealed(self, receipt: Any) -> None:
         if receipt.print_job is not None:
-            self.spool.wake()
+            self.spool.queued(receipt.print_job)
         if self.uplink is not None:
             self.uplink.wake()
 

@@ -108,7 +108,7 @@ class Forms:
         return done.addCallback(self._confirmed)
 
     def _confirmed(self, job: forms.FormJob) -> dict[str, Any]:
-        self._spool.wake()
+        self._spool.wake(job.device_group)
         return {"job": told(job)}
 
     def printed(self, caller: Caller, params: Any) -> Deferred[dict[str, Any]]:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from twisted.internet.defer import Deferred, gatherResults
 
 from fep.domain.faults import refuse
-from fep.domain.printing import PrintResult
+from fep.domain.printing import JobState, PrintResult
 from fep.ports import Clock, Entropy, Rasteriser
 from fep.services.spool_devices import SpoolPrinter, make_printer
 from fep.services.spool_loop import DeviceHealth, DeviceLoop, Log, PageOf, ViewOf, no_page
@@ -52,9 +52,11 @@ class Spool:
             return make(reactor, clock, settings, rasteriser)
 
         def loop(settings: DeviceSettings) -> DeviceLoop:
-            return DeviceLoop(
+            one = DeviceLoop(
                 reactor, clock, entropy, store, settings, made, view_of, log, page_of, press
             )
+            one.ended = self._tell
+            return one
 
         self._loop = loop
         self._loops = {settings.id: loop(settings) for settings in devices if settings.enabled}
@@ -86,17 +88,34 @@ class Spool:
         await gatherResults([loop.stop() for loop in self._loops.values()])
 
     # from the issue service
-    def wake(self) -> None:
-        """Jobs may have been committed: look now."""
+    def queued(self, job_id: int) -> None:
+        """A job has been committed: the devices of its group look for it now.
+
+        The others are left alone: fifty printers that all look cost more than the sheet.
+        """
+        job = self._store.read(jobs.job_q, job_id)
+        assert job is not None, job_id
+        self.wake(job.device_group)
+
+    def wake(self, group: str = "") -> None:
+        """Jobs of a group (empty: of any) may have been committed: look now."""
         for loop in self._loops.values():
-            loop.wake()
+            if group in ("", loop.settings.group):
+                loop.wake()
 
     # from notifications
     def listen(self, ended: Callable[[jobs.Job], None]) -> None:
         """Have every attempt at a job told; the listener is quick and does not raise."""
         self._ended = ended
-        for loop in self._loops.values():
-            loop.ended = ended
+
+    # from the loops
+    def _tell(self, job: jobs.Job) -> None:
+        """Pass the end of an attempt on; what waits again is the group's other devices' too."""
+        if job.state is JobState.DUE:
+            for id_, loop in self._loops.items():
+                if id_ != job.device and loop.settings.group == job.device_group:
+                    loop.wake()
+        self._ended(job)
 
     # from a person
     def loop(self, device: str) -> DeviceLoop:
@@ -112,7 +131,6 @@ class Spool:
     def add(self, settings: DeviceSettings) -> DeviceLoop:
         """Drive a device that is new."""
         loop = self._loops[settings.id] = self._loop(settings)
-        loop.ended = self._ended
         noted = self._store.read(notes_q).get(settings.id)
         if noted is not None:
             loop.life.remember(noted)
@@ -160,7 +178,7 @@ class Spool:
         job = await self._store.do(
             "print.request", jobs.request_txn, receipt_id, group, reason, who
         )
-        self.wake()
+        self.wake(job.device_group)
         return job
 
     async def cancel(self, job_id: int, reason: str, who: str) -> jobs.Job:

@@ -44,6 +44,9 @@ _NEXT_DUE = (
     .order_by(_JOB.c.id)
     .limit(1)
 )
+_NEXT_WAKE = select(func.min(_JOB.c.next_at)).where(
+    _JOB.c.state == JobState.DUE.value, _JOB.c.device_group == bindparam("device_group")
+)
 _ADD_JOB = (
     "INSERT INTO print_job (id, receipt_id, device_group, kind_of_sheet, copy, state, created_at,"
     " updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -256,11 +259,7 @@ def next_due_q(conn: Connection, device_group: str, now_ms: int) -> Job | None:
 
 def next_wake_q(conn: Connection, device_group: str) -> int | None:
     """Return when the earliest due job of the group may be tried, in ms; None for no job."""
-    found = conn.execute(
-        select(func.min(_JOB.c.next_at)).where(
-            _JOB.c.state == JobState.DUE.value, _JOB.c.device_group == device_group
-        )
-    ).scalar()
+    found = conn.execute(_NEXT_WAKE, {"device_group": device_group}).scalar()
     return None if found is None else int(found)
 
 

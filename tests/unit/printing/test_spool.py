@@ -316,3 +316,35 @@ def test_nothing_personal_is_logged(world):
 
     assert "张三" not in str(world.log.lines)
     assert "print.ended" in [event for event, _ in world.log.lines]
+
+
+def test_a_job_wakes_the_printers_of_its_group_and_no_other(tmp_path):
+    world = World(tmp_path, (("p1", "w1"), ("p2", "w1"), ("p3", "w2")))
+    world.start()
+    world.turn(1)
+    looked: list[str] = []
+    for loop in world.spool.loops():
+        loop._next_due = lambda id_=loop.settings.id: looked.append(id_)
+    job = world.wait(world.store.do("add", printing.add_job_txn, 1, "w2"))
+    world.spool.queued(job.id)
+    mine = list(looked)
+    world.spool.wake()
+
+    assert (["p3"], ["p1", "p2", "p3"]) == (mine, sorted(looked[1:]))
+    world.stop()
+
+
+def test_what_one_printer_gave_back_is_taken_by_the_other_one_at_once(tmp_path):
+    world = World(tmp_path, (("p1", "w1"), ("p2", "w1")))
+    broken = world.printers["p1"]
+    broken.results = [PrintResult(Outcome.NOT_PRINTED, "DEV_LOST")]
+    broken.on_print = lambda: setattr(broken, "faults", ("DEV_UNREACHABLE",))
+    world.start()
+    world.turn(1)
+    job = world.add(1)
+    world.turn(2)
+
+    assert (JobState.PRINTED, "p2", 2) == (
+        world.job(job.id).state, world.job(job.id).device, world.job(job.id).attempts
+    )  # fmt: skip
+    world.stop()
