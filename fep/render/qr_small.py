@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from binascii import unhexlify
 from collections.abc import Iterable
 from typing import Any
 
@@ -24,9 +25,12 @@ CONTENT_MAX = 300  # nothing longer was ever small enough
 MODULES_MAX = 37  # nor anything wider
 ROOM = (("M", 84), ("L", 106))  # bytes that MODULES_MAX modules hold at a level
 MASK = 0
-EFFORTS = (5, 9)  # half the time is enough for nearly all
+# zlib's effort, window and memory: little is enough for nearly all, and clearing the usual
+# 256 KB costs more than the packing.
+EFFORTS = ((5, 12, 6), (9, 15, 8))
 _DARK = bytes([1] + [0] * 255)  # a grey value -> 1 for black
-_DIGIT = b"f0" + bytes(254)  # a module -> its four pixels, 1 is white
+# A module is four pixels, which is one hex digit of a row of pixels: 1 is white.
+_DIGIT = bytes.maketrans(b"\x00\x01", b"f0")
 
 
 def matrix(content: str, level: str = "M") -> Matrix:
@@ -62,23 +66,20 @@ def small_png(contents: Iterable[str]) -> bytes:
     return b""
 
 
-def _png(rows: Matrix, effort: int) -> bytes:
+def _png(rows: Matrix, effort: tuple[int, int, int]) -> bytes:
+    level, window, memory = effort
     side = (len(rows) + 2 * QUIET) * MODULE_PX
     width = (side + 7) // 8  # two modules a byte, the last one has one
     same = (b"\x02" + b"\x00" * width) * (MODULE_PX - 1)  # filter "up": the row above again
     quiet = (b"\x00" + b"\xff" * width + same) * QUIET
-    lines = bytearray(quiet)
-    for row in rows:
-        # A module is four pixels, which is one hex digit of the row.
-        digits = (b"f" * QUIET + row.translate(_DIGIT)).ljust(2 * width, b"f")
-        lines += b"\x00" + bytes.fromhex(digits.decode("ascii")) + same
-    lines += quiet
-    packing = zlib.compressobj(effort, zlib.DEFLATED, 15, 8, zlib.Z_FILTERED)
+    left, right = b"00" + b"f" * QUIET, b"f" * (2 * width - len(rows) - QUIET) + same.hex().encode()
+    digits = left + (right + left).join(rows).translate(_DIGIT) + right
+    packing = zlib.compressobj(level, zlib.DEFLATED, window, memory, zlib.Z_FILTERED)
     head = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n"
         + _chunk(b"IHDR", head)
-        + _chunk(b"IDAT", packing.compress(bytes(lines)) + packing.flush())
+        + _chunk(b"IDAT", packing.compress(quiet + unhexlify(digits) + quiet) + packing.flush())
         + _chunk(b"IEND", b"")
     )
 
