@@ -6,10 +6,11 @@ when it says nothing. Pure: no connection, no clock.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from fep.sim.his_events import EXTRAS
 
@@ -43,7 +44,7 @@ class Saying:
 
     def bill(self, params: bytes) -> tuple[str, dict[str, Any]]:
         """Return method and fields of a call given as receipt.issue parameters."""
-        asked: dict[str, Any] = json.loads(params)
+        asked: dict[str, Any] = msgspec.json.decode(params)
         if self.dialect == "standard-web":
             return "invoiceEBill", self._standard(asked)
         method, bus_type = MEDICAL.get(asked["kind"], MEDICAL["outpatient"])

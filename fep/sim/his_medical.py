@@ -11,10 +11,11 @@ import asyncio
 import base64
 import binascii
 import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote_plus, urlsplit
+
+import msgspec
 
 from fep.sim.his_dialect import Saying
 from fep.sim.his_line import Lost
@@ -24,6 +25,7 @@ OK = "S0000"
 QR_BYTES_MAX, URL_CHARS_MAX = 370, 100  # what a client of the field has room for
 PNG = b"\x89PNG\r\n\x1a\n"
 HEAD_MAX, BODY_MAX = 64 << 10, 64 << 20
+_encode, _decode = msgspec.json.Encoder().encode, msgspec.json.Decoder().decode
 _TIMES = ("createTime", "billBusDate")
 
 
@@ -72,8 +74,7 @@ class DialectLine:
         """Call a method; return its result code and its message. Raises Lost, Broken."""
         self._calls += 1
         noise = f"{self._calls:016d}{id(self) & 0xFFFFFFFFFFFFFFFF:016x}"
-        inner = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
-        data = base64.b64encode(inner.encode()).decode()
+        data = base64.b64encode(_encode(fields)).decode()
         outer = {**self._saying.outer, "appid": self._appid, "data": data, "noise": noise,
                  "version": "1.0", "sign": self.sign(data, noise)}  # fmt: skip
         body = await self._exchange(self._request(method, outer))
@@ -100,12 +101,11 @@ class DialectLine:
         style = STYLES[self._calls % 3] if self._style == "mixed" else self._style
         path, more = self._saying.path(method), ""
         if style == "jquery":  # a kiosk page: a form under a JSON content type
-            body = "&".join(f"{name}={quote_plus(value)}" for name, value in outer.items())
+            payload = "&".join(f"{k}={quote_plus(v)}" for k, v in outer.items()).encode()
             path += f"?random=%20{self._calls}"
         else:
-            body = json.dumps(outer, separators=(",", ":"))
+            payload = _encode(outer)
             more = "Content-Encoding: UTF-8\r\n" if style == "apache" else ""
-        payload = body.encode()
         return (
             f"POST {path} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\n"
             f"Content-Type: application/json;charset=UTF-8\r\n{more}"
@@ -129,14 +129,14 @@ class DialectLine:
 
     def _opened(self, body: bytes) -> tuple[str, Any]:
         try:
-            told = json.loads(body)
+            told = _decode(body)
             if self.sign(told["data"], told["noise"]) != told["sign"]:
                 raise Broken("SIGN")
-            inner = json.loads(base64.b64decode(told["data"], validate=True))
+            inner = _decode(base64.b64decode(told["data"], validate=True))
             message = base64.b64decode(inner["message"], validate=True).decode()
             structured = inner["result"] == OK and message[:1] in ("{", "[")
-            return inner["result"], json.loads(message) if structured else message
-        except (ValueError, KeyError, TypeError, binascii.Error) as error:
+            return inner["result"], _decode(message) if structured else message
+        except (ValueError, KeyError, TypeError) as error:
             raise Broken("ENVELOPE") from error
 
 
