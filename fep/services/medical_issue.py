@@ -49,13 +49,7 @@ class Issuing:
         """Issue one receipt; the same call again is answered with the same receipt."""
         draft, said = self.drafted(caller, call, self._words.unit(caller), bus_type)
         receipt, repeated = await self._ctx.issue.issue(replace(draft, rider=said))
-        bus_at = said.bus_at
-        if repeated:
-            kept = self._ctx.store.read(medical.kept_q, receipt.unit, receipt.key)
-            if kept is None:  # it came through another door: now its own words are known too
-                await self._ctx.store.do("medical.keep", medical.keep_txn, said)
-            else:
-                bus_at = kept.bus_at
+        bus_at = await self._words.again(receipt, said) if repeated else said.bus_at
         return self._words.issued(caller, receipt, said.bus_no, bus_at)
 
     def drafted(

@@ -22,6 +22,7 @@ from fep.services.callers import Caller
 from fep.services.face import qr_content
 from fep.services.his_context import HisContext
 from fep.settings_web import PAGE_PATH
+from fep.store import medical
 from fep.store.life import Standing, named_q
 
 URL_MAX = 60
@@ -71,6 +72,22 @@ class Words:
         if check and check != found.receipt.check_code:
             raise refuse("RCP_UNKNOWN")
         return found
+
+    async def again(self, receipt: Receipt, said: medical.Said) -> str:
+        """Note a call that was answered with the receipt it has; returns its business time.
+
+        A system whose busNo changes at every attempt knows its bill by the last one: lists
+        that told of the first would have it written off as a stranger (facts/his-api 4).
+        """
+        kept = self._ctx.store.read(medical.kept_q, receipt.unit, receipt.key)
+        if kept is None:  # it came through another door: now its own words are known too
+            await self._ctx.store.do("medical.keep", medical.keep_txn, said)
+            return said.bus_at
+        if kept.bus_no != said.bus_no:
+            await self._ctx.store.do(
+                "medical.name", medical.name_txn, receipt.unit, receipt.key, said.bus_no
+            )
+        return kept.bus_at
 
     def name(self, receipt: Receipt | Any) -> str:
         """Return the billName."""

@@ -70,10 +70,7 @@ class Standard:
         )  # fmt: skip
         draft = self._ctx.draw.draft(event, params, caller.appid)
         receipt, repeated = await self._ctx.issue.issue(replace(draft, rider=said))
-        bus_at = said.bus_at
-        if repeated:
-            kept = self._ctx.store.read(medical.kept_q, receipt.unit, receipt.key)
-            bus_at = kept.bus_at if kept is not None else bus_at
+        bus_at = await self._words.again(receipt, said) if repeated else said.bus_at
         return self._words.issued(caller, receipt, said.bus_no, bus_at)
 
     async def _tell(self, caller: Caller, call: Call) -> Told:

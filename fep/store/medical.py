@@ -16,7 +16,7 @@ from fep.domain.receipt import Receipt
 from fep.store.issuing import Draft, Rider, known_txn, submit_txn
 from fep.store.packed import pack, unpack
 from fep.store.schema import event, receipt, reversal, sheet
-from fep.store.schema_medical import medical_batch, medical_bill
+from fep.store.schema_medical import medical_batch, medical_bill, medical_name
 from fep.store.tx import Tx
 
 ROWS_MAX = 50_000
@@ -64,6 +64,18 @@ class Said:
 def keep_txn(tx: Tx, said: Said) -> None:
     """Keep the words of an event that has its receipt already, from another door."""
     said.keep(tx)
+
+
+def name_txn(tx: Tx, unit: str, key: str, bus_no: str) -> None:
+    """Take the business number that an event goes by from now on; it is found by all it had."""
+    tx.cursor.execute(
+        "INSERT INTO medical_name (unit, bus_no, key) SELECT unit, bus_no, key FROM medical_bill"
+        " WHERE unit = ? AND key = ? ON CONFLICT (unit, bus_no) DO UPDATE SET key = excluded.key",
+        (unit, key),
+    )
+    tx.cursor.execute(
+        "UPDATE medical_bill SET bus_no = ? WHERE unit = ? AND key = ?", (bus_no, unit, key)
+    )
 
 
 def packed(call: Mapping[str, Any]) -> bytes:
@@ -260,7 +272,11 @@ def key_of_q(conn: Connection, unit: str, bus_no: str, bus_at: str = "") -> str:
         .limit(50)
     ).all()
     same = [row.key for row in rows if row.bus_at == bus_at]
-    return same[0] if same else rows[0].key if rows else bus_no
+    if not rows:
+        former = medical_name.c
+        wanted = and_(former.unit == unit, former.bus_no == bus_no)
+        return str(conn.execute(select(former.key).where(wanted)).scalar() or bus_no)
+    return str(same[0] if same else rows[0].key)
 
 
 # batches

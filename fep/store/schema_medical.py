@@ -2,7 +2,8 @@
 
 `medical_bill` keeps beside an event what a business system said of it in its own words: its
 busNo, its business time, the card a kiosk asks by, and the call itself, packed. It is written
-with the number, in the same transaction. `medical_batch` remembers what a batch held, those
+with the number, in the same transaction. `medical_name` keeps the busNo of earlier attempts,
+where a system changes it at each. `medical_batch` remembers what a batch held, those
 that could not be queued with the reason why.
 """
 
@@ -29,6 +30,14 @@ Index("ix_medical_bill_no", medical_bill.c.unit, medical_bill.c.bus_no)
 Index("ix_medical_bill_at", medical_bill.c.unit, medical_bill.c.bus_at)
 Index("ix_medical_bill_card", medical_bill.c.unit, medical_bill.c.card_no,
       sqlite_where=text("card_no <> ''"), postgresql_where=text("card_no <> ''"))  # fmt: skip
+
+medical_name = Table(
+    "medical_name",
+    metadata,
+    Column("unit", String(40), primary_key=True),
+    Column("bus_no", String(50), primary_key=True),
+    Column("key", String(64), nullable=False),
+)
 
 medical_batch = Table(
     "medical_batch",

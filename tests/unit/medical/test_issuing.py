@@ -218,7 +218,13 @@ def test_a_his_whose_bus_no_changes_at_each_attempt_gets_one_receipt(
     assert second == two["busNo"]
     if key:
         assert one["billNo"] == clinic.by_key(key).number
-    assert one["billNo"] == clinic.good("getEBillByBusNo", {"busNo": first})["billNo"]
+    for bus_no in (first, second):
+        assert one["billNo"] == clinic.good("getEBillByBusNo", {"busNo": bus_no})["billNo"]
+    # The HIS knows its bill by the last one: a list that told of the first would have it
+    # written off as a stranger.
+    span = {"busBgnDate": "20261121", "busEndDate": "20261121"}
+    (row,) = clinic.good("getBillByBusDate", span)["billList"]
+    assert second == row["busNo"]
     clinic.close()
 
 

@@ -55,6 +55,21 @@ def test_a_lock_out_is_of_one_caller_at_one_address(clinic: Clinic):
     assert ("S0000", "S0000") == (_answered(there)[0], other[0])
 
 
+def test_calls_beyond_a_callers_rate_are_told_to_come_again(tmp_path: Path):
+    clinic = Clinic(tmp_path, caller(rate_per_s=3), caller(OTHER, "H002"))
+
+    results = [clinic.call("invoiceEBillOutpatient", bill(busNo=f"R{n}")) for n in range(20)]
+    other = clinic.call("testServerConnect", {}, OTHER)[0]
+    clinic.tick(2)
+    later = clinic.call("invoiceEBillOutpatient", bill(busNo="R19"))[0]
+    clinic.close()
+
+    refused = [text for result, text in results if result == "E9001"]
+    assert 20 - 2 * 3 <= len(refused) < 20
+    assert all("[CALLER_RATE]" in text for text in refused)
+    assert ("S0000", "S0000") == (other, later)
+
+
 def test_one_changed_character_of_data_is_a_wrong_sign(clinic: Clinic):
     envelope = clinic.envelope(bill())
     changed = {**envelope, "data": envelope["data"][:-8] + "AAAA" + envelope["data"][-4:]}
