@@ -29,6 +29,13 @@ def fill(sentence: str, details: dict[str, object]) -> str:
     return _PLACE.sub(lambda match: str(details.get(match.group(1), "")), sentence)
 
 
+def _chinese(details: dict[str, object]) -> dict[str, object]:
+    """Return the details that are said otherwise in Chinese: `why_zh` stands for `why`."""
+    return {
+        name.removesuffix("_zh"): value for name, value in details.items() if name.endswith("_zh")
+    }
+
+
 class Refused(Exception):
     """An expected refusal: the caller's or the world's doing, not a bug of ours."""
 
@@ -45,7 +52,8 @@ class Refused(Exception):
     @property
     def zh(self) -> str:
         """Return the Chinese sentence with cause and next action."""
-        return f"{fill(self.fault.zh, self.details)}。{fill(self.fault.action_zh, self.details)}"
+        details = {**self.details, **_chinese(self.details)}
+        return f"{fill(self.fault.zh, details)}。{fill(self.fault.action_zh, details)}"
 
     @property
     def en(self) -> str:

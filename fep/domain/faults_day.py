@@ -24,7 +24,7 @@ CATALOGUE: tuple[Fault, ...] = (
           "Call the technician and run fepctl journal verify"),
     Fault("REC_NONE", "没有编号为 {id} 的对账差异", "There is no difference {id}",
           "请看 fepctl reconcile show", "See fepctl reconcile show"),
-    Fault("REC_STATE", "差异 {name} 的状态是“{state_zh}”，不能这样处理",
+    Fault("REC_STATE", "差异 {name} 的状态是“{state}”，不能这样处理",
           "The difference {name} is {state}; that cannot be done now",
           "请先重新对账：fepctl reconcile run", "Compare again first: fepctl reconcile run"),
     Fault("REC_NO_PLATFORM", "没有可以对账的平台：{why}",

@@ -119,8 +119,9 @@ def test_a_difference_is_gone_only_when_both_books_agree():
     assert {GapStep.AGREES} == {step for (_, step), after in GAP_TABLE.items()
                                 if after is GapState.GONE}  # fmt: skip
     assert GapState.OPEN is decide(GapState.REPAIRING, GapStep.FOUND, "x")
-    with pytest.raises(Refused, match="REC_STATE"):
+    with pytest.raises(Refused, match="REC_STATE") as told:
         decide(GapState.GONE, GapStep.REPAIR, "x")
+    assert ("已一致" in told.value.zh, "is gone" in told.value.en) == (True, True)
 
 
 @pytest.mark.parametrize("state", ["normal", "reversed", "written_off+booked"])
