@@ -21,6 +21,7 @@ from fep.services.http_values import HttpAnswer, HttpRequest
 from fep.wire.dialects import medical_envelope as wire
 from fep.wire.dialects.medical_codes import result_of, text_of
 from fep.wire.dialects.medical_issue import renamed
+from fep.wire.dialects.medical_quick import quick
 from fep.wire.dialects.medical_table import Field, read
 
 JSON = "application/json;charset=UTF-8"
@@ -85,10 +86,12 @@ class Door:
             if caller.pace is not None:
                 caller.pace.take()
             asked = wire.unpacked(envelope, caller.encoding)
+            ready = self._ready(name, asked.text)
+            given = asked.fields() if ready is None else None
             reply = _Reply(envelope, caller.key, asked.coding)
-            if self._ctx.callers.trace.watching:
-                self._ctx.callers.trace.note(caller.appid, "his", "in", name, asked.fields)
-            told = await self._told(caller, name, asked.fields)
+            if given is not None and self._ctx.callers.trace.watching:
+                self._ctx.callers.trace.note(caller.appid, "his", "in", name, given)
+            told = await self._told(caller, name, ready, lambda: given or asked.fields())
             result = wire.OK
             if isinstance(told, Answered):
                 result, told = told.result, told.told
@@ -107,18 +110,27 @@ class Door:
         body = wire.answer(reply.envelope, reply.key, noise, result, told, reply.coding)
         return HttpAnswer(200, JSON, body)
 
-    async def _told(self, caller: Caller, name: str, given: Call) -> Told | Answered:
+    def _ready(self, name: str, text: bytes) -> Call | None:
+        """Return a call as its table reads it, if that is plain and nobody looks at it raw."""
+        method = self._methods.get(name)
+        if method is None or self._ctx.callers.trace.watching:
+            return None
+        return quick(method.table, text)
+
+    async def _told(
+        self, caller: Caller, name: str, ready: Call | None, given: Callable[[], Call]
+    ) -> Told | Answered:
         method = self._methods.get(name)
         if method is None:
             raise refuse("HIS_METHOD", method=name)
         caller.need(method.right, name)
-        call = read(method.table, renamed(given))
+        call = read(method.table, renamed(given())) if ready is None else ready
         try:
             return await method.run(caller, call)
         except Refused as refused:
             if refused.code not in UNKNOWN or self._ctx.elsewhere is None:
                 raise
-            other = await self._ctx.elsewhere(caller, name, given)
+            other = await self._ctx.elsewhere(caller, name, given())
             if other is None:
                 raise
             return other

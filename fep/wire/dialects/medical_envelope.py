@@ -156,27 +156,33 @@ def _text(value: Any) -> str:
 # what is inside
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The business fields, and the coding that the caller writes and reads."""
+    """The business fields as JSON text, and the coding that the caller writes and reads."""
 
-    fields: dict[str, Any]
+    text: bytes
     coding: str
+
+    def fields(self) -> dict[str, Any]:
+        """Return the business fields. Raises Refused REQ_PARSE."""
+        return _json(self.text)
 
 
 def unpacked(envelope: Envelope, coding: str) -> Asked:
-    """Return the business fields of an envelope. Raises Refused REQ_PARSE."""
-    packed = envelope.data
-    if not _solid(packed):
-        packed = _BLANKS.sub("", packed.replace(" ", "+"))
-    packed = packed.translate(_STANDARD).rstrip("=")
+    """Return what an envelope holds. Raises Refused REQ_PARSE."""
     try:
-        raw = base64.b64decode(packed + "=" * (-len(packed) % 4), validate=True)
+        raw = binascii.a2b_base64(envelope.data, strict_mode=True)
+    except (binascii.Error, ValueError):
+        raw = _patched(envelope.data)
+    used, text = _decoded(raw, coding)
+    return Asked(text, used)
+
+
+def _patched(packed: str) -> bytes:
+    """Return what base64 holds that was wrapped, cut of its end or made for addresses."""
+    packed = _BLANKS.sub("", packed.replace(" ", "+")).translate(_STANDARD).rstrip("=")
+    try:
+        return base64.b64decode(packed + "=" * (-len(packed) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
         raise refuse("REQ_PARSE", why="base64") from error
-    used, text = _decoded(raw, coding)
-    value = parsed(text)
-    if not isinstance(value, dict):
-        raise refuse("REQ_PARSE", why="not an object")
-    return Asked(value, used)
 
 
 def _decoded(raw: bytes, coding: str) -> tuple[str, bytes]:

@@ -55,7 +55,7 @@ class Field:
         found = (
             medical_values.text(value, path, self.limit)
             if self.shape == "text"
-            else _SHAPES[self.shape](value, path)
+            else SHAPES[self.shape](value, path)
         )
         if self.need and not found:
             raise refuse("REQ_FIELD_MISSING", field=path)
@@ -83,7 +83,7 @@ class Field:
         )
 
 
-_SHAPES: Mapping[str, Callable[[Any, str], str]] = {
+SHAPES: Mapping[str, Callable[[Any, str], str]] = {
     "amount": medical_values.amount,
     "price": partial(medical_values.decimal, digits=_DIGITS["price"]),
     "detail": partial(medical_values.decimal, digits=_DIGITS["detail"]),
