@@ -15,7 +15,7 @@ import click
 
 from fep.cli.common import CliFault, Column, emit, note, say, table
 from fep.cli.common_reach import find_site, of, reached
-from fep.cli.common_verbs import Verb, Verbs, option, reason
+from fep.cli.common_verbs import Lazy, Verb, Verbs, option, reason
 from fep.cli.ctl_devices import running
 from fep.domain.faults import Refused
 from fep.domain.faults_desk import desk_refuse
@@ -150,7 +150,13 @@ def _added(told: dict[str, Any], device: str) -> None:
     click.echo(f"  → fepctl devices test {device} --reason TEXT")
 
 
-@click.group("printers", cls=Verbs, zh="开票点打到哪个设备组", en="which group a point prints to")
+@click.group("printers", cls=Verbs,
+             lazy={"jobs": Lazy("fep.cli.ctl_prints", "jobs", "等待打印的小票，以及原因",
+                                "slips that wait, and why"),
+                   "cancel": Lazy("fep.cli.ctl_prints", "cancel", "不再打印一张小票",
+                                  "give up a slip")},
+             zh="开票点打到哪个设备组；等待打印的小票",
+             en="which group a point prints to; slips that wait")  # fmt: skip
 def printers() -> None:
     """Group the verbs of points and printers."""
 

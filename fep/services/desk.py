@@ -27,6 +27,7 @@ from fep.services import (
     desk_link,
     desk_payments,
     desk_platform,
+    desk_prints,
     desk_receipts,
     desk_reconcile,
     desk_refused,
@@ -65,6 +66,7 @@ METHODS: dict[str, Method] = {
     **desk_signers.METHODS,
     **desk_bridges.METHODS,
     **desk_platform.METHODS,
+    **desk_prints.METHODS,
     **devices_desk.METHODS,
 }
 

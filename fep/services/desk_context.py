@@ -62,6 +62,9 @@ class SpoolDoor(Protocol):
     ) -> Awaitable[Any]:
         """Take a person's word on an uncertain job."""
 
+    def cancel(self, job_id: int, reason: str, who: str) -> Awaitable[Any]:
+        """Give up a job that was not printed."""
+
     def test(self, device: str, form: str = "") -> Awaitable[Any]:
         """Print a test slip, or the grid for a kind of sheet."""
 

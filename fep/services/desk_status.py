@@ -25,6 +25,7 @@ from fep.services import (
     desk_guard,
     desk_keys,
     desk_payments,
+    desk_prints,
     desk_signers,
 )
 from fep.services import desk_checks as checks
@@ -35,6 +36,7 @@ from fep.services.desk_kinds import kind_stock
 from fep.services.desk_stock import configured_devices, destinations, link_rows
 from fep.store import queries, queries_journal
 from fep.store import queries_stock as stock
+from fep.store.queries_prints import Held, held_q
 from fep.store.schema import receipt
 
 DAY_MS = 86_400_000
@@ -56,6 +58,7 @@ class Seen:
     queued: int
     frozen: int
     prints: dict[str, int]
+    held: Held | None
     payments: desk_payments.Money
     links: list[stock.LinkRow]
     journal_seq: int
@@ -79,6 +82,7 @@ def look_q(conn: Connection, units: tuple[str, ...], dests: tuple[str, ...], now
         queued=stock.queued_count_q(conn),
         frozen=stock.frozen_count_q(conn),
         prints=stock.print_counts_q(conn),
+        held=held_q(conn, now_ms - desk_prints.WAITS_MS),
         payments=desk_payments.look_q(conn, now_ms),
         links=stock.links_q(conn, dests),
         journal_seq=head.seq if head else 0,
@@ -189,6 +193,7 @@ def _state_checks(
     found += desk_bridges.checks_of(ctx)
     found.append(checks.queue(seen.queued, seen.frozen, seen.last_refusal))
     found.append(checks.uncertain(seen.prints["uncertain"]))
+    found += desk_prints.checks_of(seen.held)
     found += desk_payments.checks_of(ctx, seen.payments)
     found += desk_books.checks(ctx, seen.books)
     return found
