@@ -77,7 +77,7 @@ class Issuing:
             if entry.draft is not None:  # its call under way is not given up any more
                 self._ctx.issue.keep(entry.draft)
         await self._ctx.store.do(
-            "medical.batch", medical.batch_txn, unit.code, call["batchNo"], entries
+            "medical.batch", medical.batch_txn, unit.code, caller.appid, call["batchNo"], entries
         )
         self._ctx.queue.wake()
         return DONE
@@ -97,7 +97,7 @@ class Issuing:
     async def batch_state(self, caller: Caller, call: Call) -> dict[str, Any]:
         """Tell what became of a batch."""
         unit = self._words.unit(caller)
-        rows = self._ctx.store.read(medical.batch_q, unit.code, call["batchNo"])
+        rows = self._ctx.store.read(medical.batch_q, unit.code, caller.appid, call["batchNo"])
         if not rows:
             raise refuse("EVT_UNKNOWN")
         told = [self._batched(caller, unit, row) for row in rows]

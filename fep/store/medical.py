@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, and_, insert, not_, or_, select
+from sqlalchemy import Connection, Row, Select, and_, insert, not_, select
 
 from fep.domain.faults import Refused, refuse
 from fep.domain.receipt import Receipt
@@ -291,7 +291,7 @@ class Entry:
     said: Said | None
 
 
-def batch_txn(tx: Tx, unit: str, batch: str, entries: Sequence[Entry]) -> bool:
+def batch_txn(tx: Tx, unit: str, caller: str, batch: str, entries: Sequence[Entry]) -> bool:
     """Queue a batch durably, every bill by itself; False when it is here already.
 
     Raises Refused BATCH_CONFLICT when the name stands for a batch of other bills: an
@@ -300,7 +300,8 @@ def batch_txn(tx: Tx, unit: str, batch: str, entries: Sequence[Entry]) -> bool:
     column = medical_batch.c
     taken = tx.conn.execute(
         select(column.bus_no, column.key, column.fault)
-        .where(and_(column.unit == unit, column.batch == batch)).order_by(column.place)
+        .where(and_(column.unit == unit, column.caller == caller, column.batch == batch))
+        .order_by(column.place)
     ).all()  # fmt: skip
     if taken:
         if not _same(tx, unit, taken, entries):
@@ -316,11 +317,13 @@ def batch_txn(tx: Tx, unit: str, batch: str, entries: Sequence[Entry]) -> bool:
                 fault = refused.zh
         tx.conn.execute(
             insert(medical_batch).values(
-                unit=unit, batch=batch, place=place, bus_no=entry.bus_no, key=entry.key,
-                fault=fault,
+                unit=unit, caller=caller, batch=batch, place=place, bus_no=entry.bus_no,
+                key=entry.key, fault=fault,
             )
         )  # fmt: skip
-    tx.journal("medical.batch", batch, {"count": len(entries), "unit": unit})
+    tx.journal("medical.batch", batch, {
+        "caller": caller, "count": len(entries), "unit": unit,
+    })  # fmt: skip
     return True
 
 
@@ -345,14 +348,14 @@ class Batched:
     reason: str
 
 
-def batch_q(conn: Connection, unit: str, batch: str) -> list[Batched]:
+def batch_q(conn: Connection, unit: str, caller: str, batch: str) -> list[Batched]:
     """Return what became of a batch, empty when there is none of that name."""
     column = medical_batch.c
     same = and_(event.c.unit == column.unit, event.c.key == column.key)
     rows = conn.execute(
         select(column.bus_no, column.key, column.fault, event.c.state, event.c.reason)
         .outerjoin(event, same)
-        .where(and_(column.unit == unit, column.batch == batch, or_(column.place >= 0)))
+        .where(and_(column.unit == unit, column.caller == caller, column.batch == batch))
         .order_by(column.place)
     )
     return [Batched(row[0], row[1], row[2], row[3] or "", row[4] or "") for row in rows]

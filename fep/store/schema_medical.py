@@ -43,6 +43,7 @@ medical_batch = Table(
     "medical_batch",
     metadata,
     Column("unit", String(40), primary_key=True),
+    Column("caller", String(64), primary_key=True),
     Column("batch", String(60), primary_key=True),
     Column("place", Integer, primary_key=True, autoincrement=False),
     Column("bus_no", String(50), nullable=False),

@@ -271,6 +271,25 @@ def test_other_bills_under_the_name_of_a_batch_are_never_acknowledged(
     assert clinic.by_key("X") is None
 
 
+def test_the_name_of_a_batch_is_each_callers_own(tmp_path: Path):
+    """Two systems of one hospital both name their batches by the day."""
+    clinic = Clinic(tmp_path, caller(), caller("LIS"))
+    clinic.good("batchInvoiceEBillOutpatient", {"batchNo": "1121", "eBillList": [bill()]})
+    rows = [bill(busNo="L1"), bill(busNo="L2")]
+    clinic.good("batchInvoiceEBillOutpatient", {"batchNo": "1121", "eBillList": rows}, "LIS")
+    clinic.tick(1)
+
+    told = [
+        [row["busNo"] for row in clinic.good("getBatchInvoiceEBill", {"batchNo": "1121"}, appid)[
+            "eBillList"
+        ]]
+        for appid in (APPID, "LIS")
+    ]  # fmt: skip
+    clinic.close()
+
+    assert [["B1"], ["L1", "L2"]] == told
+
+
 def test_every_bill_of_a_batch_is_told_of_also_one_that_is_none(clinic: Clinic):
     rows = [bill(busNo="BT0"), None, "text"]
     clinic.good("batchInvoiceEBillOutpatient", {"batchNo": "N1", "eBillList": rows})

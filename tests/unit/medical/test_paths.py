@@ -26,7 +26,7 @@ def test_no_query_of_the_medical_tables_walks_a_table(clinic: Clinic):
     read(medical.by_card_q, "H001", "C1", SPAN)
     read(medical.kept_q, "H001", "B1")
     read(medical.key_of_q, "H001", "B1")
-    read(medical.batch_q, "H001", "N1")
+    read(medical.batch_q, "H001", "his", "N1")
     read(medical.names_q, [1, 2])
     read(medical.calls_q, "H001", ["B1"])
     queries = [one for one in asked if one[0].startswith("SELECT")]

@@ -21,10 +21,11 @@ CREATE TABLE medical_name (
 );
 CREATE TABLE medical_batch (
 	unit VARCHAR(40) NOT NULL, 
+	caller VARCHAR(64) NOT NULL, 
 	batch VARCHAR(60) NOT NULL, 
 	place INTEGER NOT NULL, 
 	bus_no VARCHAR(50) NOT NULL, 
 	"key" VARCHAR(64) NOT NULL, 
 	fault TEXT NOT NULL, 
-	PRIMARY KEY (unit, batch, place)
+	PRIMARY KEY (unit, caller, batch, place)
 );
