@@ -23,13 +23,14 @@ _RECEIVE, _CONTROL, _DATA = 2, 2, 3
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Where the daemon is and which queue of it."""
+    """Where the daemon is, which queue of it, how long it may take to acknowledge (seconds)."""
 
     host: str
     queue: str = "lp"
     port: int = 515
     connect_timeout_s: float = 3.0
     reopen_gap_s: float = 0.2
+    ack_timeout_s: float = ACK_S
 
     def line(self, reactor: Any) -> Lpd:
         """Return the line."""
@@ -105,13 +106,13 @@ class Job:
             self._wire.abort()
 
     async def _said(self, data: bytes) -> bool:
-        """Send and wait for the acknowledgement, a zero byte; bounded by ACK_S."""
+        """Send and wait for the acknowledgement, a zero byte; bounded."""
         if self._wire is None:
             return False
         waiting: Deferred[bytes] = Deferred()
         self._answer = waiting
         self._wire.write(data)
-        alarm = self._reactor.callLater(ACK_S, self.heard, b"")
+        alarm = self._reactor.callLater(self._options.ack_timeout_s, self.heard, b"")
         answer = await waiting
         if alarm.active():
             alarm.cancel()

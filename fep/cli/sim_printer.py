@@ -38,6 +38,8 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
     for option in reversed((
         click.option("--port", default=9100, show_default=True, help="0 takes any free port."),
         click.option("--interface", default="127.0.0.1", show_default=True),
+        click.option("--lpd-port", type=int, default=None,
+                     help="Also be a print server (RFC 1179, queue lp); 0 takes any free port."),
         click.option("--paper", type=click.Path(path_type=Path), help="Directory of the sheets."),
         click.option("--profile", type=click.Choice(sorted(PROFILES)), default="epson_full",
                      show_default=True),
@@ -74,6 +76,7 @@ def command(
     /,
     port: int,
     interface: str,
+    lpd_port: int | None,
     paper: Path | None,
     profile: str,
     control: str | None,
@@ -92,6 +95,7 @@ def command(
     from fep.sim.printer import build
     from fep.sim.printer import control as desk
     from fep.sim.printer.glyphs import FontMissing
+    from fep.sim.printer.spooler import Spooler
 
     # Two printers on one directory would give one sheet number twice.
     lock = claim(paper / ".lock", "another printer prints there")
@@ -104,15 +108,22 @@ def command(
     except FontMissing as error:
         raise click.ClickException(str(error)) from error
     where = control or str(paper / "control.sock")
+    spooler = Spooler(reactor, station.printer) if lpd_port is not None else None
 
     async def start() -> None:
         desk.listen(reactor, station, where)
         listening = await station.start(port, interface)
+        lpd = await spooler.start(lpd_port or 0, interface) if spooler is not None else 0
         say(listening=f"{interface}:{listening}", port=listening, control=where,
-            paper=str(paper), profile=profile)  # fmt: skip
+            paper=str(paper), profile=profile, lpd_port=lpd)  # fmt: skip
+
+    async def stop() -> None:
+        if spooler is not None:
+            await spooler.stop()
+        await station.stop()
 
     with lock:
-        serve(reactor, start, station.stop)
+        serve(reactor, start, stop)
 
 
 def _tell(event: str, facts: dict[str, object]) -> None:

@@ -8,13 +8,15 @@ from typing import Any
 
 from drivers import escpos, ipp
 from drivers.escpos import status
-from drivers.transports import Reached, serial, tcp
+from drivers.transports import Reached, lpd, serial, tcp, usblp
+from fep.domain.printing import Outcome
 from fep.env import RealClock
 from fep.testing.bench import BarRasteriser
-from fep.testing.cable import Way
+from fep.testing.cable import Cable, Way
 from fep.testing.printers import PageKit, PrinterKit
 from tests.device.bench import FAST, slower
-from tests.kit.sims import EvePrinter, PeerPrinter, StationPrinter
+from tests.kit.sims import EvePrinter, PeerPrinter, SpooledPrinter, StationPrinter
+from tests.kit.usblp_cable import UsblpCable
 
 
 def _transport(way: Way) -> Reached:
@@ -62,6 +64,53 @@ class EscposOverSerial(Escpos):
 
     async def make_simulator(self, reactor: Any, place: Path) -> PeerPrinter:
         return PeerPrinter(reactor, process_id=False)
+
+
+class EscposOverUsblp(Escpos):
+    """Receipt printers on the kernel's USB printer port; a terminal stands for the port."""
+
+    way = "pty"
+    over = "usblp"
+    tried_on = "a printer of the tests; a pty stands for /dev/usb/lp*"
+    profile = slower(FAST, settle_s=0.005)
+
+    async def make_simulator(self, reactor: Any, place: Path) -> PeerPrinter:
+        return PeerPrinter(reactor, process_id=True)
+
+    def make_cable(self, reactor: Any, port: int, place: Path) -> Cable:
+        return UsblpCable(reactor, port, place / "lp0")
+
+    def make_driver(
+        self, reactor: Any, way: Way, rasteriser: BarRasteriser, model: str = ""
+    ) -> escpos.EscposPrinter:
+        options = escpos.Options(usblp.Options(way.path), model)
+        return escpos.create(reactor, RealClock(), options, rasteriser, self.profile)
+
+
+class EscposOverLpd(Escpos):
+    """Receipt printers behind a print server; nothing comes back but that it has the job."""
+
+    over = "lpd"
+    tried_on = "fepsim printer behind its print server (RFC 1179)"
+    proves = Outcome.ACCEPTED
+    single = False
+    exempt: Mapping[str, str] = {
+        "test_a_device_in_other_hands_gets_no_byte": "a print server takes many clients",
+        "test_paper_ends_at_every_line":
+            "nothing comes back; the print server prints the rest when paper is in",
+        "test_any_split_of_a_stream_gives_the_same_events":
+            "an acknowledgement is one byte",
+    }  # fmt: skip
+
+    async def make_simulator(self, reactor: Any, place: Path) -> SpooledPrinter:
+        return await SpooledPrinter(reactor, place, "epson_full").start()
+
+    def make_driver(
+        self, reactor: Any, way: Way, rasteriser: BarRasteriser, model: str = ""
+    ) -> escpos.EscposPrinter:
+        line = lpd.Options(way.host, "lp", way.port, 0.5, 0.0, ack_timeout_s=0.3)
+        options = escpos.Options(line, model)
+        return escpos.create(reactor, RealClock(), options, rasteriser, self.profile)
 
 
 class IppOverTcp(PageKit):
