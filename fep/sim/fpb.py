@@ -6,12 +6,13 @@ the words a NACK may carry. Never touches a file or a clock.
 
 from __future__ import annotations
 
-import json
 import struct
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from fep.sim import sm
 
@@ -25,6 +26,7 @@ BODY_MAX = 4 << 20
 RATIO_MAX = 200
 FILE_MAX = BODY_MAX + 4096
 
+_sorted = msgspec.json.Encoder(order="sorted")
 _HEAD = struct.Struct(">4sBBHBH16s16sHBIHHQQBQIII32s32sQ32s20s20sB16sH")
 _TAIL = 64 + 4 + 4
 assert _HEAD.size == 254
@@ -77,7 +79,7 @@ class Batch:
     def records(self) -> list[dict[str, Any]]:
         """Return the records. Raises Bad `unexpected` for text that is no list of objects."""
         try:
-            found = [json.loads(line) for line in self.plain.split(b"\n")] if self.plain else []
+            found = [parsed(line) for line in self.plain.split(b"\n")] if self.plain else []
         except ValueError as error:
             raise Bad("unexpected", f"records: {error}", final=True) from error
         if not all(isinstance(record, dict) for record in found):
@@ -104,8 +106,12 @@ class Self:
 
 def canonical(value: Mapping[str, Any]) -> bytes:
     """Return the canonical JSON line of a record: sorted keys, no spaces, UTF-8."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return text.encode()
+    return _sorted.encode(value)
+
+
+def parsed(line: bytes | str) -> Any:  # Any: whatever JSON there is
+    """Return what a line says. Raises ValueError."""
+    return msgspec.json.decode(line)
 
 
 def record_hash(record: Mapping[str, Any]) -> str:

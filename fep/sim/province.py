@@ -6,10 +6,8 @@ for channel 0, which carries only what the books say at that moment.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -76,9 +74,8 @@ class Province:
             incoming, book.state / "quarantine", part_timeout_s=knobs.part_timeout_s
         )
         self._outbox = Outbox(outgoing)
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="examine")
         self._registrar = Registrar(
-            book, self._me, lambda: wall_ms(clock), self._pool,
+            book, self._me, lambda: wall_ms(clock),
             refuse_rate=knobs.refuse_rate, seed=knobs.seed,
         )  # fmt: skip
         self._control = province_control.Control(book, self._me, self._outbox, clock, token)
@@ -89,8 +86,7 @@ class Province:
         self._last_sent: dict[str, tuple[float, str]] = {}
 
     def close(self) -> None:
-        """Stop the examining threads and close the books."""
-        self._pool.shutdown()
+        """Close the books."""
         self._book.close()
 
     def step(self) -> int:
@@ -234,7 +230,7 @@ class Province:
                 "result": row["result"],
                 "code": row["fault"],
                 "detail": row["detail"],
-                "supervision": json.loads(row["supervision"]) if row["supervision"] else None,
+                "supervision": fpb.parsed(row["supervision"]) if row["supervision"] else None,
             }
             for row in self._book.rows(
                 "SELECT * FROM record WHERE node=? AND epoch=? AND batch_seq=? ORDER BY rec_seq",

@@ -7,10 +7,8 @@ it; the same record again gets the answer it got before.
 from __future__ import annotations
 
 import base64
-import json
 import sqlite3
-from collections.abc import Callable, Iterable
-from concurrent.futures import Executor
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +17,7 @@ from fep.sim import province_life as life
 from fep.sim import province_numbers as numbers
 from fep.sim import sm
 from fep.sim.dice import Dice
-from fep.sim.fpb import Bad, Batch, Self, record_hash
+from fep.sim.fpb import Bad, Batch, Self, canonical, parsed, record_hash
 from fep.sim.province_book import Book
 
 Row = sqlite3.Row
@@ -43,7 +41,6 @@ class Registrar:
         book: Book,
         me: Self,
         now_ms: Callable[[], int],
-        pool: Executor,
         *,
         refuse_rate: float = 0.0,
         seed: int = 0,
@@ -51,7 +48,6 @@ class Registrar:
         self._book = book
         self._me = me
         self._now_ms = now_ms
-        self._pool = pool
         self._refuse_rate = refuse_rate
         self._seed = seed
 
@@ -117,7 +113,8 @@ class Registrar:
 
     def _apply(self, row: Row, records: list[dict[str, Any]]) -> None:
         node = row["node"]
-        examined = list(self._pool.map(self._examiner(node, records), records))
+        examine = self._examiner(node)
+        examined = [examine(record) for record in records]
         with self._book.transaction() as conn:
             for record, verdict in zip(records, examined, strict=True):
                 self._enter(conn, row, record, verdict)
@@ -128,10 +125,8 @@ class Registrar:
                  node, row["epoch"]),
             )  # fmt: skip
 
-    def _examiner(
-        self, node: str, records: Iterable[dict[str, Any]]
-    ) -> Callable[[dict[str, Any]], Verdict]:
-        """Return a thread-safe judge of single records; certificates are looked up here."""
+    def _examiner(self, node: str) -> Callable[[dict[str, Any]], Verdict]:
+        """Return a judge of single records; certificates are looked up here."""
         certificates = {
             (row["code"], row["serial"]): sm.load_certificate(row["certificate"])
             for row in self._book.rows("SELECT * FROM unit WHERE node=?", node)
@@ -168,14 +163,15 @@ class Registrar:
         found = check.papers(body)
         life.check_form(op, body)
         check.check(body, found, certificate)
-        if Dice(self._seed, record["idem"]).chance(self._refuse_rate):
+        rate = self._refuse_rate
+        if rate and Dice(self._seed, record["idem"]).chance(rate):
             raise check.Rejected("REFUSED", "refused at random, as told by --refuse-rate")
         supervision = {
             "cert_serial": self._me.certificate.serial_hex,
             "signed_at": self._now_ms(),
             "value": base64.b64encode(check.supervise(found, self._me.key)).decode(),
         }
-        return Verdict("OK", supervision=json.dumps(supervision))
+        return Verdict("OK", supervision=canonical(supervision).decode())
 
     def _enter(
         self, conn: sqlite3.Connection, row: Row, record: dict[str, Any], verdict: Verdict
@@ -257,7 +253,7 @@ def _chained(stream: Row, row: Row) -> list[dict[str, Any]]:
     """Return the records of a batch that continues the stream. Raises ValueError."""
     if row["prev"] != stream["batch_sm3"]:
         raise ValueError("prev_batch_sm3 is not the batch before")
-    records: list[dict[str, Any]] = [json.loads(line) for line in row["plain"].split(b"\n")]
+    records: list[dict[str, Any]] = [parsed(line) for line in row["plain"].split(b"\n")]
     if len(records) != row["n_rec"] or row["first_rec"] != stream["rec_seq"] + 1:
         raise ValueError("first_rec or n_rec differ from the records")
     prev = stream["head"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from collections.abc import Callable
 
@@ -122,3 +123,15 @@ def test_the_digest_and_signature_of_a_record_change_with_its_content() -> None:
 
     assert fpb.record_hash(record) != fpb.record_hash(changed)
     assert fpb.record_hash(record) == fpb.record_hash({**record, "hash": "other"})
+
+
+def test_canonical_is_what_the_format_says_of_every_letter() -> None:
+    letters = {chr(code): chr(code) * 2 for code in (*range(0x80), 0x2028, 0xFFFF, 0x20BB7)}
+    said = json.dumps(letters, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert fpb.canonical(letters) == said.encode()
+    assert fpb.parsed(said.encode()) == letters
+    numbers = {"b": [-1, 1 << 70, None, True], "a": {}}
+    assert fpb.canonical(numbers) == b'{"a":{},"b":[-1,1180591620717411303424,null,true]}'
+    for wrong in (b"", b"{", b"NaN", b"{} {}", b'"\xff"'):
+        with pytest.raises(ValueError, match=r"."):
+            fpb.parsed(wrong)
