@@ -158,3 +158,18 @@ def test_every_sentence_is_in_its_language(place: Place):
 
 def test_a_directory_stands_for_the_configuration_in_it(place: Place):
     assert place.root.resolve() == load(place.root, {}).root
+
+
+def test_a_bridge_is_registered_by_uncommenting_its_lines(place: Place):
+    """A second [bridge], or pcs = [] above the first PC, would be a syntax error."""
+    text = place.config.read_text("utf-8")
+    start = text.index("# [[bridge.pcs]]")
+    lines, rest = text[start:].split("\n\n", 1)
+    shown = "\n".join(line.removeprefix("# ") for line in lines.splitlines())
+    place.config.write_text(f"{text[:start]}{shown}\n\n{rest}", "utf-8")
+    key = place.root / "keys" / "bridge-cashier-1.key"
+    key.write_text("0123456789abcdef" * 4 + "\n", "ascii")
+    key.chmod(0o600)
+
+    assert [] == place.errors()
+    assert ["cashier-1"] == [pc.id for pc in load(place.config).bridge.pcs]
