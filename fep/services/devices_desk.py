@@ -212,7 +212,13 @@ async def _switched(
 
 
 async def reset(ctx: DeskContext, asked: Changed) -> dict[str, Any]:
-    """Open a device anew with its file as it is now; what it said of itself is forgotten."""
+    """Open a device anew with its file as it is now; what it said of itself is forgotten.
+
+    A device whose file was laid in since the start is driven from now on.
+    """
+    driven = {row.settings.id for row in _spool(ctx).loops()}
+    if asked.device not in driven | {row["id"] for row in _terminals(ctx)}:
+        return await load(ctx, asked)
     word, loop = _word(ctx, asked.reason), _loop(ctx, asked.device)
     loop.life.allow(Turn.RESET)
     settings = await ctx.aside(device_of, ctx.settings.root, asked.device)

@@ -144,7 +144,9 @@ def assign_point(root: Path, unit: str, point: str, group: str) -> tuple[str, Pa
         if one.get("code") == point and unit in ("", values.get("code"))
     ]
     if len(found) != 1:
-        raise refuse("DEV_POINT", unit=unit or "?", point=point)
+        # Without --unit the point is nobody's, or that of several.
+        several = "/".join(sorted(code for code, *_ in found))
+        raise refuse("DEV_POINT", unit=unit or several or "units/", point=point)
     code, path, text, place = found[0]
     _try(path, _grouped(text, place, group), text, root)
     return code, path, text

@@ -163,6 +163,19 @@ def test_a_file_that_does_not_do_leaves_the_device_as_it_is(world, text, code):
     assert "ready" == world.state()
 
 
+def test_a_reset_takes_a_device_whose_file_is_new(world):
+    """The manual lays files in by hand for form printers and bridges: no restart for that."""
+    assert "DEV_UNKNOWN" == world.refused("devices.reset", device="p3", reason="新机")
+    world.printers["p3"] = KnownPrinter()
+    world.write("p3", "w3")
+
+    world.ask("devices.reset", device="p3", reason="新机")
+    world.turn(1)
+
+    assert {"p1", "p2", "p3"} == {row.id for row in world.spool.devices()}
+    assert "device.added" in [op for op, *_ in world.ops()]
+
+
 def test_a_new_file_is_driven_without_a_restart(world):
     world.printers["p3"] = KnownPrinter()
     world.write("p3", "w3")
