@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 
 from fep import logs
 from fep.domain.faults import Refused
+from fep.domain.faults_desk import desk_refuse
 from fep.env import RealClock, calm_collector
 from fep.services.watch import Watch
 from fep.settings import SettingsError
@@ -55,6 +56,16 @@ def tell_problems(error: SettingsError) -> None:
         what = f" [{problem.suggestion}]" if problem.suggestion else ""
         print(f"{problem.file}:{problem.line}: {problem.zh} / {problem.en}{what}",
               file=sys.stderr)  # fmt: skip
+
+
+def _said(error: BaseException) -> BaseException:
+    """Return a file that cannot be used as the refusal a person reads, others as they are."""
+    if isinstance(error, SettingsError) and error.problems:
+        one = error.problems[0]
+        return desk_refuse("CTL_FILE", path=one.file, why=one.en, why_zh=one.zh)
+    if isinstance(error, OSError) and error.filename is not None:
+        return desk_refuse("CTL_FILE", path=error.filename, why=error.strerror)
+    return error
 
 
 def run_service(log: LogSettings, make: Callable[[Any, RealClock], Served]) -> int:
@@ -103,7 +114,7 @@ class Process:
         self._watch.ready(self._service.title)
 
     def _failed(self, failure: Any) -> None:
-        error, event = failure.value, f"{self._service.name}.not_started"
+        error, event = _said(failure.value), f"{self._service.name}.not_started"
         if isinstance(error, Refused):
             self._log.critical(event, fault=error.code, zh=error.zh, en=error.en)
             self._service.not_started(str(error), f"{error.code} {error.zh}")

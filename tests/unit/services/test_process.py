@@ -11,6 +11,8 @@ from twisted.internet.task import Clock
 
 from fep.domain.faults import refuse
 from fep.services.process import Process
+from fep.settings import SettingsError
+from fep.settings_toml import Problem
 
 
 class Reactor(Clock):
@@ -37,6 +39,7 @@ class Service:
     def __init__(self) -> None:
         self.coming_up: Deferred[None] = Deferred()
         self.seen: list[str] = []
+        self.why = self.why_zh = ""
         self.on_fatal: Callable[[str], None] = lambda why: None
 
     async def start(self) -> None:
@@ -47,6 +50,7 @@ class Service:
 
     def not_started(self, why: str, why_zh: str) -> None:
         self.seen.append("not started")
+        self.why, self.why_zh = why, why_zh
 
     def alive(self) -> bool:
         return True
@@ -105,6 +109,23 @@ def test_a_service_that_cannot_come_up_ends_its_process_and_is_not_stopped(
     assert (1, 1) == (reactor.stopped, running.exit_code)
     assert reactor.trigger().called
     assert ["not started"] == service.seen
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        FileNotFoundError(2, "no such file", "keys/node.crt"),
+        SettingsError([Problem("keys/node.crt", 0, "key", "没有", "no such file")]),
+    ],
+)
+def test_a_file_that_keeps_a_service_down_is_named_in_both_languages(
+    service: Service, process: tuple[Reactor, Process], error: Exception
+):
+    service.coming_up.errback(error)
+
+    assert ["not started"] == service.seen
+    assert "keys/node.crt cannot be read" in service.why
+    assert service.why_zh.startswith("CTL_FILE 文件 keys/node.crt")
 
 
 def test_a_service_that_is_told_to_stop_and_then_cannot_come_up_ends_once(
