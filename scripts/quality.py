@@ -11,6 +11,7 @@ import importlib
 import sys
 from pathlib import Path
 
+from fep.domain.printing import Outcome
 from fep.plug import DRIVERS, names
 from fep.testing.promise import Kit
 
@@ -58,9 +59,20 @@ def _row(kit: type[Kit]) -> str:
     ]
     hardware = ", ".join(kit.hardware) or "untested"
     return (
-        f"| `{kit.driver}` | {kit.over or WAYS[kit.way]} | {len(kept)} of {len(promises)} |"
+        f"| `{kit.driver}` | {kit.over or WAYS[kit.way]} |"
+        f" {len(kept)} of {len(promises)}{_less(kit)} |"
         f" {'<br>'.join(excused) or 'nothing'} | {kit.tried_on} | {hardware} |"
     )
+
+
+def _less(kit: type[Kit]) -> str:
+    """Return what is to be known of the promises that are kept: doubt, and bytes left out."""
+    told = ""
+    if getattr(kit, "proves", None) is Outcome.ACCEPTED:
+        told += "; nothing is proved: a sheet is at best `accepted`"
+    if kit.stride > 1:
+        told += f"; cut at one byte in {kit.stride}, at every one in `scripts/soak kit`"
+    return told
 
 
 def fresh(text: str) -> str:

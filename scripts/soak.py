@@ -9,6 +9,8 @@ line counts violations of I1 to I6 by what they mean to a hospital.
 `gate`: the link alone through a gate that loses, repeats, delays by a day and mangles, on a
 fake clock, either side killed at random.
 `pay`: payments at terminals: random schedules on a fake clock, and real processes killed.
+`ukey`: a UKEY pulled, refusing, hanging.
+`kit`: drivers whose link is cut at every n-th byte in the test run, cut at every byte.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.device import skf_storm
-from tests.harness import ledgers, pay_soak, strike
+from tests.harness import kit_soak, ledgers, pay_soak, strike
 from tests.harness.checkers import check_all
 from tests.harness.processes import Child, Failed, Fleet, wait_until
 from tests.harness.town import Town
@@ -319,10 +321,12 @@ def main() -> int:
     torture.add_argument("--first", type=int, default=1, help="the first seed")
     pay_soak.arguments(kinds.add_parser("pay", help="payments, and deaths with money under way"))
     skf_storm.arguments(kinds.add_parser("ukey", help="a UKEY pulled, refusing, hanging"))
+    kit_soak.arguments(kinds.add_parser("kit", help="drivers, cut at every byte"))
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, _interrupted)
     soaks = {"kill": soak_kill, "strike": soak_strike, "city": soak_city, "gate": soak_gate,
-             "pay": pay_soak.soak_pay, "ukey": skf_storm.soak_ukey}  # fmt: skip
+             "pay": pay_soak.soak_pay, "ukey": skf_storm.soak_ukey,
+             "kit": kit_soak.soak_kit}  # fmt: skip
     return soaks[options.what](options)
 
 

@@ -18,10 +18,15 @@ _KITS = pytest.StashKey[dict[str, dict[str, str]]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Offer the report."""
-    parser.getgroup("fep").addoption(
+    """Offer the report, and the long form of the kit."""
+    group = parser.getgroup("fep")
+    group.addoption(
         "--fep-kit-report", metavar="FILE", default="",
         help="write what each driver keeps, fails and is exempt from as JSON",
+    )  # fmt: skip
+    group.addoption(
+        "--fep-kit-every-byte", action="store_true",
+        help="cut links at every byte, also where a kit says that it strides",
     )  # fmt: skip
 
 
@@ -41,8 +46,9 @@ def device_reactor() -> Any:
     return reactor
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip what a driver is exempt from. Raises UsageError for a bad exemption."""
+    every_byte = config.getoption("--fep-kit-every-byte", default=False)
     for item in items:
         kit = getattr(item, "cls", None)
         exempt: Mapping[str, str] | None = getattr(kit, "exempt", None)
@@ -50,6 +56,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             continue
         if not kit.driver:
             raise pytest.UsageError(f"{kit.__name__} names no driver")
+        if every_byte:
+            kit.stride = 1
         known = {promise.test for promise in kit.promises()}
         for name, reason in exempt.items():
             if name not in known or not reason.strip():

@@ -19,9 +19,6 @@ class PrinterCase(Kit):
     proves: ClassVar[Outcome] = Outcome.PRINTED
     """The best this driver says of a job in good weather: PRINTED or ACCEPTED."""
 
-    stride: ClassVar[int] = 1
-    """Every how many-th byte is cut at; more than 1 only where a job takes long."""
-
     lines: ClassVar[int] = 6
     """At so many lines the paper ends, from 1 on."""
 

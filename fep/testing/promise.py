@@ -60,6 +60,9 @@ class Kit:
     hardware: ClassVar[tuple[str, ...]] = ()
     """Real devices on which a person has run it; empty means untested on hardware."""
 
+    stride: ClassVar[int] = 1
+    """Every how many-th byte is cut at; more than 1 only where each cut takes long."""
+
     exempt: ClassVar[Mapping[str, str]] = {}
     """Promises that do not apply, each with the reason."""
 

@@ -35,7 +35,6 @@ NOISE_HELD = NOISE // 2 + (1 << 17)
 class TerminalKit(Kit):
     """The kit over one terminal driver. What the author says stands above `counter`."""
 
-    stride: ClassVar[int] = 1
     payer_shows: ClassVar[bool] = False
     """Whether payments are made by the payer's code, for a device without a card reader."""
 

@@ -1,6 +1,7 @@
 """`soak pay`: money under way and deaths, on a fake clock and with real processes.
 
-Schedules: random ones by number, each site of them on a store of its own. Kills: a real daemon
+Schedules: random ones by number, each site of them on a store of its own, first with a MISPOS
+terminal, then with a UMS one behind a bridge. Kills: a real daemon
 and two terminals, on TCP and on a serial cable; one side, or both, is killed at a random moment
 of every payment. At the end the acquirer's ledgers and our books agree, or what does not is
 unknown and listed.
@@ -16,12 +17,13 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from fep.client import RemoteFault, Unreachable
 from tests.harness.pos_town import PosTown
 from tests.harness.processes import Failed, Fleet, wait_until
 
-SITE = 500  # schedules a site lives through
+SITE, UMS_SITE = 500, 50  # schedules a site lives through; UMS leaves more that nobody knows
 LATEST_S = 2.5
 
 
@@ -53,19 +55,26 @@ def schedules(first: int, count: int) -> list[str]:
     """Live through schedules on the fake clock; return what is wrong."""
     # The till and its store are loaded into this process.
     from tests.device.pay_schedules import Schedules
+    from tests.device.ums_schedules import UmsSchedules
 
+    wrong = _live(Schedules, first, count, SITE)
+    return wrong + _live(UmsSchedules, first, count, UMS_SITE)
+
+
+def _live(kind: type[Any], first: int, count: int, site: int) -> list[str]:
     wrong: list[str] = []
     did: Counter[str] = Counter()
     shared = Path("/dev/shm")
-    for start in range(first, first + count, SITE):
-        numbers = range(start, min(start + SITE, first + count))
+    for start in range(first, first + count, site):
+        numbers = range(start, min(start + site, first + count))
         with tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else None) as place:
-            run = Schedules(Path(place))
+            run = kind(Path(place))
             run.play(numbers)
-            wrong += [f"{numbers}: {text}" for text in run.wrong()]
+            wrong += [f"{kind.__name__} {numbers}: {text}" for text in run.wrong()]
             did += run.did
             run.close()
-        print(f"  {numbers.stop - first:6d} schedules, {len(wrong)} wrong", flush=True)
+        if (numbers.stop - first) % SITE == 0 or numbers.stop == first + count:
+            print(f"  {kind.__name__} {numbers.stop - first:6d}, {len(wrong)} wrong", flush=True)
     print(f"  {dict(did)}")
     return wrong
 

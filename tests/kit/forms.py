@@ -103,7 +103,6 @@ class EscpOverTcp(PrinterKit):
     driver = "escp"
     tried_on = "fepsim form-printer (lq)"
     proves = Outcome.ACCEPTED
-    stride = 5
     exempt: Mapping[str, str] = {
         "test_paper_ends_at_every_line": "ESC/P says nothing; a person looks at every sheet",
         "test_cover_opened_during_the_cut": "a form printer cuts nothing",

@@ -58,7 +58,6 @@ class MisposOverTcp(TerminalKit):
 
 
 class MisposOverSerial(MisposOverTcp):
-    """The same over a serial line; what a byte means was looked at over TCP."""
+    """The same over a serial line."""
 
     way = "pty"
-    stride = 7
