@@ -1497,7 +1497,7 @@ def read_settings(path: Path) -> Settings:
 
 
 HELP = """fep-bridge [bridge.ini]            lend what bridge.ini names
-fep-bridge --check [bridge.ini]    look at it without connecting
+fep-bridge --check [bridge.ini]    look at it and its ports, without the front-end
 fep-bridge --journal [bridge.ini]  what was done, without amounts or cards"""
 
 
@@ -1505,10 +1505,22 @@ def check(settings: Settings) -> int:
     """Print what is lent and how it is."""
     bad = 0
     for lent in settings.ports.values():
-        state = lent.look()
-        bad += "absent" in state
+        shut = _tried(lent)
+        state = lent.look() + shut
+        bad += bool(shut) or "absent" in state
         print(f"{lent.name:<16} {lent.kind:<8} {' '.join(state) or 'ok'}")
     return 1 if bad else 0
+
+
+def _tried(lent: Lent) -> list[str]:
+    """Open and close a port of which nothing else can be seen; a running bridge may hold it."""
+    if lent.kind != "tcp" and not (lent.kind == "serial" and WINDOWS):
+        return []
+    try:
+        lent.open().close()
+    except OSError as error:
+        return [f"does not open: {error}"]
+    return []
 
 
 def show(settings: Settings) -> int:
