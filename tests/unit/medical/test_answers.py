@@ -9,10 +9,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pytest
 import zxingcpp
 from PIL import Image
 
 from fep.render.qr_small import PNG_MAX_BYTES, small_png
+from fep.wire.dialects import medical_methods
 from fep.wire.dialects.medical_codes import Codes
 from tests.unit.medical.clinic import Clinic, bill, caller, named, refund
 
@@ -54,6 +56,27 @@ def test_a_list_that_names_a_patient_holds_nobody_else(clinic: Clinic):
     assert ["A", "C"] == listed("getEBillUnPrintList", cardNo="C1", idCardNo="42010619800101123X")
     assert ["C"] == listed("getEBillUnPrintList", cardNo="C1", patientId="P2")
     assert ["A", "B", "C"] == listed("getNotPrintList")
+
+
+def test_lists_tell_of_the_sheet_that_is_in_the_payers_hands(clinic: Clinic):
+    answer = clinic.issue()
+    turn = {**named(answer), "pBillBatchCode": "042126", "busDateTime": "20261121094000000",
+            "placeCode": "001", "operator": "王芳"}  # fmt: skip
+    week = {"busBgnDate": "20261120", "busEndDate": "20261122", "cardNo": "C100200"}
+
+    def listed() -> tuple[list[str], int]:
+        on_paper = clinic.good("getEBillPrintList", week)["billList"]
+        open_ = clinic.good("getEBillUnPrintList", week)["total"]
+        return [row["billNo"] for row in on_paper], open_
+
+    clinic.good("turnPaper", {**turn, "pBillNo": "1"})
+    clinic.good("reTurnPaper", {**turn, "pBillNo": "2"})
+    again = listed()
+    void = {"unit": "H001", "point": "001", "first": "042126-00000002", "reason": "污损"}
+    clinic.room.done(clinic.ctx.paper.void(clinic.callers[0], void))
+
+    assert (["00000002"], 0) == again
+    assert ([], 1) == listed()
 
 
 def test_a_list_of_what_is_no_receipt_is_refused_and_holds_no_receipts(clinic: Clinic):
@@ -134,7 +157,9 @@ def test_without_a_page_the_code_says_what_the_receipt_is(tmp_path: Path):
     clinic.close()
 
 
-def test_pages_of_lists_count_from_one_and_hold_at_most_two_hundred(clinic: Clinic):
+def test_pages_of_lists_count_from_one_and_hold_at_most_two_hundred(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+):
     for place in range(5):
         clinic.issue(f"B{place}", busDateTime=f"2026112109{place:02d}")
     pages = [
@@ -146,6 +171,11 @@ def test_pages_of_lists_count_from_one_and_hold_at_most_two_hundred(clinic: Clin
     assert [["B0", "B1"], ["B0", "B1"], ["B2", "B3"], ["B4"], []] == pages
     every = clinic.good("getBillByBusDate", {**MONTH, "pageSize": 100_000})
     assert (5, 5) == (every["total"], len(every["billList"]))
+    assert 200 == medical_methods.PAGE_MAX
+    monkeypatch.setattr(medical_methods, "PAGE_MAX", 3)
+    for size in (0, 100_000, ""):
+        told = clinic.good("getBillByBusDate", {**MONTH, "pageSize": size})
+        assert (5, 3) == (told["total"], len(told["billList"]))
 
 
 def test_a_list_of_too_long_a_time_or_of_none_is_refused(clinic: Clinic):
