@@ -54,6 +54,15 @@ def test_a_frame_counts_bytes_and_carries_letters_that_gbk_has_not():
     assert "𠮷野" == cnnontax.parsed(base64.b64decode(voucher)).findtext("PayerName")
 
 
+def test_a_chinese_letter_counts_two_in_the_length_of_a_frame():
+    text = "<CFX>票据</CFX>".encode("gbk")
+
+    frame = cnnontax.framed("5001", text, "t")
+
+    assert (b"102     ", 8 + 8 + 3 + 4 + 15 + 64) == (frame[:8], len(frame))
+    assert (None, frame[:-1]) == cnnontax.cut(frame[:-1])
+
+
 @pytest.mark.parametrize("case", [str.upper, str.lower])
 def test_the_case_of_a_mac_does_not_matter_but_its_value_does(case):
     frame = cnnontax.framed("5001", b"<CFX/>", "t")
