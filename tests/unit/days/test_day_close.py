@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
+from fep.crypto import sm3
 from fep.domain.faults import Refused, refuse
 from fep.services.desk_books import Books, books_q, checks
 from fep.store import days, issuing
+from fep.store.packed import pack, unpack
 from tests.unit.days.office import CODE, FIRST_DAY, KIND, UNIT, Office
 
 HOUR = 3_600_000
@@ -178,6 +180,28 @@ def test_a_changed_body_a_foreign_signature_or_a_cut_out_day_is_noticed(office: 
         store.execute("UPDATE day_close SET der = (SELECT max(der) FROM day_close),"
                       " body = (SELECT body FROM day_close WHERE day = '2026-11-23')")  # fmt: skip
     store.close()
+    with pytest.raises(Refused, match="DAY_BROKEN"):
+        office.show()
+
+
+def test_a_changed_body_whose_digest_was_changed_with_it_is_noticed_by_its_signature(
+    office: Office,
+):
+    office.issue("K", 1230)
+    office.pass_days()
+    office.close_due()
+    assert 1230 == office.show()["total"]["net_fen"]
+    office.tampered = True
+    with sqlite3.connect(office.path) as store:
+        ((body,),) = store.execute("SELECT body FROM day_close").fetchall()
+        plain = unpack(body)
+        changed = plain.replace(b"1230", b"9230")
+        assert changed != plain
+        store.execute(
+            "UPDATE day_close SET body = ?, sm3 = ?", (pack(changed), sm3.digest(changed))
+        )
+    store.close()
+
     with pytest.raises(Refused, match="DAY_BROKEN"):
         office.show()
 
