@@ -90,9 +90,12 @@ class CallerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     his: HisSettings = HisSettings()
 
     def __post_init__(self) -> None:
-        """Refuse an amount that is none."""
+        """Refuse an amount that is none, by the name of its key."""
         if self.max_amount:
-            parse_fen(self.max_amount)
+            try:
+                parse_fen(self.max_amount)
+            except ValueError as error:
+                raise ValueError(f"max_amount {self.max_amount}") from error
 
 
 class IssueSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

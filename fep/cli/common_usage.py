@@ -64,4 +64,6 @@ def _value(error: click.BadParameter) -> str:
         return "应为真实存在的日期，写作 YYYY-MM-DD"
     if isinstance(kind, click.types.IntParamType):
         return "应为整数"
+    if isinstance(kind, click.Path) and error.message.endswith("does not exist."):
+        return f"没有此文件：{error.message.partition(chr(39))[2].rpartition(chr(39))[0]}"
     return error.message

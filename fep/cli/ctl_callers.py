@@ -309,6 +309,10 @@ def _state(one: dict[str, Any]) -> str:
     return say("启用", "on") if one["enabled"] else paint(say("停用", "off"), "yellow")
 
 
+def _codes(value: Any) -> str:
+    return " ".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
+
+
 def _limits(one: dict[str, Any]) -> str:
     parts = [f"{one['rate_per_s']}/s"] if one["rate_per_s"] else []
     return " ".join([*parts, *([f"≤{one['max_amount']}"] if one["max_amount"] else [])]) or "-"
@@ -329,7 +333,7 @@ def _facts(one: dict[str, Any]) -> None:
         (say("排队", "queue"), say("是", "yes") if one["queue"] else say("否", "no")),
         (say("上限", "limits"), _limits(one)),
         (say("原前置机", "old front-end"), one["upstream"] or "-"),
-        *((f"his.{name}", str(value)) for name, value in one.get("his", {}).items() if value),
+        *((f"his.{name}", _codes(value)) for name, value in one.get("his", {}).items() if value),
         (say("密钥文件", "key file"), one["key_file"]),
         (say("写在", "written in"), one["file"]),
     ], indent=2)  # fmt: skip

@@ -116,6 +116,14 @@ def test_what_is_wrong_changes_nothing(office: Office):
     assert "CALLER_FILES" == office.refused(
         "callers", "add", "--appid", "bad", "--upstream", "ftp://x", "--reason", "r"
     )
+    wrong = office.ctl("callers", "add", "--appid", "bad", "--max-amount", "1,000",
+                       "--reason", "r", code=1)["error"]  # fmt: skip
+    assert "max_amount 1,000" in wrong["zh"]
+    appid = office.ctl("callers", "add", "--appid", "b d", "--reason", "r", code=2)["error"]
+    assert "--appid 的值不对" in appid["zh"]
+    missing = office.ctl("callers", "add", "--appid", "bad", "--key-file", "/no/such", "--reason",
+                         "r", code=2)["error"]  # fmt: skip
+    assert "没有此文件：/no/such" in missing["zh"]
     assert before == file.read_bytes()
     assert not (office.town.place / "callers" / "bad.toml").exists()
     assert not (office.town.place / "keys" / "caller-bad.key").exists()
