@@ -17,6 +17,7 @@ from fep.services.uplink_ends import Ends
 from fep.store.link import RECEIPTS, DueRow, Head
 from fep.store.link_letters import Letter
 from fep.store.link_out import Made
+from fep.store.packed import unpack
 from fep.wire.fpb import Kind, Reason, Unreadable
 from fep.wire.fpb_record import JournalHead, idem, record_line
 
@@ -116,7 +117,7 @@ def _body(row: DueRow, signature_xml: SignatureXml) -> dict[str, object]:
 
 def _receipt_body(row: DueRow, signature_xml: SignatureXml) -> dict[str, object]:
     try:
-        original = zlib.decompress(row.body)
+        original = unpack(row.body)
         element = signature_xml(row)
     except (zlib.error, ValueError, KeyError, CryptoError) as error:
         raise RowBroken(row, f"{type(error).__name__}: {error}") from error

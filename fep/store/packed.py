@@ -25,4 +25,7 @@ def frame(data: bytes) -> bytes:
 
 def unpack(data: bytes) -> bytes:
     """Return what was packed or framed. Raises zlib.error on damage."""
-    return zlib.decompress(data)
+    try:
+        return isal_zlib.decompress(data)
+    except isal_zlib.error as error:
+        raise zlib.error(str(error)) from error

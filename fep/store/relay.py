@@ -7,7 +7,6 @@ blind repeat; an answer once stored is never replaced.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,6 +15,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, insert, select, update
 
 from fep.domain.platform import CallState
+from fep.store.packed import unpack
 from fep.store.schema_relay import relay_batch, relay_call, relay_stream
 from fep.store.tx import Tx
 
@@ -79,7 +79,7 @@ class Arrived:
 
     def text(self) -> bytes:
         """Return the records' bytes."""
-        return zlib.decompress(self.plain)
+        return unpack(self.plain)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,12 @@ entropy and keys are handed in.
 from __future__ import annotations
 
 import struct
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 from typing import Final
+
+from isal import isal_zlib
 
 from fep.crypto import envelope, sm2, sm3, sm4
 from fep.crypto.errors import CryptoError
@@ -33,7 +34,7 @@ FILE_MAX_BYTES: Final = FIXED_BYTES + WRAPPED_MAX_BYTES + BODY_MAX_BYTES + TAIL_
 SEQ_MAX: Final = 2**32 - 1
 PARTY_BYTES: Final = 16
 SERIAL_BYTES: Final = 20
-COMPRESSION: Final = 6
+COMPRESSION: Final = 3  # isal's densest: zlib's level 6 takes a third less room, 3 times as long
 NO_HASH: Final = bytes(32)
 
 FLAG_ZLIB: Final = 1
@@ -158,7 +159,7 @@ def pack(draft: Header, plain: bytes, signer: sm2.PrivateKey, receiver: sm2.Publ
     """
     if len(plain) > PLAIN_MAX_BYTES:
         raise Unreadable(Reason.TOO_BIG, f"{len(plain)} bytes of plain text")
-    squeezed = zlib.compress(plain, COMPRESSION)
+    squeezed = isal_zlib.compress(plain, COMPRESSION)
     # What squeezes better than the receiver's bomb guard allows travels as it is.
     use = len(squeezed) < len(plain) <= RATIO_MAX * len(squeezed)
     content = squeezed if use else plain
@@ -291,10 +292,10 @@ def inflate(content: bytes, plain_len: int) -> bytes:
 
     Raises Unreadable TOO_BIG when there is more, TRUNCATED when the stream is broken.
     """
-    stream = zlib.decompressobj()
+    stream = isal_zlib.decompressobj()
     try:
         plain = stream.decompress(content, plain_len + 1)
-    except zlib.error as error:
+    except isal_zlib.error as error:
         raise Unreadable(Reason.TRUNCATED, "not a zlib stream") from error
     if len(plain) > plain_len:
         raise Unreadable(Reason.TOO_BIG, f"inflates beyond {plain_len} bytes")
