@@ -157,7 +157,6 @@ class _Line(protocol.Protocol):
         self._pool = pool
         self._call: Deferred[Heard] | None = None
         self._reading: Reading | None = None
-        self._timer: Any = None
         self.idle_since = 0.0
         self.gone = False
 
@@ -167,7 +166,7 @@ class _Line(protocol.Protocol):
         done: Deferred[Heard] = Deferred()
         self._call = done
         self._reading = self._pool.framing.reading()
-        self._timer = self._pool.reactor.callLater(self._pool.answer_s, self._late)
+        self._pool.waits(self)
         self.transport.write(self._pool.framing.write(content))
         return done
 
@@ -204,7 +203,8 @@ class _Line(protocol.Protocol):
         if self.transport is not None:
             self.transport.abortConnection()
 
-    def _late(self) -> None:
+    def late(self) -> None:
+        """No answer came in time."""
         self._fail(Unanswered(f"no answer in {self._pool.answer_s:g} s"))
 
     def _answered(self, heard: Heard) -> None:
@@ -224,9 +224,7 @@ class _Line(protocol.Protocol):
 
     def _done(self) -> Deferred[Heard] | None:
         call, self._call, self._reading = self._call, None, None
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        self._timer = None
+        self._pool.heard(self)
         return call
 
 
@@ -244,18 +242,23 @@ class Lines:
         self._idle_s = idle_s
         self._idle: deque[_Line] = deque()
         self._lines: set[_Line] = set()
+        self._due: dict[_Line, float] = {}  # calls under way, the oldest first
+        self._timer: Any = None
         self._connecting = 0
         self._waiting: deque[Deferred[_Line]] = deque()
         self._closed = False
 
     async def exchange(self, content: bytes) -> Heard:
         """Make one call. Raises NotSent, Unanswered."""
-        line = await self._line()
+        line = self._idle_line() or await self._new_line()
         return await line.exchange(content)
 
     def close(self) -> None:
         """End every connection; calls under way end Unanswered."""
         self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         for line in list(self._lines):
             line.close()
         while self._waiting:
@@ -281,18 +284,39 @@ class Lines:
         if line in self._idle:
             self._idle.remove(line)
 
-    def _line(self) -> Deferred[_Line]:
+    def waits(self, line: _Line) -> None:
+        """A call has left on a line. All have the same time, so one timer does for all."""
+        self._due[line] = self.reactor.seconds() + self.answer_s
+        if self._timer is None:
+            self._timer = self.reactor.callLater(self.answer_s, self._late)
+
+    def heard(self, line: _Line) -> None:
+        """Its call has ended."""
+        self._due.pop(line, None)
+
+    def _late(self) -> None:
+        self._timer = None
+        now = self.reactor.seconds()
+        for line, due in list(self._due.items()):
+            if due <= now:
+                line.late()
+        if self._due and self._timer is None and not self._closed:
+            wait = next(iter(self._due.values())) - now
+            self._timer = self.reactor.callLater(max(0.0, wait), self._late)
+
+    def _idle_line(self) -> _Line | None:
+        while self._idle and not self._closed:
+            line = self._idle.pop()
+            if not line.gone and self.reactor.seconds() - line.idle_since < self._idle_s:
+                return line
+            line.close()
+        return None
+
+    def _new_line(self) -> Deferred[_Line]:
         wanted: Deferred[_Line] = Deferred()
         if self._closed:
             wanted.errback(NotSent("closing"))
-            return wanted
-        while self._idle:
-            line = self._idle.pop()
-            if not line.gone and self.reactor.seconds() - line.idle_since < self._idle_s:
-                wanted.callback(line)
-                return wanted
-            line.close()
-        if len(self._lines) + self._connecting < self._max:
+        elif len(self._lines) + self._connecting < self._max:
             self._connect_for(wanted)
         elif len(self._waiting) < WAITING_MAX:
             self._waiting.append(wanted)

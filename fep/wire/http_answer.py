@@ -6,7 +6,10 @@ answer at a time: what follows it on the connection is a fault of the other side
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Final
 
 HEAD_MAX: Final = 64 * 1024
@@ -22,7 +25,7 @@ class Answer:
     """A whole answer; header names in lower case. `stays` says the connection may be used on."""
 
     status: int
-    headers: dict[str, str]
+    headers: Mapping[str, str]
     body: bytes
     stays: bool
 
@@ -66,7 +69,9 @@ class AnswerReader:
         stays = headers.get("connection", "").lower() != "close" and not ended
         return Answer(status, headers, body, stays)
 
-    def _body(self, at: int, status: int, headers: dict[str, str], *, ended: bool) -> bytes | None:
+    def _body(
+        self, at: int, status: int, headers: Mapping[str, str], *, ended: bool
+    ) -> bytes | None:
         if status in (204, 304):
             return b""
         if "chunked" in headers.get("transfer-encoding", "").lower():
@@ -80,7 +85,8 @@ class AnswerReader:
         return bytes(self._data[at : at + size]) if len(self._data) >= at + size else None
 
 
-def _head(raw: bytes) -> tuple[int, dict[str, str]]:
+@lru_cache(maxsize=16)  # a busy server says the same head for a second
+def _head(raw: bytes) -> tuple[int, Mapping[str, str]]:
     first, *lines = raw.decode("latin-1").split("\r\n")
     words = first.split(" ", 2)
     if len(words) < 2 or not words[0].startswith("HTTP/1.") or not words[1].isdigit():
@@ -91,7 +97,7 @@ def _head(raw: bytes) -> tuple[int, dict[str, str]]:
         if not colon:
             raise BadAnswer("a header without a colon")
         headers[name.strip().lower()] = value.strip()
-    return int(words[1]), headers
+    return int(words[1]), MappingProxyType(headers)
 
 
 def _chunks(data: bytearray, at: int) -> bytes | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Protocol
 
 from fep.domain.calendar import local
@@ -58,13 +59,18 @@ class Stamp:
     @property
     def long(self) -> str:
         """Return yyyyMMddHHmmssSSS of +08:00."""
-        at = local(self.at_ms)
-        return f"{at:%Y%m%d%H%M%S}{at.microsecond // 1000:03d}"
+        return f"{second(self.at_ms // 1000)}{self.at_ms % 1000:03d}"
 
     @property
     def day(self) -> str:
         """Return yyyyMMdd of +08:00."""
         return f"{local(self.at_ms):%Y%m%d}"
+
+
+@lru_cache(maxsize=8)  # a thousand calls are made in one
+def second(at_s: int) -> str:
+    """Return yyyyMMddHHmmss of +08:00."""
+    return f"{local(at_s * 1000):%Y%m%d%H%M%S}"
 
 
 class Unspoken(Exception):
