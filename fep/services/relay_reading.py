@@ -31,7 +31,7 @@ from fep.store.relay import Arrived, NewCall, Stream
 from fep.wire.fpb import Header, Kind, Reason, Unreadable, read_header, unpack
 from fep.wire.fpb_ack import Ack, Nack, read_ack, read_nack
 from fep.wire.fpb_greet import Greeting, Hello, Manifest, Sync, read_greeting
-from fep.wire.fpb_record import Record, canonical, read_records
+from fep.wire.fpb_record import Record, read_pairs, read_records
 
 OPS: Final = frozenset(op.value for op in DELIVERIES)
 NUMBERS: Final = (Operation.REQUEST, Operation.RETURN)
@@ -86,8 +86,8 @@ def read_batch(batch: Arrived, stream: Stream) -> tuple[tuple[Record, ...], list
     """
     if batch.prev != stream.batch_sm3 or batch.first_rec != stream.rec_seq + 1:
         raise Unreadable(Reason.CHAIN, f"batch {batch.seq} does not follow")
-    records = read_records(batch.text(), batch.first_rec, batch.n_rec, stream.head)
-    return records, [_call(record) for record in records]
+    pairs = read_pairs(batch.text(), batch.first_rec, batch.n_rec, stream.head)
+    return tuple(record for record, _ in pairs), [_call(*pair) for pair in pairs]
 
 
 def read_again(batch: Arrived, prev: bytes) -> tuple[Record, ...]:
@@ -95,14 +95,14 @@ def read_again(batch: Arrived, prev: bytes) -> tuple[Record, ...]:
     return read_records(batch.text(), batch.first_rec, batch.n_rec, prev)
 
 
-def _call(record: Record) -> NewCall:
+def _call(record: Record, text: bytes) -> NewCall:
     try:
         identity = bytes.fromhex(record.idem)
     except ValueError as error:
         raise Unreadable(Reason.CHAIN, f"record {record.rec_seq} has no identity") from error
     body = record.body
     return NewCall(
-        record.rec_seq, identity, sm3.digest(canonical({"body": body})), record.op[:16],
+        record.rec_seq, identity, sm3.digest(b'{"body":%b}' % text), record.op[:16],
         str(body.get("code", ""))[:20], str(body.get("number", ""))[:18], record.hash,
     )  # fmt: skip
 

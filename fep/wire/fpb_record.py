@@ -92,29 +92,44 @@ def read_records(plain: bytes, first_rec: int, n_rec: int, prev: bytes) -> tuple
     `prev` is the hash of the record before `first_rec`. Raises Unreadable CHAIN when
     something does not fit, TOO_BIG for more than RECORDS_MAX.
     """
+    return tuple(record for record, _ in read_pairs(plain, first_rec, n_rec, prev))
+
+
+def read_pairs(plain: bytes, first_rec: int, n_rec: int,
+               prev: bytes) -> list[tuple[Record, bytes]]:  # fmt: skip
+    """Return the records as `read_records` does, each with its body's canonical bytes."""
     if n_rec > RECORDS_MAX:
         raise Unreadable(Reason.TOO_BIG, f"{n_rec} records")
     lines = plain.split(b"\n", n_rec)
     if len(lines) != n_rec:
         raise Unreadable(Reason.CHAIN, f"{len(lines)} records, not {n_rec}")
-    records: list[Record] = []
+    records: list[tuple[Record, bytes]] = []
     for offset, line in enumerate(lines):
-        record = _read(line)
+        record, body = _read(line)
         if record.rec_seq != first_rec + offset or record.prev != prev:
             raise Unreadable(Reason.CHAIN, f"record {record.rec_seq} does not follow")
-        records.append(record)
+        records.append((record, body))
         prev = record.hash
-    return tuple(records)
+    return records
 
 
-def _read(line: bytes) -> Record:
+def _read(line: bytes) -> tuple[Record, bytes]:
     try:
         read = _DECODER.decode(line)
         prev, digest = bytes.fromhex(read.prev), bytes.fromhex(read.hash)
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
         raise Unreadable(Reason.CHAIN, f"not a record: {error}") from error
-    bare = msgspec.structs.asdict(read)
-    del bare["hash"]
-    if len(prev) != 32 or sm3.digest(prev + canonical(bare)) != digest:
+    body = canonical(read.body)
+    bare = b'{"at":%d,"body":%b,%b' % (read.at, body, _rest(read))
+    if len(prev) != 32 or sm3.digest(prev + bare) != digest:
         raise Unreadable(Reason.CHAIN, f"record {read.rec_seq} does not fit its hash")
-    return Record(read.rec_seq, read.op, read.idem, read.at, read.body, prev, digest)
+    return Record(read.rec_seq, read.op, read.idem, read.at, read.body, prev, digest), body
+
+
+def _rest(read: _Line) -> bytes:
+    """Return what stands behind body and hash in the canonical line."""
+    rest = {
+        "idem": read.idem, "journal": read.journal, "op": read.op, "prev": read.prev,
+        "rec_seq": read.rec_seq,
+    }  # fmt: skip
+    return canonical(rest)[1:]
