@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
+from twisted.internet.defer import Deferred
+
 from fep.crypto import sm3
 from fep.domain.link_gap import GapWatch, missing, ranges
 from fep.services.arrivals import Arrivals, Reader, content_of
@@ -173,9 +175,14 @@ class Inbox:
                 outbox.hasten()
             await self._greeter.hello()
         if opened.ack is not None:
-            if fresh:  # after a crash no older question may pass for newer than this answer
-                await self._pulse.keep(changed=False)
-            await self._acked(opened.ack, opened.answers)
+            # After a crash no older question may pass for newer than this answer: the pulse is
+            # in the transaction of the answers, or in one before it.
+            kept = Deferred.fromCoroutine(self._pulse.keep(changed=False)) if fresh else None
+            try:
+                await self._acked(opened.ack, opened.answers)
+            finally:
+                if kept is not None:
+                    await kept
             return True
         if opened.nack is not None:
             self._ends.log.warning("link.nack", dest=self._ends.dest, reason=opened.nack.reason)

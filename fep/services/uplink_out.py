@@ -20,6 +20,7 @@ from fep.services.uplink_pulse import Pulse
 from fep.store.link import ZERO, Head, LinkStart
 from fep.store.link_out import (
     ANSWERS_MAX,
+    FREED_MAX,
     Answer,
     Answered,
     Made,
@@ -278,7 +279,7 @@ class Outbox:
                 if flight is not None and flight.tries == 1:
                     self._trip = self._trip.measured(now - flight.written_s)
                 stems.add(self._ends.name(self.head.epoch, self.channel, seq, 1).stem())
-            if not seqs:
+            if len(seqs) < FREED_MAX:
                 break
         if stems:
             await self._ends.work(self._ends.carrier.recall, stems)

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, select, update
 
 from fep.domain.link import LinkState, Standing
-from fep.store.schema import link_batch, link_head, link_in, link_state, receipt, upload
+from fep.store.schema import link_batch, link_in, link_state, receipt, upload
 from fep.store.schema_link import link_letter
 from fep.store.tx import Tx
 
@@ -49,6 +49,23 @@ _DUE = (
 )
 _SENT = (
     f"{_ROW} WHERE u.dest = ? AND u.state = 'sent' AND u.batch_seq > 0 AND u.rec_seq IN ({{marks}})"
+)
+_HEAD = (
+    "SELECT epoch, seq, rec_seq, batch_sm3, rec_hash FROM link_head"
+    " WHERE dest = ? AND channel = ? AND direction = ?"
+)
+_PUT_HEAD = (
+    "INSERT INTO link_head (dest, channel, direction, epoch, seq, rec_seq, batch_sm3, rec_hash)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (dest, channel, direction) DO UPDATE SET"
+    " epoch = excluded.epoch, seq = excluded.seq, rec_seq = excluded.rec_seq,"
+    " batch_sm3 = excluded.batch_sm3, rec_hash = excluded.rec_hash"
+)
+_PUT_STATE = (
+    "INSERT INTO link_state (dest, state, reason, since_at, last_heard_at, offline_ms,"
+    " platform_offset_ms) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (dest) DO UPDATE SET"
+    " state = excluded.state, reason = excluded.reason, since_at = excluded.since_at,"
+    " last_heard_at = excluded.last_heard_at, offline_ms = excluded.offline_ms,"
+    " platform_offset_ms = excluded.platform_offset_ms"
 )
 
 
@@ -150,31 +167,17 @@ class Backlog:
 
 def head_q(conn: Connection, dest: str, channel: int, direction: str) -> Head | None:
     """Return where a channel stands, None before its first batch."""
-    column = link_head.c
-    row = conn.execute(
-        select(column.epoch, column.seq, column.rec_seq, column.batch_sm3, column.rec_hash)
-        .where(column.dest == dest, column.channel == channel, column.direction == direction)
-    ).first()  # fmt: skip
-    if row is None:
-        return None
-    return Head(row.epoch, row.seq, row.rec_seq, bytes(row.batch_sm3), bytes(row.rec_hash))
+    row = conn.exec_driver_sql(_HEAD, (dest, channel, direction)).first()
+    return None if row is None else Head(*row)
 
 
 def put_head(tx: Tx, dest: str, channel: int, direction: str, head: Head) -> None:
     """Write where a channel stands now."""
-    values = {
-        "epoch": head.epoch, "seq": head.seq, "rec_seq": head.rec_seq,
-        "batch_sm3": head.batch_sm3, "rec_hash": head.rec_hash,
-    }  # fmt: skip
-    column = link_head.c
-    changed = tx.conn.execute(
-        update(link_head)
-        .where(column.dest == dest, column.channel == channel, column.direction == direction)
-        .values(values)
-    )
-    if changed.rowcount == 0:
-        keys = {"dest": dest, "channel": channel, "direction": direction}
-        tx.conn.execute(insert(link_head).values({**keys, **values}))
+    tx.cursor.execute(
+        _PUT_HEAD,
+        (dest, channel, direction, head.epoch, head.seq, head.rec_seq, head.batch_sm3,
+         head.rec_hash),
+    )  # fmt: skip
 
 
 def start_q(conn: Connection, dest: str) -> LinkStart:
@@ -274,14 +277,12 @@ def backlog_q(conn: Connection, dest: str) -> Backlog:
 def pulse_txn(tx: Tx, dest: str, kept: Kept, changed: bool, transport_out: Head,
               transport_in: Head) -> None:  # fmt: skip
     """Write state, signs of life and the transport counters; a change is journalled."""
-    values = {
-        "state": kept.standing.state.value, "reason": kept.standing.reason,
-        "since_at": kept.standing.since_at, "last_heard_at": kept.last_heard_at,
-        "offline_ms": kept.offline_ms, "platform_offset_ms": kept.platform_offset_ms,
-    }  # fmt: skip
-    done = tx.conn.execute(update(link_state).where(link_state.c.dest == dest).values(values))
-    if done.rowcount == 0:
-        tx.conn.execute(insert(link_state).values({"dest": dest, **values}))
+    standing = kept.standing
+    tx.cursor.execute(
+        _PUT_STATE,
+        (dest, standing.state.value, standing.reason, standing.since_at, kept.last_heard_at,
+         kept.offline_ms, kept.platform_offset_ms),
+    )  # fmt: skip
     put_head(tx, dest, TRANSPORT, OUT, transport_out)
     put_head(tx, dest, TRANSPORT, IN, transport_in)
     if changed:

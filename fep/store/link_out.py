@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select, update
 
 from fep.domain.life_delivery import RECEIPT_OPS
 from fep.store.link import OUT, RECEIPTS, Head, head_q, put_head
@@ -39,6 +39,25 @@ _ASKED = (
     " LEFT JOIN receipt r ON r.id = u.receipt_id"
     " WHERE u.dest = ? AND u.state = 'sent' AND u.batch_seq > 0 AND u.rec_seq IN ({marks})"
 )
+_ADD_BATCH = (
+    "INSERT INTO link_batch (id, dest, channel, epoch, seq, kind, first_rec, n_rec, sm3, bytes,"
+    " state, tries, created_at, written_at, next_at)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'made', 0, ?, 0, 0)"
+)
+_WRITTEN = (
+    "UPDATE link_batch SET state = 'written', tries = ?, written_at = ?, next_at = ?"
+    " WHERE id = ? AND state <> 'acked'"
+)
+# What makes an index partial is said in full, or the planner does not see that it serves.
+_OLDEST = (
+    "SELECT rec_seq FROM upload WHERE dest = ? AND state = 'sent' AND state <> 'applied'"
+    " ORDER BY id LIMIT 1"
+)
+_ANSWERED_BATCHES = (
+    "SELECT id, seq FROM link_batch WHERE dest = ? AND channel = ? AND epoch = ?"
+    " AND state <> 'acked' AND first_rec + n_rec - 1 <= ? ORDER BY seq LIMIT ?"
+)
+_FREE = "UPDATE link_batch SET state = 'acked', bytes = NULL, next_at = 0 WHERE id = ?"
 FINAL: Final = {"OK": "applied", "DUP": "applied", "REJECT": "rejected", "CONFLICT": "conflict"}
 
 
@@ -123,13 +142,10 @@ def add_batch_txn(tx: Tx, dest: str, made: Made) -> int:
     assert head.seq == before.seq + 1, (head.seq, before.seq)
     assert made.first_rec == before.rec_seq + 1, (made.first_rec, before.rec_seq)
     batch_id = tx.next_id("link_batch")
-    tx.conn.execute(
-        insert(link_batch).values(
-            id=batch_id, dest=dest, channel=channel, epoch=head.epoch, seq=head.seq,
-            kind=made.kind, first_rec=made.first_rec, n_rec=len(made.uploads),
-            sm3=head.batch_sm3, bytes=made.content, state="made", tries=0,
-            created_at=tx.now_ms, written_at=0, next_at=0,
-        )
+    tx.cursor.execute(
+        _ADD_BATCH,
+        (batch_id, dest, channel, head.epoch, head.seq, int(made.kind), made.first_rec,
+         len(made.uploads), head.batch_sm3, made.content, tx.now_ms),
     )  # fmt: skip
     put_head(tx, dest, channel, OUT, head)
     tx.journal("link.sent", f"{dest}/{head.epoch}/{channel}/{head.seq}", {
@@ -141,11 +157,7 @@ def add_batch_txn(tx: Tx, dest: str, made: Made) -> int:
 
 def written_txn(tx: Tx, batch_id: int, tries: int, next_at: int) -> None:
     """Note a writing of the file; `next_at` (ms) is for people, timers are monotonic."""
-    tx.conn.execute(
-        update(link_batch)
-        .where(link_batch.c.id == batch_id, link_batch.c.state != "acked")
-        .values(state="written", tries=tries, written_at=tx.now_ms, next_at=next_at)
-    )
+    tx.cursor.execute(_WRITTEN, (tries, tx.now_ms, next_at, batch_id))
 
 
 def bytes_q(conn: Connection, batch_id: int) -> bytes | None:
@@ -228,34 +240,17 @@ def free_txn(tx: Tx, dest: str, epoch: int, applied_upto: int) -> tuple[int, ...
 
     A batch is answered when the platform applied past it and all its results are here.
     """
-    column = upload.c
-    oldest = tx.conn.execute(
-        select(column.rec_seq)
-        .where(column.dest == dest, column.state == "sent", column.state != "applied")
-        .order_by(column.id)
-        .limit(1)
-    ).scalar()
-    upto = applied_upto if oldest is None else min(applied_upto, oldest - 1)
+    oldest = tx.cursor.execute(_OLDEST, (dest,)).fetchone()
+    upto = applied_upto if oldest is None else min(applied_upto, oldest[0] - 1)
     return free_batches_txn(tx, dest, RECEIPTS, epoch, upto)
 
 
 def free_batches_txn(tx: Tx, dest: str, channel: int, epoch: int, upto: int) -> tuple[int, ...]:
     """Drop the bytes of batches of a channel that end at `upto` or before."""
-    batch = link_batch.c
-    rows = tx.conn.execute(
-        select(batch.id, batch.seq)
-        .where(
-            batch.dest == dest, batch.channel == channel, batch.epoch == epoch,
-            batch.state != "acked", batch.first_rec + batch.n_rec - 1 <= upto,
-        )
-        .order_by(batch.seq)
-        .limit(FREED_MAX)
-    ).all()  # fmt: skip
+    where = (dest, channel, epoch, upto, FREED_MAX)
+    rows = tx.cursor.execute(_ANSWERED_BATCHES, where).fetchall()
+    seqs = tuple(seq for _, seq in rows)
     if rows:
-        tx.conn.execute(
-            update(link_batch)
-            .where(batch.id.in_([row.id for row in rows]))
-            .values(state="acked", bytes=None, next_at=0)
-        )
-        tx.journal("link.freed", dest, {"epoch": epoch, "seqs": [row.seq for row in rows]})
-    return tuple(row.seq for row in rows)
+        tx.cursor.executemany(_FREE, [(batch_id,) for batch_id, _ in rows])
+        tx.journal("link.freed", dest, {"epoch": epoch, "seqs": list(seqs)})
+    return seqs

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select
 
 from fep.domain.platform import CallState
 from fep.store.packed import unpack
@@ -47,6 +47,25 @@ _HELD_WHERE = (
 )
 _HELD_COUNT = f"SELECT count(*){_HELD_WHERE}"
 _HELD = f"SELECT seq{_HELD_WHERE} ORDER BY seq"
+_ADD_BATCH = (
+    "INSERT INTO relay_batch (node, epoch, seq, sm3, prev, first_rec, n_rec, state, plain,"
+    " received_at) VALUES (?, ?, ?, ?, ?, ?, ?, 'held', ?, ?)"
+)
+_BATCH = (
+    "SELECT node, epoch, seq, sm3, prev, first_rec, n_rec, plain FROM relay_batch"
+    " WHERE node = ? AND epoch = ? AND seq = ? AND plain IS NOT NULL"
+)
+_BATCH_OPENED = "UPDATE relay_batch SET state = 'open' WHERE node = ? AND epoch = ? AND seq = ?"
+_CLOSED = (
+    "UPDATE relay_batch SET state = 'done', plain = NULL WHERE node = ? AND epoch = ?"
+    " AND state = 'open' AND state <> 'done' AND first_rec + n_rec - 1 <= ?"
+)
+_MOVE = (
+    "INSERT INTO relay_stream (node, epoch, batch_seq, rec_seq, batch_sm3, head, stopped)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (node, epoch) DO UPDATE SET"
+    " batch_seq = excluded.batch_seq, rec_seq = excluded.rec_seq,"
+    " batch_sm3 = excluded.batch_sm3, head = excluded.head, stopped = excluded.stopped"
+)
 _HASH = "SELECT hash FROM relay_call WHERE node = ? AND epoch = ? AND rec_seq = ?"
 _OPEN = (
     "SELECT id, node, epoch, rec_seq, batch_seq, state, tries FROM relay_call"
@@ -176,12 +195,10 @@ def arrived_txn(tx: Tx, batch: Arrived) -> Taken:
         return Taken.OVER
     if tx.cursor.execute(_HELD_COUNT, where).fetchone()[0] >= HELD_MAX:
         return Taken.LATER
-    tx.conn.execute(
-        insert(relay_batch).values(
-            node=batch.node, epoch=batch.epoch, seq=batch.seq, sm3=batch.sm3, prev=batch.prev,
-            first_rec=batch.first_rec, n_rec=batch.n_rec, state="held", plain=batch.plain,
-            received_at=tx.now_ms,
-        )
+    tx.cursor.execute(
+        _ADD_BATCH,
+        (*where, batch.seq, batch.sm3, batch.prev, batch.first_rec, batch.n_rec, batch.plain,
+         tx.now_ms),
     )  # fmt: skip
     tx.journal("relay.received", f"{batch.node}/{batch.epoch}/1/{batch.seq}", {
         "n_rec": batch.n_rec, "sm3": batch.sm3.hex(),
@@ -191,18 +208,8 @@ def arrived_txn(tx: Tx, batch: Arrived) -> Taken:
 
 def batch_q(conn: Connection, node: str, epoch: int, seq: int) -> Arrived | None:
     """Return a stored batch whose content is still there."""
-    column = relay_batch.c
-    row = conn.execute(
-        select(relay_batch).where(
-            column.node == node, column.epoch == epoch, column.seq == seq, column.plain.is_not(None)
-        )
-    ).first()
-    if row is None:
-        return None
-    return Arrived(
-        node, epoch, seq, bytes(row.sm3), bytes(row.prev), row.first_rec, row.n_rec,
-        bytes(row.plain),
-    )  # fmt: skip
+    row = conn.exec_driver_sql(_BATCH, (node, epoch, seq)).first()
+    return None if row is None else Arrived(*row)
 
 
 def held_q(conn: Connection, node: str, epoch: int) -> tuple[int, ...]:
@@ -230,12 +237,7 @@ def open_txn(tx: Tx, batch: Arrived, calls: Sequence[NewCall]) -> list[Opened]:
     _move(tx, batch.node, batch.epoch, Stream(
         batch.seq, calls[-1].rec_seq, batch.sm3, calls[-1].hash
     ))  # fmt: skip
-    tx.conn.execute(
-        update(relay_batch)
-        .where(relay_batch.c.node == batch.node, relay_batch.c.epoch == batch.epoch,
-               relay_batch.c.seq == batch.seq)
-        .values(state="open")
-    )  # fmt: skip
+    tx.cursor.execute(_BATCH_OPENED, (batch.node, batch.epoch, batch.seq))
     return opened
 
 
@@ -269,16 +271,11 @@ def _before(row: Any, digest: bytes) -> tuple[str, str, str, str]:
 
 
 def _move(tx: Tx, node: str, epoch: int, stream: Stream) -> None:
-    column = relay_stream.c
-    values = {
-        "batch_seq": stream.batch_seq, "rec_seq": stream.rec_seq,
-        "batch_sm3": stream.batch_sm3, "head": stream.head, "stopped": stream.stopped,
-    }  # fmt: skip
-    changed = tx.conn.execute(
-        update(relay_stream).where(column.node == node, column.epoch == epoch).values(values)
-    )
-    if changed.rowcount == 0:
-        tx.conn.execute(insert(relay_stream).values(node=node, epoch=epoch, **values))
+    tx.cursor.execute(
+        _MOVE,
+        (node, epoch, stream.batch_seq, stream.rec_seq, stream.batch_sm3, stream.head,
+         stream.stopped),
+    )  # fmt: skip
 
 
 def stop_txn(tx: Tx, node: str, epoch: int, why: str) -> None:
@@ -311,13 +308,7 @@ def answers_txn(tx: Tx, answers: Sequence[Settled]) -> list[None]:
 
 def closed_txn(tx: Tx, node: str, epoch: int, upto: int) -> None:
     """Drop the content of batches whose records are all answered."""
-    column = relay_batch.c
-    tx.conn.execute(
-        update(relay_batch)
-        .where(column.node == node, column.epoch == epoch, column.state == "open",
-               column.state != "done", column.first_rec + column.n_rec - 1 <= upto)
-        .values(state="done", plain=None)
-    )  # fmt: skip
+    tx.cursor.execute(_CLOSED, (node, epoch, upto))
 
 
 def open_calls_q(conn: Connection) -> list[OpenCall]:

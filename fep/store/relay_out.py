@@ -24,6 +24,11 @@ from fep.store.tx import Tx
 ZERO: Final = bytes(32)
 RUNS_MAX: Final = 100
 NUMBERS_MAX: Final = 5000
+_TRANSPORT = (
+    "INSERT INTO relay_peer (node, transport_seq, heard_at, batch_sm3, head)"
+    " VALUES (?, ?, ?, ?, ?) ON CONFLICT (node) DO UPDATE SET"
+    " transport_seq = excluded.transport_seq, heard_at = excluded.heard_at"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +104,7 @@ def put_peer(tx: Tx, node: str, **values: object) -> None:
 
 def transport_txn(tx: Tx, node: str, seq: int, heard_at: int) -> None:
     """Write down the number of the next transport file and when the node was heard."""
-    put_peer(tx, node, transport_seq=seq, heard_at=heard_at)
+    tx.cursor.execute(_TRANSPORT, (node, seq, heard_at, ZERO, ZERO))
 
 
 def number_txn(tx: Tx, node: str, unit: str, code: str, number: str, evidence: str) -> bool:
