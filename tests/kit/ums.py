@@ -89,7 +89,7 @@ class BankallPc:
 
     def __init__(self, reactor: Any, place: Path) -> None:
         self._place = place
-        self._bridges: Bridges = make(reactor, place, Told())  # type: ignore[arg-type]
+        self._bridges: Bridges = make(reactor, place, Told())
         self._pc: Pc | None = None
         self.books = Books(datetime.now)
         self.port = 0
