@@ -63,6 +63,8 @@ def text_of(refused: Refused) -> str:
         return REVERSED
     if refused.code in ("NUM_NONE", "PAPER_NONE", "HIS_SHEETS"):
         return f"{NO_NUMBER}：{refused.zh}[{refused.code}]"
+    if refused.code == "LIFE_PAPER":  # what that is called in this dialect
+        return f"{refused.zh}；作废并冲红请调用 invalidPaper[LIFE_PAPER]"
     return f"{refused.zh}[{refused.code}]"
 
 

@@ -177,7 +177,7 @@ def test_turning_again_without_a_sheet_sends_the_client_to_turn_paper(clinic: Cl
 def test_a_bill_on_paper_is_reversed_by_voiding_its_sheet(clinic: Clinic):
     answer = clinic.issue()
     clinic.good("turnPaper", _turn(answer))
-    assert "[LIFE_PAPER]" in clinic.bad("writeOffEBill", refund(answer))
+    assert "invalidPaper[LIFE_PAPER]" in clinic.bad("writeOffEBill", refund(answer))
 
     red = clinic.good("invalidPaper", _void())
 
