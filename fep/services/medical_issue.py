@@ -23,6 +23,7 @@ from fep.wire.dialects import medical_methods as tables
 from fep.wire.dialects.medical_envelope import DONE
 from fep.wire.dialects.medical_issue import BATCHES, METHODS, Method, as_params, renamed
 from fep.wire.dialects.medical_table import read
+from fep.wire.issue_params import written
 
 
 class Issuing:
@@ -56,7 +57,7 @@ class Issuing:
         self, caller: Caller, call: Call, unit: Unit, bus_type: str
     ) -> tuple[Draft, medical.Said]:
         """Return the draft of a call and its words. Raises Refused."""
-        params = as_params(call, caller.codes, unit, bus_type)
+        params = written(as_params(call, caller.codes, unit, bus_type))
         event = self._ctx.draw.event(params)
         caller.scope(event.unit, event.point, event.total_fen)
         said = medical.Said(

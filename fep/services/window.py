@@ -21,6 +21,7 @@ from fep.services.web_token import UrlOf, no_url
 from fep.store import receipts
 from fep.store.writer import Store
 from fep.wire.fields import Fields
+from fep.wire.issue_params import written
 
 
 class Window:
@@ -49,6 +50,7 @@ class Window:
 
     def issue(self, caller: Caller, params: Any) -> Deferred[dict[str, Any]]:
         """`receipt.issue`: answers when the receipt is signed and durable."""
+        params = written(params)
         event = self._draw.event(params)
         caller.scope(event.unit, event.point, event.total_fen)
         draft = self._draw.draft(event, params, caller.appid)

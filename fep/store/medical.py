@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, Select, and_, insert, not_, select
 from fep.domain.faults import Refused, refuse
 from fep.domain.receipt import Receipt
 from fep.store.issuing import Draft, Rider, known_txn, submit_txn
-from fep.store.packed import pack, unpack
+from fep.store.packed import frame, unpack
 from fep.store.schema import event, receipt, reversal, sheet
 from fep.store.schema_medical import medical_batch, medical_bill, medical_name
 from fep.store.tx import Tx
@@ -80,7 +80,7 @@ def name_txn(tx: Tx, unit: str, key: str, bus_no: str) -> None:
 
 def packed(call: Mapping[str, Any]) -> bytes:
     """Return a call as it is kept: most of its fields are empty and are left out."""
-    return pack(msgspec.json.encode({name: value for name, value in call.items() if value}))
+    return frame(msgspec.json.encode({name: value for name, value in call.items() if value}))
 
 
 @dataclass(frozen=True, slots=True)

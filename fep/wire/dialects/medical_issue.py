@@ -100,6 +100,10 @@ _EXT: Mapping[str, str] = {
     "refund": "cashRefund",
 }  # fmt: skip
 
+# A line of the detail list <- its field, beside those with rules of their own.
+_LISTED = (("amount", "amt"), ("unit", "unit"), ("std", "std"), ("number", "number"),
+           ("spec", "specification"))  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Method:
@@ -153,11 +157,12 @@ def as_params(call: Row, codes: Codes, unit: Unit, bus_type: str) -> dict[str, A
     """
     items = sorted(call["chargeDetail"], key=lambda row: row["sortNo"])
     known = {row["chargeCode"] for row in items}
+    content = codes.key_rule == "content"
     return {
         "unit": unit.code,
         "point": codes.point_of(call["placeCode"], unit),
         "kind": codes.kind_of(call["busType"], bus_type, unit),
-        "key": key_of(codes.key_rule, call, _content_name(call)),
+        "key": key_of(codes.key_rule, call, _content_name(call) if content else ""),
         "payer": _filled(
             name=call["payer"], type=call["payerType"] if call["payerType"] == "2" else "1",
             code=call["idCardNo"], tel=call["tel"], email=call["email"],
@@ -186,11 +191,11 @@ def _item(row: Row, codes: Codes) -> dict[str, str]:
     code = codes.items.get(row["chargeCode"], row["chargeCode"])
     if len(code) > ITEM_CODE_MAX:
         raise refuse("REQ_FIELD_LENGTH", field="chargeDetail.chargeCode", limit=ITEM_CODE_MAX)
-    return _filled(
-        code=code, name=row["chargeName"], amount=row["amt"], unit=row["unit"],
-        std=row["std"] or row["amt"], number=row["number"] or "1",
-        remark=row["remark"][:ITEM_REMARK_MAX],
-    )  # fmt: skip
+    found = _filled(code=code, name=row["chargeName"], amount=row["amt"], unit=row["unit"])
+    found["std"], found["number"] = row["std"] or row["amt"], row["number"] or "1"
+    if row["remark"]:
+        found["remark"] = row["remark"][:ITEM_REMARK_MAX]
+    return found
 
 
 def _detail(row: Row, place: int, first: str, known: set[str], codes: Codes) -> dict[str, str]:
@@ -198,19 +203,24 @@ def _detail(row: Row, place: int, first: str, known: set[str], codes: Codes) -> 
     if charge not in known:
         raise refuse("REQ_FIELD_VALUE", field=f"listDetail[{place}].chargeCode", value=charge,
                      allowed="chargeDetail")  # fmt: skip
-    return _filled(
-        item=codes.items.get(charge, charge), name=row["name"],
-        code=row["code"] if len(row["code"]) <= DETAIL_CODE_MAX else "",
-        amount=row["amt"], unit=row["unit"], std=row["std"], number=row["number"],
-        spec=row["specification"], remark=row["remark"][:ITEM_REMARK_MAX],
-    )  # fmt: skip
+    code = row["code"] if len(row["code"]) <= DETAIL_CODE_MAX else ""
+    found = _filled(item=codes.items.get(charge, charge), name=row["name"], code=code)
+    for name, theirs in _LISTED:
+        if row[theirs]:
+            found[name] = row[theirs]
+    if row["remark"]:
+        found["remark"] = row["remark"][:ITEM_REMARK_MAX]
+    return found
 
 
 def _ext(call: Row) -> dict[str, str]:
-    found = {name: call.get(field, "") for name, field in _EXT.items()}
-    found["medical_type"] = BUS_TYPES.get(call["busType"], "")
-    found["department"] = department(call)[0]
-    return {name: value for name, value in found.items() if value}
+    found = {name: call[field] for name, field in _EXT.items() if call.get(field)}
+    medical_type, named = BUS_TYPES.get(call["busType"], ""), department(call)[0]
+    if medical_type:
+        found["medical_type"] = medical_type
+    if named:
+        found["department"] = named
+    return found
 
 
 def _filled(**fields: str) -> dict[str, str]:
