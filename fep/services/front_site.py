@@ -13,15 +13,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from io import BytesIO
 from typing import Any
 
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.web import http
+from twisted.web.http_headers import Headers
+
+from fep.services.quick_write import write_now
 
 ANSWER_S = 60.0
 HEADERS_MAX = 64
 HEADER_BYTES_MAX = 8192
+HEADS_KEPT = 64
 _TOO_LARGE = b"HTTP/1.1 413 Payload Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 _BUSY = (
     b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 2\r\n"
@@ -83,13 +88,26 @@ class FrontRequest(http.Request):
         """Answer, unless the caller has gone."""
         if self.finished or self._disconnected or self.channel is None:
             return
-        self.setResponseCode(status)
-        for name, value in headers:
-            self.responseHeaders.addRawHeader(name, value)
-        self.responseHeaders.setRawHeaders("Content-Length", [str(len(body))])
-        if self.method != b"HEAD":
-            self.write(body)
+        line, lines = _head(status, tuple(headers))
+        last = b"Connection: close\r\n" if self.responseHeaders.hasHeader("Connection") else b""
+        data = b"%b %b%b%b" % (self.clientproto, line, last, lines)
+        data += b"Content-Length: %d\r\n\r\n" % len(body)
+        self.startedWriting = 1
+        bare = self.method == b"HEAD" or status in http.NO_BODY_CODES
+        write_now(self.channel.transport, data if bare else data + body)
         self.finish()
+
+
+@lru_cache(HEADS_KEPT)
+def _head(status: int, headers: tuple[tuple[str, str], ...]) -> tuple[bytes, bytes]:
+    """Return status and headers as they are sent: most answers differ in their length alone."""
+    clean = Headers()  # names spelt as usual, no line end in a value
+    for name, value in headers:
+        clean.addRawHeader(name, value)
+    lines = (b"%b: %b\r\n" % (name, value)
+             for name, values in clean.getAllRawHeaders() for value in values)  # fmt: skip
+    line = b"%d %b\r\n" % (status, http.RESPONSES.get(status, b"Unknown Status"))
+    return line, b"".join(lines)
 
 
 class FrontChannel(http.HTTPChannel):
