@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import os
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import click
 
 from fep.cli.common import CliFault, emit, facts, heading, note, say, when
-from fep.cli.common_reach import reached
+from fep.cli.common_reach import of, reached
 from fep.cli.common_verbs import Verb, option, reason
+from fep.domain.faults_desk import desk_refuse
 from fep.domain.platform import QUESTIONS
 
 POLL_S = 0.5
@@ -38,20 +42,44 @@ _NAMES = {
 @option("--wait", "wait_s", type=click.IntRange(0, 86_400), default=60, metavar="SECONDS",
         zh="最多等几秒（平台在网闸另一侧，可能较慢）",
         en="seconds to wait: the platform is behind the gate")  # fmt: skip
+@option("--out", type=click.Path(path_type=Path, dir_okay=False), default=None, metavar="FILE",
+        zh="把应答中的文件（base64）存到此处，须由本机直接报送",
+        en="write the file of the answer (base64) here; direct link only")  # fmt: skip
 @reason()
-def ask(operation: str, pairs: tuple[str, ...], unit: str, wait_s: int, reason: str) -> None:
+def ask(operation: str, pairs: tuple[str, ...], unit: str, wait_s: int, out: Path | None,
+        reason: str) -> None:  # fmt: skip
     """Ask, and wait for the answer a while; exit 1 without a good one."""
     fields = dict(_pair(text) for text in pairs)
     with reached("link ask") as desk:
         told = desk.call("link.ask", operation=operation.upper(), unit=unit, fields=fields,
-                         reason=reason)  # fmt: skip
+                         reason=reason, whole=out is not None)  # fmt: skip
         until = time.monotonic() + wait_s
         while told["state"] == "sent" and time.monotonic() < until:
             time.sleep(POLL_S)
             told = desk.call("link.asked", unit=unit, ask=told["ask"])
+    facts = told.pop("facts", {})
+    if out is not None and told["state"] == "applied":
+        _keep(out, facts)
     emit(told, lambda: _show(operation.upper(), told))
     if told["state"] != "applied":
         sys.exit(1)
+
+
+def _keep(out: Path, facts: dict[str, str]) -> None:
+    """Write the longest member of an answer, decoded, readable by its owner only."""
+    text = max(facts.values(), key=len, default="")
+    try:
+        content = base64.b64decode(text, validate=True)
+        fd = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(fd, "wb") as file:
+            file.write(content)
+    except ValueError as error:
+        raise of(
+            desk_refuse("CTL_FILE", path=out, why="not base64", why_zh="应答中没有文件")
+        ) from error
+    except OSError as error:
+        raise of(desk_refuse("CTL_FILE", path=out, why=error.strerror)) from error
+    note(say(f"已写出 {len(content)} 字节到 {out}", f"{len(content)} bytes written to {out}"))
 
 
 def _pair(text: str) -> tuple[str, str]:

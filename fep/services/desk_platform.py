@@ -38,12 +38,16 @@ class RequestParams(Params):
 
 
 class AskParams(Params):
-    """link.ask: an operation of the dialect, the unit it is for, and its fields."""
+    """link.ask: an operation of the dialect, the unit it is for, and its fields.
+
+    `whole` has a long member, such as a file, told as it is; a link with batches cannot.
+    """
 
     operation: str
     unit: str
     reason: str
     fields: dict[str, str] = msgspec.field(default_factory=dict)
+    whole: bool = False
 
 
 class AskedParams(Params):
@@ -86,13 +90,16 @@ async def ask(ctx: DeskContext, asked: AskParams) -> dict[str, Any]:
     store, name = ctx.writer("link ask"), f"ask.{ctx.now_ms()}"
     noted = {"operation": asked.operation, "reason": reason, "unit": asked.unit, "who": ctx.peer}
     direct: object = ctx.uplink
+    if asked.whole and not isinstance(direct, Direct):
+        raise desk_refuse("CTL_ABSENT", what="[link] direct")
     if isinstance(direct, Direct):
         await store.do("link.asked", _note_txn, dest, noted)
         fields = {**asked.fields, "unit": asked.unit}
         reply = await direct.platform.ask(Operation(asked.operation), fields)
         good = reply.verdict is Verdict.OK
         detail = text_of(reply.facts) if good else f"{reply.why} {reply.detail}".strip()
-        return _told(name, "applied" if good else "rejected", reply.verdict.value, detail)
+        told = _told(name, "applied" if good else "rejected", reply.verdict.value, detail)
+        return {**told, "facts": dict(reply.facts)} if asked.whole else told
     identity = idem("", name, OP, "0")
     body: dict[str, object] = {
         "ask": name, "at": ctx.now_ms(), "fields": asked.fields, "number": name,

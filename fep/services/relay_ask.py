@@ -15,6 +15,7 @@ from fep.domain.platform import QUESTIONS, Operation, Parcel, Reply, Verdict, Wh
 from fep.ports import Platform
 
 MEMBER_MAX: Final = 200
+LIST_MAX: Final = 700
 TEXT_MAX: Final = 900
 EFFECTS: Final = (Operation.NOTICE, Operation.NOTICE_VOID)
 
@@ -50,12 +51,18 @@ def fields_of(text: bytes) -> dict[str, str]:
 
 
 def text_of(facts: Mapping[str, str]) -> str:
-    """Return facts as JSON of at most TEXT_MAX characters."""
-    cut = {name: text if len(text) <= MEMBER_MAX else f"… {len(text)} characters"
-           for name, text in sorted(facts.items())}  # fmt: skip
+    """Return facts as JSON of at most TEXT_MAX characters; a long list begins, others are sized."""
+    cut = {name: _short(text) for name, text in sorted(facts.items())}
     while len(json.dumps(cut, ensure_ascii=False)) > TEXT_MAX:
         cut.popitem()
     return json.dumps(cut, ensure_ascii=False)
+
+
+def _short(text: str) -> str:
+    if len(text) <= MEMBER_MAX:
+        return text
+    begun, comma, _ = text[:LIST_MAX].rpartition(",")
+    return f"{begun}{comma}… {len(text)} characters"
 
 
 def able(name: str, capabilities: frozenset[Operation]) -> Reply:

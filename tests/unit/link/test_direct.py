@@ -27,16 +27,20 @@ class Province:
         self.answers = 0
         self.busy = False
         self.waiting: list[Deferred[Reply]] = []
+        self.sent: list[str] = []
+        self.found: list[str] = []
 
     async def deliver(self, parcel: Parcel) -> Reply:
         assert parcel.op is Operation.ISSUE
+        self.sent.append(parcel.number)
         if self.busy:
             self.waiting.append(Deferred())
             return await self.waiting[-1]
         return Reply(Verdict.OK)
 
     async def find(self, parcel: Parcel) -> Reply:
-        raise AssertionError(parcel)
+        self.found.append(parcel.number)
+        return Reply(Verdict.DUP)
 
     async def ask(self, op: Operation, fields: Mapping[str, str]) -> Reply:
         assert (Operation.TIME, "u1") == (op, fields["unit"])
@@ -97,3 +101,20 @@ def test_a_platform_that_tells_its_time_and_takes_nothing_is_late(world: World):
         one.state for one in (idle, patient, late, link.status())
     ]
     assert ("late", 3, 0) == (late.reason, late.backlog, link.status().backlog)
+
+
+def test_what_had_left_is_asked_for_by_key_after_a_restart_and_never_sent_blindly(world: World):
+    province, later = Province(), Province()
+    province.busy = True
+    link = _link(world, province)
+    numbers = world.issue(3)
+    link.wake()
+    world.run(1)
+    left = list(province.sent)
+
+    again = _link(world, later)
+    world.run(5)
+
+    assert (numbers, []) == (sorted(left), province.found)
+    assert (numbers, []) == (sorted(later.found), later.sent)
+    assert 0 == again.status().backlog

@@ -167,6 +167,9 @@ def test_a_question_is_answered_in_words_that_fit_and_is_never_repeated_by_itsel
 
 def test_a_long_member_is_told_by_its_size_and_abilities_name_what_is_missing():
     assert f"… {MEMBER_MAX + 1} characters" in text_of({"file": "x" * (MEMBER_MAX + 1)})
+    codes = ",".join(str(code) for code in range(100_000, 100_500))
+    assert text_of({"items": codes}).startswith('{"items": "100000,100001,')
+    assert "100099,… 3499 characters" in text_of({"items": codes})
     facts = able("d", frozenset({Operation.NUMBER, Operation.ISSUE})).facts
     assert {"ISSUE", "NUMBER", "REQUEST"} == set(facts["has"].split())
     assert {"RED", "RETURN", "DAY_TOTALS"} <= set(facts["unsupported"].split())
