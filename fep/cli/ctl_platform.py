@@ -16,7 +16,7 @@ from fep.cli.common import CliFault, emit, facts, heading, note, say, when
 from fep.cli.common_reach import of, reached
 from fep.cli.common_verbs import Verb, option, reason
 from fep.domain.faults_desk import desk_refuse
-from fep.domain.platform import QUESTIONS
+from fep.domain.platform import QUESTIONS, Operation
 
 POLL_S = 0.5
 _OPERATIONS = [op.value for op in QUESTIONS]
@@ -49,6 +49,8 @@ _NAMES = {
 def ask(operation: str, pairs: tuple[str, ...], unit: str, wait_s: int, out: Path | None,
         reason: str) -> None:  # fmt: skip
     """Ask, and wait for the answer a while; exit 1 without a good one."""
+    if out is not None and operation.upper() != Operation.FILE.value:
+        raise CliFault("CTL_USAGE", "--out 只用于 file", "--out goes with file")
     fields = dict(_pair(text) for text in pairs)
     with reached("link ask") as desk:
         told = desk.call("link.ask", operation=operation.upper(), unit=unit, fields=fields,
