@@ -70,13 +70,19 @@ class TillTown(Counter):
 
     def start(self) -> None:
         """Start the daemon's part, as after a crash."""
+        self._open(self.place / "fep.db" if self.place else Path(":memory:"))
+        self.boot()
+
+    def _open(self, path: Path) -> None:
+        """Open the store. Only processes die here, never the power, which other tests cut: what
+        is committed need not wait for the disk."""
         wall_ms = int(START.timestamp() * 1000)
-        path = self.place / "fep.db" if self.place else Path(":memory:")
         self.store = open_store(
             self.clock, path, now_ms=lambda: wall_ms + int(self.clock.seconds() * 1000),
             on_fatal=lambda why: None, pool=None,
         )  # fmt: skip
-        self.boot()
+        self.store._conn.connection.driver_connection.execute("PRAGMA synchronous = OFF")
+        self.store._conn.rollback()
 
     def boot(self) -> None:
         """Start till and driver on the store that is open."""
@@ -94,11 +100,7 @@ class TillTown(Counter):
         dead.dead = "killed"
         self._die("fep.sim")
         dead.close()
-        wall_ms = int(START.timestamp() * 1000)
-        self.store = open_store(
-            self.clock, path, now_ms=lambda: wall_ms + int(self.clock.seconds() * 1000),
-            on_fatal=lambda why: None, pool=None,
-        )  # fmt: skip
+        self._open(path)
         self.boot()
 
     def crash_quickly(self) -> None:
