@@ -10,7 +10,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from fep.wire.dialects.medical_codes import Codes
-from tests.unit.medical.clinic import APPID, Clinic, bill, caller, named
+from tests.unit.medical.clinic import APPID, OUT, Clinic, bill, caller, named
 
 ISSUE = "invoiceEBillOutpatient"
 
@@ -333,6 +333,25 @@ def test_the_books_hold_together_after_a_day_at_this_door(tmp_path: Path):
     assert APPID == clinic.callers[0].appid
 
     assert [] == clinic.counter.violations()
+
+
+def test_a_number_that_is_not_signed_yet_is_told_to_nobody(clinic: Clinic):
+    """A HIS that lost its line asks by busNo at once; the number may still be burned."""
+    clinic.counter.signer.at_once = False
+    told: list[Any] = []
+    _request(clinic, bill()).addCallback(told.append)
+    clinic.tick(0.1)
+
+    by_bus_no = clinic.call("getEBillByBusNo", {"busNo": "B1"})
+    state = clinic.call("getEBillStatesByBillInfo", {"billBatchCode": OUT, "billNo": "0000000001"})
+    clinic.counter.signer.at_once = True
+    clinic.counter.signer.answer(0)
+    clinic.tick(0.1)
+
+    assert ("E2002", "E2001") == (by_bus_no[0], state[0])
+    assert "[HIS_PENDING]" in by_bus_no[1]
+    assert "0000000001" == clinic.opened(told[0])[1]["billNo"]
+    assert "0000000001" == clinic.good("getEBillByBusNo", {"busNo": "B1"})["billNo"]
 
 
 def test_a_batch_keeps_a_call_under_way_from_being_given_up(clinic: Clinic):
