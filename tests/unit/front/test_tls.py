@@ -126,6 +126,31 @@ async def test_a_client_that_offers_protocols_is_answered(
     assert told[1].startswith(b"HTTP/1.1 200 ")
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+@pytest_twisted.ensureDeferred
+async def test_nothing_older_than_tls_1_2_is_spoken(files: TlsSettings):
+    front = _front((SSL,), files, [])
+    await front.open()
+    port = front._ports[0].getHost().port
+
+    def ask(version: ssl.TLSVersion) -> str | None:
+        context = _context(files)
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        context.minimum_version = context.maximum_version = version
+        with (
+            socket.create_connection(("localhost", port), 5) as line,
+            context.wrap_socket(line, server_hostname="localhost") as sealed,
+        ):
+            return sealed.version()
+
+    told = await deferToThread(ask, ssl.TLSVersion.TLSv1_2)
+    with pytest.raises(ssl.SSLError, match="PROTOCOL_VERSION"):
+        await deferToThread(ask, ssl.TLSVersion.TLSv1_1)
+    await _closed(front)
+
+    assert "TLSv1.2" == told
+
+
 @pytest_twisted.ensureDeferred
 async def test_http_over_tls_is_told_to_the_door(files: TlsSettings):
     seen: list[HttpRequest] = []
