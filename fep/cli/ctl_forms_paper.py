@@ -12,10 +12,9 @@ from fep.cli.common import Column, emit, paint, say, table, when
 from fep.cli.common_reach import reached
 from fep.cli.common_verbs import Verb, option, reason
 from fep.domain.faults import fault
+from fep.domain.form import FORM_WORDS
 
-_STATES = {"waiting": "待核对", "confirmed": "已核对", "streaming": "打印中",
-           "accepted": "已送出", "uncertain": "结果不明", "printed": "已打印",
-           "spoiled": "已作废"}  # fmt: skip
+_STATES: dict[str, str] = {**FORM_WORDS}
 # How long a person waits for the printer before the command returns.
 LOOKS, LOOK_S = 60, 0.25
 _COLOURS = {"uncertain": "red", "waiting": "yellow", "accepted": "yellow"}

@@ -11,6 +11,7 @@ import click
 from fep.cli.common import Column, emit, facts, heading, note, paint, say, table
 from fep.cli.common_reach import reached
 from fep.cli.common_verbs import Lazy, Verbs, option, unmask
+from fep.domain.printing import JOB_WORDS
 
 _STATES = {"frozen": "待签名", "sealed": "已签名", "burned": "已作废",
            "reversing": "冲红中", "reversed": "已冲红"}  # fmt: skip
@@ -21,8 +22,7 @@ _OPS = {"ISSUE": ("上报", "delivery"), "RED": ("上报红字", "red receipt"),
         "VOID_BLANK": ("上报空白作废", "void blank"), "REQUEST": ("申请号码", "request"),
         "RETURN": ("退回号码", "return")}  # fmt: skip
 _DAY = click.DateTime(["%Y-%m-%d"])
-_PRINTS = {"": "-", "due": "待打", "streaming": "正在打", "printed": "已打印",
-           "accepted": "已送出", "uncertain": "不确定", "cancelled": "已取消"}  # fmt: skip
+_PRINTS: dict[str, str] = {"": "-", **JOB_WORDS}
 _COLUMNS = (
     Column("票据", "receipt", fold=False), Column("开票时间", "issued at", fold=False),
     Column("金额", "amount", right=True, fold=False), Column("交款人", "payer"),

@@ -31,6 +31,15 @@ class FormState(StrEnum):
     SPOILED = "spoiled"
 
 
+FORM_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        FormState.WAITING: "待核对", FormState.CONFIRMED: "已核对",
+        FormState.STREAMING: "打印中", FormState.ACCEPTED: "已送出",
+        FormState.UNCERTAIN: "结果不明", FormState.PRINTED: "已打印", FormState.SPOILED: "已作废",
+    }
+)  # fmt: skip
+
+
 class FormStep(StrEnum):
     """What happens to a form job, and who says so."""
 
@@ -86,7 +95,7 @@ def decide(state: FormState, step: FormStep, job: int) -> FormState:
     """Return the next state. Raises Refused FRM_JOB_STATE."""
     after = FORM_TABLE.get((state, step))
     if after is None:
-        raise refuse("FRM_JOB_STATE", job=job, state=state.value)
+        raise refuse("FRM_JOB_STATE", job=job, state=state.value, state_zh=FORM_WORDS[state])
     return after
 
 

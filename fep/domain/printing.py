@@ -138,6 +138,14 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
 
 
+JOB_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        JobState.DUE: "待打", JobState.STREAMING: "正在打", JobState.PRINTED: "已打印",
+        JobState.ACCEPTED: "已送出", JobState.UNCERTAIN: "不确定", JobState.CANCELLED: "已取消",
+    }
+)  # fmt: skip
+
+
 class Step(StrEnum):
     """What happens to a job, and who says so."""
 

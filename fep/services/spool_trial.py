@@ -13,7 +13,7 @@ from twisted.internet.threads import deferToThread
 from fep.domain.calendar import CST
 from fep.domain.device import blocking
 from fep.domain.faults import Refused, refuse
-from fep.domain.printing import JobState, Outcome, Page, Paper, PrintResult
+from fep.domain.printing import JOB_WORDS, JobState, Outcome, Page, Paper, PrintResult
 from fep.ports import Clock, Entropy
 from fep.render.slip import trial_slip
 from fep.render.trial_page import trial_page
@@ -68,7 +68,8 @@ def waiting_slip(store: Store, group: str, number: int, now_ms: int) -> Due:
     if job is None or job.device_group != group:
         raise refuse("PRN_JOB_NONE", job=number)
     if job.state is not JobState.DUE:
-        raise refuse("PRN_JOB_STATE", job=number, state=job.state.value)
+        raise refuse("PRN_JOB_STATE", job=number, state=job.state.value,
+                     state_zh=JOB_WORDS[job.state])  # fmt: skip
     return job
 
 

@@ -12,9 +12,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, or_, select, update
 
-from fep.domain.faults import refuse
+from fep.domain.faults import Refused, refuse
 from fep.domain.printing import (
     FIRST_COPY,
+    JOB_WORDS,
     RETRY_AFTER_S,
     Again,
     IllegalStep,
@@ -200,7 +201,7 @@ def resolve_txn(tx: Tx, job_id: int, verdict: str, reason: str, who: str) -> Res
     try:
         state, effects = decide(job.state, step, JobFacts(job.attempts, highest))
     except IllegalStep as error:
-        raise refuse("PRN_JOB_STATE", state=job.state.value, job=job_id) from error
+        raise _not_so(job) from error
     _set(tx, job_id, state=state.value, reason=reason[:200])
     reprint = None
     for effect in effects:
@@ -241,7 +242,7 @@ def cancel_txn(tx: Tx, job_id: int, reason: str, who: str) -> Job:
     try:
         state, _ = decide(job.state, Step.CANCEL, JobFacts(job.attempts, job.copy))
     except IllegalStep as error:
-        raise refuse("PRN_JOB_STATE", state=job.state.value, job=job_id) from error
+        raise _not_so(job) from error
     _set(tx, job_id, state=state.value, reason=reason[:200])
     tx.journal("print.cancelled", str(job_id), {"reason": reason, "who": who})
     return _need(tx.conn, job_id)
@@ -323,6 +324,10 @@ def fence_id(attempt_id: int) -> str:
         attempt_id, digit = divmod(attempt_id, 36)
         text = _FENCE_DIGITS[digit] + text
     return text
+
+
+def _not_so(job: Job) -> Refused:
+    return refuse("PRN_JOB_STATE", state=job.state.value, state_zh=JOB_WORDS[job.state], job=job.id)
 
 
 def _need(conn: Connection, job_id: int) -> Job:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from fep.domain.faults import Refused
 from fep.domain.printing import JobState, Outcome, PrintResult
 from fep.services.desk_prints import WAITS_MS
 from fep.store import printing
@@ -67,3 +70,7 @@ def test_waiting_slips_are_listed_with_what_keeps_them_and_can_be_given_up(site:
     assert JobState.CANCELLED.value == told["state"]
     assert job not in [row["id"] for row in site.ask("prints.waiting")["waiting"]]
     assert "print.cancelled" == site.journal()[-1]
+    with pytest.raises(Refused) as again:
+        site.ask("print.cancel", job=job, reason="已发电子票")
+    assert "已取消" in again.value.zh
+    assert "cancelled" in again.value.en
