@@ -6,11 +6,11 @@ The front bounds and decodes; a door answers. Whatever a door may need of a requ
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class HttpRequest:
+class HttpRequest(msgspec.Struct, frozen=True):
     """One bounded request. `path` is without the query; header names are in lower case."""
 
     method: str
@@ -22,14 +22,13 @@ class HttpRequest:
     tls: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class HttpAnswer:
+class HttpAnswer(msgspec.Struct, frozen=True):
     """What goes back. `headers` are added to those the front always sets."""
 
     status: int
     content_type: str
     body: bytes
-    headers: tuple[tuple[str, str], ...] = field(default=())
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 HttpDoor = Callable[[HttpRequest], Awaitable[HttpAnswer]]

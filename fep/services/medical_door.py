@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import msgspec
+
 from fep.domain.faults import Refused, refuse
 from fep.services.callers import Caller
 from fep.services.his_context import Answered, HisContext
@@ -44,8 +46,7 @@ class DoorMethod:
     run: Callable[[Caller, Call], Awaitable[Told]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Reply:
+class _Reply(msgspec.Struct, frozen=True):
     """How a request is answered: under which key and in which coding."""
 
     envelope: wire.Envelope

@@ -7,9 +7,10 @@ A single call is answered with its receipt or with a refusal, within the deadlin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any
+
+from msgspec import structs
 
 from fep.domain.faults import Refused, fault, refuse
 from fep.domain.kind import Unit
@@ -49,7 +50,7 @@ class Issuing:
     async def issue(self, bus_type: str, caller: Caller, call: Call) -> dict[str, Any]:
         """Issue one receipt; the same call again is answered with the same receipt."""
         draft, said = self.drafted(caller, call, self._words.unit(caller), bus_type)
-        receipt, repeated = await self._ctx.issue.issue(replace(draft, rider=said))
+        receipt, repeated = await self._ctx.issue.issue(structs.replace(draft, rider=said))
         bus_at = await self._words.again(receipt, said) if repeated else said.bus_at
         return self._words.issued(caller, receipt, said.bus_no, bus_at)
 

@@ -11,6 +11,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from msgspec import structs
+
 from fep.domain.faults import Refused
 from fep.services.callers import Caller
 from fep.services.his_context import HisContext
@@ -19,6 +21,7 @@ from fep.services.medical import Medical
 from fep.services.medical_door import Call, Door, DoorMethod, Told
 from fep.store import medical
 from fep.wire.dialects import standard
+from fep.wire.issue_params import written
 
 PREFIX = "/standard-web/api/standard/"
 # What both dialects have in common: taken as it is.
@@ -61,7 +64,7 @@ class Standard:
     async def _issue(self, caller: Caller, call: Call) -> dict[str, Any]:
         """`invoiceEBill`: issue one receipt; the same call again is the same receipt."""
         unit = self._words.unit(caller)
-        params = standard.as_params(call, caller.codes, unit)
+        params = written(standard.as_params(call, caller.codes, unit))
         event = self._ctx.draw.event(params)
         caller.scope(event.unit, event.point, event.total_fen)
         said = medical.Said(
@@ -69,7 +72,7 @@ class Standard:
             call["busDateTime"], call["placeCode"], "", medical.packed(call),
         )  # fmt: skip
         draft = self._ctx.draw.draft(event, params, caller.appid)
-        receipt, repeated = await self._ctx.issue.issue(replace(draft, rider=said))
+        receipt, repeated = await self._ctx.issue.issue(structs.replace(draft, rider=said))
         bus_at = await self._words.again(receipt, said) if repeated else said.bus_at
         return self._words.issued(caller, receipt, said.bus_no, bus_at)
 

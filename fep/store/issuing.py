@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
 from fep.crypto import sm3
 from fep.domain.calendar import day_of
 from fep.domain.faults import Refused, refuse
@@ -67,8 +69,7 @@ CheckCode = str | Callable[[str, str, int], str]
 """A drawn 校验码, or how to derive it from code, number and issue time in ms."""
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(msgspec.Struct, frozen=True):
     """An event ready to be frozen: all that can fail because of its content is done."""
 
     unit: str
@@ -88,8 +89,7 @@ class Draft:
     test: bool = False  # of a test unit: takes no share of the offline budget
 
 
-@dataclass(frozen=True, slots=True)
-class Frozen:
+class Frozen(msgspec.Struct, frozen=True):
     """What freeze answers: the receipt, and its literal bytes when they are new."""
 
     receipt: Receipt
@@ -97,8 +97,7 @@ class Frozen:
     queued: bool = False  # a durable row waited for it
 
 
-@dataclass(frozen=True, slots=True)
-class Seal:
+class Seal(msgspec.Struct, frozen=True):
     """A signature to be stored with the effects it releases."""
 
     receipt: Receipt

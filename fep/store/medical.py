@@ -30,8 +30,7 @@ _KEEP = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(msgspec.Struct, frozen=True):
     """What a call said; rides with its draft (fep.store.issuing.Rider), before `then`."""
 
     unit: str

@@ -9,8 +9,9 @@ three clients send and read (facts/his-api 6). Pure.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec import structs
 
 from fep.crypto import sm3
 from fep.domain.faults import refuse
@@ -58,7 +59,7 @@ def opened(body: bytes) -> Envelope:
             raise refuse("REQ_FIELD_MISSING", field=name)
         if len(envelope.other(name)) > OUTER_MAX:
             raise refuse("REQ_FIELD_LENGTH", field=name, limit=OUTER_MAX)
-    return replace(envelope, head="".join(f"{n}={v}&" for n, v in outer_of(envelope)))
+    return structs.replace(envelope, head="".join(f"{n}={v}&" for n, v in outer_of(envelope)))
 
 
 def outer_of(envelope: Envelope) -> tuple[tuple[str, str], ...]:

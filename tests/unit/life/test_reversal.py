@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from fep.domain.faults import Refused
 from fep.domain.life import Life, Policy, Verdict
@@ -164,7 +164,7 @@ def test_a_december_receipt_is_reversed_in_january_under_the_new_code(ward: Ward
     ward.room.wall_ms += 60 * 86_400_000
     draft = ward.red_draft(blue, "R1")
 
-    (frozen,) = ward.room.freeze(replace(draft, code_at=lambda _ms: "42060127"))
+    (frozen,) = ward.room.freeze(structs.replace(draft, code_at=lambda _ms: "42060127"))
     ward.room.seal(frozen.receipt)
 
     assert ("42060127", "0000000001") == (frozen.receipt.code, frozen.receipt.number)
