@@ -227,7 +227,8 @@ class Ums:
         told = await self._ask(self._profile.reprint, REPRINT_S)
         if isinstance(told, str):
             return nothing if told == "POS_DECLINED" else PayReply(Verdict.SILENT, told)
-        newer = (told.batch, told.trace) != (before.batch, before.trace)
+        # A terminal may print an old slip with the number of the batch that is open now.
+        newer = told.trace != before.trace and (told.ref != before.ref or not told.ref)
         if told.trace and newer and told.amount_fen == order.amount_fen:
             return PayReply(Verdict.APPROVED, "", self._record(told, order))
         return nothing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -62,6 +63,18 @@ def test_a_slip_older_than_a_payment_that_was_cancelled_proves_no_later_one(town
     town.knobs.answer = "cancel"
     assert "cancelled" == town.sold("none")["state"]
     town.knobs.answer = "approve"
+    die_at_point(town, "after_ack", "terminal")
+    town.settle_down(900)
+
+    assert "unknown" == town.newest().state.value
+    assert [] == town.differences()
+
+
+def test_an_old_slip_with_the_number_of_the_open_batch_proves_no_later_payment(town):
+    assert "approved" == town.sold("k0")["state"]
+    town.ask("payment.settle", terminal="pos-1")
+    newest = town.host._newest
+    town.host._newest = lambda asked: replace(newest(asked), batch=f"{town.host.batch:06d}")
     die_at_point(town, "after_ack", "terminal")
     town.settle_down(900)
 
