@@ -256,9 +256,8 @@ class Lines:
     def close(self) -> None:
         """End every connection; calls under way end Unanswered."""
         self._closed = True
-        if self._timer is not None:
+        if self._timer is not None and self._timer.active():
             self._timer.cancel()
-            self._timer = None
         for line in list(self._lines):
             line.close()
         while self._waiting:
@@ -295,12 +294,14 @@ class Lines:
         self._due.pop(line, None)
 
     def _late(self) -> None:
-        self._timer = None
         now = self.reactor.seconds()
         for line, due in list(self._due.items()):
-            if due <= now:
-                line.late()
-        if self._due and self._timer is None and not self._closed:
+            if due > now:
+                break
+            self._due.pop(line, None)
+            line.late()
+        self._timer = None  # not before: a call that leaves meanwhile is not the oldest
+        if self._due and not self._closed:
             wait = next(iter(self._due.values())) - now
             self._timer = self.reactor.callLater(max(0.0, wait), self._late)
 

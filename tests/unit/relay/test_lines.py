@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -25,11 +26,12 @@ class Platform:
         )  # fmt: skip
         self.ends: list[Any] = []
 
-    def call(self) -> list[object]:
-        """Make a call; the list gets what became of it."""
+    def call(self, then: Callable[[], object] = lambda: None) -> list[object]:
+        """Make a call; the list gets what became of it, and `then` is called with that."""
         told: list[object] = []
         done = Deferred.fromCoroutine(self.lines.exchange(b"x"))
         done.addCallbacks(told.append, lambda failure: told.append(failure.value))
+        done.addCallback(lambda _: then())
         while len(self.ends) < len(self.reactor.unixClients):
             end = self.reactor.unixClients[len(self.ends)][1].buildProtocol(None)
             end.makeConnection(StringTransport())
@@ -52,6 +54,22 @@ def test_each_unanswered_call_ends_at_its_own_time():
     assert second == []
     platform.reactor.advance(0.2)
     assert isinstance(second[0], Unanswered)
+
+
+def test_a_call_that_leaves_when_another_ends_does_not_lengthen_a_third():
+    platform = Platform(lines_max=3)
+    told: list[list[object]] = []
+    platform.call(then=lambda: told.append(platform.call()))
+    platform.reactor.advance(2.0)
+    third = platform.call()
+    platform.reactor.advance(1.1)
+    assert [[]] == told
+
+    platform.reactor.advance(2.0)
+    assert isinstance(third[0], Unanswered)
+    assert [[]] == told
+    platform.reactor.advance(1.1)
+    assert isinstance(told[0][0], Unanswered)
 
 
 def test_the_time_of_an_answered_call_does_not_cut_the_next_on_its_line():
