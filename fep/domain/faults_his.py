@@ -6,8 +6,8 @@ from fep.domain.faults import Fault
 
 CATALOGUE: tuple[Fault, ...] = (
     Fault("HIS_METHOD", "接口 {method} 未提供", "Method {method} is not offered",
-          "请查看手册 medical-web，或联系维护人员",
-          "See the manual, medical-web, or ask the technician"),
+          "请查看手册 medical-web、standard-web，或联系维护人员",
+          "See the manual, medical-web or standard-web, or ask the technician"),
     Fault("HIS_UNIT", "接入账号 {appid} 没有对应的开票单位", "Caller {appid} has no unit",
           "请设置：fepctl callers change --appid {appid} --his unit=单位（或 fep.toml）",
           "Set it: fepctl callers change --appid {appid} --his unit=UNIT, or in fep.toml"),
