@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, func, insert, or_, select, update
 
 from fep.domain.calendar import local
 from fep.domain.faults import refuse
@@ -31,6 +31,7 @@ from fep.domain.payment import (
 from fep.store.schema_payments import payment as _P
 from fep.store.tx import Tx
 
+_ONE = select(_P).where(_P.c.id == bindparam("payment"))  # what every step asks, composed once
 _OPEN = tuple(sorted(state.value for state in OPEN))
 _MOVED = frozenset({PaymentState.APPROVED, PaymentState.UNKNOWN})
 FAULT_OF = {
@@ -226,7 +227,7 @@ def say_txn(tx: Tx, id_: int, charged: bool, reason: str, who: str,
 # queries
 def payment_q(conn: Connection, id_: int) -> Payment | None:
     """Return one payment."""
-    row = conn.execute(select(_P).where(_P.c.id == id_)).first()
+    row = conn.execute(_ONE, {"payment": id_}).first()
     return None if row is None else payment_of(row)
 
 
