@@ -12,25 +12,21 @@ from __future__ import annotations
 
 import struct
 import zlib
-from binascii import unhexlify
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import zxingcpp
 
 from fep.render.qr import MODULE_PX, QUIET, Matrix
+from fep.render.qr_packing import stream
 
 PNG_MAX_BYTES = 370
 CONTENT_MAX = 300  # nothing longer was ever small enough
 MODULES_MAX = 37  # nor anything wider
 ROOM = (("M", 84), ("L", 106))  # bytes that MODULES_MAX modules hold at a level
 MASK = 0
-# zlib's effort, window and memory: little is enough for nearly all, and clearing the usual
-# 256 KB costs more than the packing.
-EFFORTS = ((5, 12, 6), (9, 15, 8))
+EFFORTS = (5, 9)  # half the time is enough for nearly all
 _DARK = bytes([1] + [0] * 255)  # a grey value -> 1 for black
-# A module is four pixels, which is one hex digit of a row of pixels: 1 is white.
-_DIGIT = bytes.maketrans(b"\x00\x01", b"f0")
 
 
 def matrix(content: str, level: str = "M") -> Matrix:
@@ -59,29 +55,33 @@ def small_png(contents: Iterable[str]) -> bytes:
             except ValueError:
                 break
             if len(rows) <= MODULES_MAX:
-                for effort in EFFORTS:
-                    picture = _png(rows, effort)
+                for packed in _packed(rows):
+                    picture = _png(rows, packed)
                     if len(picture) <= PNG_MAX_BYTES:
                         return picture
     return b""
 
 
-def _png(rows: Matrix, effort: tuple[int, int, int]) -> bytes:
-    level, window, memory = effort
+def _png(rows: Matrix, packed: bytes) -> bytes:
     side = (len(rows) + 2 * QUIET) * MODULE_PX
-    width = (side + 7) // 8  # two modules a byte, the last one has one
-    same = (b"\x02" + b"\x00" * width) * (MODULE_PX - 1)  # filter "up": the row above again
-    quiet = (b"\x00" + b"\xff" * width + same) * QUIET
-    left, right = b"00" + b"f" * QUIET, b"f" * (2 * width - len(rows) - QUIET) + same.hex().encode()
-    digits = left + (right + left).join(rows).translate(_DIGIT) + right
-    packing = zlib.compressobj(level, zlib.DEFLATED, window, memory, zlib.Z_FILTERED)
     head = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n"
         + _chunk(b"IHDR", head)
-        + _chunk(b"IDAT", packing.compress(quiet + unhexlify(digits) + quiet) + packing.flush())
+        + _chunk(b"IDAT", packed)
         + _chunk(b"IEND", b"")
     )
+
+
+def _packed(rows: Matrix) -> Iterator[bytes]:
+    """Yield the picture's zlib stream, for the widest code as small as search makes it."""
+    packed = stream(rows)
+    if len(rows) < MODULES_MAX:
+        yield packed
+        return
+    for effort in EFFORTS:
+        packing = zlib.compressobj(effort, zlib.DEFLATED, 15, 8, zlib.Z_FILTERED)
+        yield packing.compress(zlib.decompress(packed)) + packing.flush()
 
 
 def _chunk(name: bytes, body: bytes) -> bytes:
