@@ -9,13 +9,14 @@ from typing import Any
 
 import click
 
-from fep.cli.common import CliFault, Column, emit, note, paint, say, table, when
+from fep.cli.common import CliFault, Column, emit, note, paint, say, table, wants_json, when
 from fep.cli.common_reach import reached
 from fep.cli.common_report import Block, Part, Report, pdf_option, show, write_pdf
 from fep.cli.common_verbs import Verbs, option, reason
 from fep.domain.money import format_fen
 
 POLL_S = 0.5
+SILENT_S = 3.0
 GAPS = {"only_here": "只有本机有", "only_there": "只有平台有", "amount": "金额不同",
         "state": "状态不同"}  # fmt: skip
 _STATES = {"differs": "待处理", "repairing": "已处理，待复核", "noted": "已登记", "gone": "已一致"}
@@ -46,10 +47,15 @@ def run(day: str, yesterday: bool, wait_s: int, pdf: Path | None) -> None:
         raise CliFault("CTL_USAGE", "日期与 --yesterday 只能给一个", "A date or --yesterday")
     with reached("reconcile run") as desk:
         begun = desk.call("reconcile.run", day=day)
-        until = time.monotonic() + wait_s
+        begun_s = time.monotonic()
+        until, said = begun_s + wait_s, wants_json()
         told = desk.call("reconcile.show", day=begun["day"])
         while told["running"] and time.monotonic() < until:
             time.sleep(POLL_S)
+            if not said and time.monotonic() > begun_s + SILENT_S:
+                said = True
+                note(say(f"已向平台提问，最多等 {wait_s} 秒……",
+                         f"the platform was asked; waiting {wait_s} s at most"))  # fmt: skip
             told = desk.call("reconcile.show", day=begun["day"])
     _out(told, pdf)
     if told["running"]:
