@@ -22,7 +22,7 @@ FAST = escpos.Profile(
     fence_margin_s=0.1,
     settle_s=0.05,
     poll_s=0.05,
-    bytes_per_s=1_000_000,
+    bytes_per_s=4000,
 )
 
 

@@ -108,7 +108,7 @@ class EscposOverLpd(Escpos):
     def make_driver(
         self, reactor: Any, way: Way, rasteriser: BarRasteriser, model: str = ""
     ) -> escpos.EscposPrinter:
-        line = lpd.Options(way.host, "lp", way.port, 0.5, 0.0, ack_timeout_s=0.3)
+        line = lpd.Options(way.host, "lp", way.port, 0.5, 0.0, ack_timeout_s=0.8)
         options = escpos.Options(line, model)
         return escpos.create(reactor, RealClock(), options, rasteriser, self.profile)
 
