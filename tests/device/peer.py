@@ -49,6 +49,7 @@ class Printer(Factory):
         self.open_cover_at_cut = False
         # For each GS r to come, the delays of the replies given to it; then one at once.
         self.fence_plan: list[tuple[float, ...]] = []
+        self.paper_seen = b"\x00"  # what GS r says of the paper
         self.wrong_id = b""
         self.lines_left: int | None = None
         self.kill_after: int | None = None
@@ -196,7 +197,7 @@ class Printer(Factory):
         if head == b"\x1dr":
             delays = self.fence_plan.pop(0) if self.fence_plan else (0.0,) * self.gs_r
             for delay in delays:
-                self._later(delay, b"\x00")
+                self._later(delay, self.paper_seen)
             return 3
         if head == b"\x1dI":
             self.say(b"\x5f" + {66: b"PEER", 67: b"P-80", 68: b"S1"}.get(data[2], b"") + b"\x00")

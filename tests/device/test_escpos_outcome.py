@@ -126,6 +126,18 @@ async def test_the_process_id_of_another_job_proves_nothing():
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_fence_that_tells_of_no_paper_proves_nothing():
+    """Some makes answer in order although their paper is out."""
+    async with bench(process_id=False) as b:
+        await b.printer.print(small("午2"), "id00")
+        b.device.paper_seen = b"\x0c"
+
+        result = await b.printer.print(small("午3"), "id01")
+
+        assert (Outcome.UNCERTAIN, "PRN_PAPER_END") == (result.outcome, result.fault)
+
+
+@pytest_twisted.ensureDeferred
 async def test_the_late_fence_of_an_earlier_job_proves_nothing():
     profile = slower(FAST, settle_s=0.3, fence_min_s=0.5, probe_process_id=False)
     async with bench(profile) as b:
