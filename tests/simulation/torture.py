@@ -201,7 +201,7 @@ class Torture:
             knobs,
         )  # fmt: skip
         old = self.province._registrar
-        self.province._registrar = Trusting(book, old._me, old._now_ms, old._pool)
+        self.province._registrar = Trusting(book, old._me, old._now_ms)
 
     def far_down(self) -> None:
         """Kill it between two steps."""
