@@ -11,6 +11,7 @@ import asyncio
 import base64
 import binascii
 import hashlib
+import zlib
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote_plus, urlsplit
@@ -23,7 +24,7 @@ from fep.sim.his_line import Lost
 STYLES = ("plain", "apache", "jquery", "mixed")
 OK = "S0000"
 QR_BYTES_MAX, URL_CHARS_MAX = 370, 100  # what a client of the field has room for
-PNG = b"\x89PNG\r\n\x1a\n"
+PNG, PARTS = b"\x89PNG\r\n\x1a\n", [b"IHDR", b"IDAT", b"IEND"]
 HEAD_MAX, BODY_MAX = 64 << 10, 64 << 20
 _encode, _decode = msgspec.json.Encoder().encode, msgspec.json.Decoder().decode
 _TIMES = ("createTime", "billBusDate")
@@ -221,7 +222,7 @@ def _incomplete(told: Mapping[str, Any]) -> str:
         picture = base64.b64decode(told["billQRCode"], validate=True)
     except (ValueError, binascii.Error):
         return "billQRCode"
-    if not picture.startswith(PNG) or len(picture) > QR_BYTES_MAX:
+    if len(picture) > QR_BYTES_MAX or not _whole(picture):
         return "billQRCode"
     if len(told["pictureUrl"]) > URL_CHARS_MAX:
         return "pictureUrl"
@@ -230,6 +231,18 @@ def _incomplete(told: Mapping[str, Any]) -> str:
         if len(text) != 17 or not text.isdigit():
             return name
     return ""
+
+
+def _whole(picture: bytes) -> bool:
+    """Say whether a PNG has its three parts and none is damaged, as a client's reader does."""
+    names, at = [], len(PNG)
+    while at + 12 <= len(picture):
+        end = at + 8 + int.from_bytes(picture[at : at + 4], "big")
+        if zlib.crc32(picture[at + 4 : end]) != int.from_bytes(picture[end : end + 4], "big"):
+            return False
+        names.append(picture[at + 4 : at + 8])
+        at = end + 4
+    return picture.startswith(PNG) and names == PARTS and at == len(picture)
 
 
 def address(where: str) -> tuple[str, int]:
