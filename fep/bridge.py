@@ -1254,30 +1254,32 @@ class Bridge:
         threading.Thread(target=work, args=arguments, daemon=True).start()
 
     def _carry(self, work: Callable[..., None], lent: Lent, id_: str, *rest: Any) -> None:
+        """Carry out, then tell: whoever hears the answer finds the port free."""
+        refused = ""
         try:
             work(lent, id_, *rest)
         except NotStarted as error:
+            refused = str(error) or "not started"
             entry = self.journal.find(id_)
             if entry is not None:
-                self.journal.end(entry, "failed", b"", str(error)[:200])
-            self._running.pop(id_, None)
-            self._told(id_, lent.name, "failed", b"", str(error))
+                self.journal.end(entry, "failed", b"", refused[:200])
         except (OSError, subprocess.SubprocessError, ValueError) as error:
             say("work.unsure", port=lent.name, id=id_, why=str(error)[:200])
             if lent.kind == "bankall":
                 self._orphans[id_] = lent.name
-            self._running.pop(id_, None)
-            self._answer(id_, lent.name)
         finally:
             self._running.pop(id_, None)
             lent.user.release()
+        if refused:
+            self._told(id_, lent.name, "failed", b"", refused)
+        else:
+            self._answer(id_, lent.name)
 
     def _job(self, lent: Lent, id_: str, number: int, digest: str, body: bytes) -> None:
         entry = self.journal.begin(id_, lent.name, number, digest)
         self.tell({"op": "begun", "id": id_, "port": lent.name})
         spool(lent.queue, "fep " + id_, body)
         self.journal.end(entry, "done", b"", "")
-        self._told(id_, lent.name, "done", b"", "")
 
     def _call(self, lent: Lent, id_: str, number: int, digest: str, body: bytes) -> None:
         clerk = self._clerks[lent.name]
@@ -1291,7 +1293,6 @@ class Bridge:
         answer = clerk.call(child, id_, body)
         self.journal.end(entry, "done", answer, "")
         clerk.done(id_)
-        self._told(id_, lent.name, "done", answer, "")
 
     def _elsewhere(self, name: str) -> bool:
         """Say whether a child of an earlier run still calls the library."""

@@ -70,6 +70,21 @@ def test_a_slip_older_than_a_payment_that_was_cancelled_proves_no_later_one(town
     assert [] == town.differences()
 
 
+def test_who_hears_that_a_call_is_over_finds_the_terminal_free(town):
+    pc, told = town.pc, []
+    lent, tell = pc._settings.ports["pos"], pc.tell
+
+    def telling(head, body=b""):
+        if head["op"] == "answer":
+            told.append((head["state"], lent.user.locked(), bool(pc._running)))
+        return tell(head, body)
+
+    pc.tell = telling
+    town.sold("k0")
+
+    assert [("done", False, False)] * 2 == told  # the sign-in, the payment
+
+
 def test_an_old_slip_with_the_number_of_the_open_batch_proves_no_later_payment(town):
     assert "approved" == town.sold("k0")["state"]
     town.ask("payment.settle", terminal="pos-1")
