@@ -16,6 +16,10 @@ from types import MappingProxyType
 # Number of the first paper of a receipt; every higher copy is a reprint (补打).
 FIRST_COPY = 1
 RETRY_AFTER_S: tuple[float, ...] = (1.0, 2.0, 5.0, 10.0, 30.0)
+# A device that is mended prints at once; what a slip itself lacks takes a person longer.
+RETRY_SLIP_AFTER_S: tuple[float, ...] = (*RETRY_AFTER_S, 60.0, 120.0, 300.0)
+OF_SLIP = ("PRN_CHAR", "PRN_TEXT", "PRN_TOO", "PRN_GLYPHS", "RND_", "FRM_")
+"""How the codes begin of what is wrong with a slip and not with the device."""
 
 
 class Outcome(StrEnum):
@@ -204,10 +208,11 @@ Effect = Again | AskPerson | NewCopy
 
 @dataclass(frozen=True, slots=True)
 class JobFacts:
-    """What `decide` may look at: attempts begun so far, and the copy number."""
+    """What `decide` may look at: attempts begun so far, the copy number, and the fault."""
 
     attempts: int = 0
     copy: int = FIRST_COPY
+    fault: str = ""
 
 
 class IllegalStep(Exception):
@@ -229,7 +234,7 @@ def decide(state: JobState, step: Step, facts: JobFacts) -> tuple[JobState, tupl
     if after is None:
         raise IllegalStep(state, step)
     if step is Step.NOT_PRINTED:
-        return after, (Again(retry_after_s(facts.attempts)),)
+        return after, (Again(retry_after_s(facts.attempts, facts.fault)),)
     if after is JobState.UNCERTAIN:
         return after, (AskPerson(),)
     if step is Step.REPRINT:
@@ -237,6 +242,7 @@ def decide(state: JobState, step: Step, facts: JobFacts) -> tuple[JobState, tupl
     return after, ()
 
 
-def retry_after_s(attempts: int) -> float:
+def retry_after_s(attempts: int, fault: str = "") -> float:
     """Return the pause before the next attempt, in seconds."""
-    return RETRY_AFTER_S[min(max(attempts, 1), len(RETRY_AFTER_S)) - 1]
+    pauses = RETRY_SLIP_AFTER_S if fault.startswith(OF_SLIP) else RETRY_AFTER_S
+    return pauses[min(max(attempts, 1), len(pauses)) - 1]

@@ -18,7 +18,15 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from fep.domain.calendar import to_ms
 from fep.domain.device import DeviceState
 from fep.domain.faults import Refused, refuse
-from fep.domain.printing import JobState, Outcome, Page, Paper, PrintResult, retry_after_s
+from fep.domain.printing import (
+    OF_SLIP,
+    JobState,
+    Outcome,
+    Page,
+    Paper,
+    PrintResult,
+    retry_after_s,
+)
 from fep.ports import Clock, Entropy
 from fep.render.slip import ReceiptView, slip
 from fep.services.devices_life import DeviceLife, Make
@@ -336,9 +344,7 @@ class DeviceLoop:
             outcome=result.outcome.value, fault=result.fault,
             ms=round((self._clock.mono() - begun_at) * 1000),
         )  # fmt: skip
-        of_job = isinstance(paper, PrintResult) or result.fault.startswith(
-            ("PRN_CHAR", "PRN_TEXT", "PRN_TOO", "PRN_GLYPHS", "RND_", "FRM_")
-        )
+        of_job = isinstance(paper, PrintResult) or result.fault.startswith(OF_SLIP)
         if crash is not None:
             self.life.crashed(crash)
         else:

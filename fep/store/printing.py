@@ -16,7 +16,7 @@ from fep.domain.faults import Refused, refuse
 from fep.domain.printing import (
     FIRST_COPY,
     JOB_WORDS,
-    RETRY_AFTER_S,
+    RETRY_SLIP_AFTER_S,
     Again,
     IllegalStep,
     JobFacts,
@@ -30,7 +30,7 @@ from fep.domain.printing import (
 from fep.store import schema
 from fep.store.tx import Tx
 
-PAUSE_MAX_MS = int(max(RETRY_AFTER_S) * 1000)
+PAUSE_MAX_MS = int(max(RETRY_SLIP_AFTER_S) * 1000)
 _JOB = schema.print_job
 _ATTEMPT = schema.print_attempt
 # What every sheet asks, composed once.
@@ -149,7 +149,7 @@ def begin_txn(tx: Tx, job_id: int, device: str) -> Attempt | None:
 def end_txn(tx: Tx, attempt: Attempt, result: PrintResult) -> Job:
     """Store what became of an attempt; returns the job as it is now."""
     job = _need(tx.conn, attempt.job_id)
-    facts = JobFacts(job.attempts, job.copy)
+    facts = JobFacts(job.attempts, job.copy, result.fault)
     state, effects = decide(job.state, _STEP[result.outcome], facts)
     next_at = 0
     for effect in effects:

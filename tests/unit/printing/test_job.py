@@ -9,6 +9,7 @@ import pytest
 from fep.domain.printing import (
     JOB_TABLE,
     RETRY_AFTER_S,
+    RETRY_SLIP_AFTER_S,
     Again,
     AskPerson,
     IllegalStep,
@@ -30,6 +31,15 @@ def test_not_printed_is_due_again_later_each_time_later():
         pauses += [effect.after_s for effect in effects if isinstance(effect, Again)]
 
     assert [*RETRY_AFTER_S, RETRY_AFTER_S[-1], RETRY_AFTER_S[-1]] == pauses
+
+
+def test_a_slip_that_no_printer_can_print_is_tried_less_and_less():
+    facts = [JobFacts(attempts, fault="PRN_CHAR") for attempts in range(1, 10)]
+
+    pauses = [decide(JobState.STREAMING, Step.NOT_PRINTED, one)[1][0].after_s for one in facts]
+
+    assert [*RETRY_SLIP_AFTER_S, RETRY_SLIP_AFTER_S[-1]] == pauses
+    assert 300 == pauses[-1]
 
 
 @pytest.mark.parametrize("step", [Step.UNCERTAIN, Step.RESTART])
