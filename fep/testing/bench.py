@@ -179,6 +179,24 @@ class Bench:
             self.wrong.append(f"{mark}: {result} although nothing is wrong any more")
         return mark, result
 
+    async def proof(self, size: int) -> bytes:
+        """Return what the device answers to a good job of `size` bytes, from its middle on."""
+        self.cable.kept.clear()
+        self.cable.keep_at = self.cable.sent + size - size // 2
+        await self.good()
+        self.cable.keep_at = None
+        assert self.cable.kept, "the device never answers: be excused"
+        return bytes(self.cable.kept)
+
+    async def unanswered(self, size: int, instead: bytes = b"") -> PrintResult:
+        """Print; the device's own answers are withheld from the middle of the job on."""
+        self.cable.mute_at = self.cable.sent + size - size // 2
+        self.cable.instead = instead
+        _, result = await self.job()
+        self.cable.mute_at = None
+        assert not self.cable.instead, "the device had no answer that could be replaced"
+        return result
+
     def judge_words(self, code: str, detail: str = "") -> None:
         """Note a fault that is not in the catalogue, or one that tells of the document."""
         if code:

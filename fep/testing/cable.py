@@ -1,8 +1,8 @@
 """The kit's own cable between a driver and its simulator: it counts, cuts, silences, spoils.
 
 Rules: nothing here knows a protocol; a cut lets the bytes before it arrive and tells the
-driver of a loss; a byte is never altered, only withheld, delayed or split. The driver's end is
-a port or a terminal (cable_tcp, cable_pty); the simulator is a TCP port either way.
+driver of a loss; a byte is never altered, only withheld, delayed, split or said again. The
+driver's end is a port or a terminal (cable_tcp, cable_pty); the simulator is a TCP port either way.
 """
 
 from __future__ import annotations
@@ -59,6 +59,11 @@ class Cable(ABC):
         self.cut_answer_at: int | None = None
         self.mute_at: int | None = None
         """Swallow what the device says once `sent` is this or more; 0 is always."""
+        self.instead = b""
+        """Said once, in place of the first thing that is swallowed (`mute_at`)."""
+        self.keep_at: int | None = None
+        """Keep in `kept` what the device says once `sent` is this or more."""
+        self.kept = bytearray()
         self.stalled = False
         self.pieces = 0
         """Give answers in pieces of so many bytes, each in a turn of its own; 0 is as they come."""
@@ -112,6 +117,14 @@ class Cable(ABC):
         """Say whether all that was said has been handed to the driver."""
         return not any(joint.speaking for joint in self.joints)
 
+    def say(self, data: bytes) -> None:
+        """Have the driver hear something now, or as soon as it is connected."""
+        standing = [joint for joint in self.joints if not joint.ending]
+        if standing:
+            standing[-1].say(data)
+        else:
+            self.noise = data
+
     def gone(self, joint: Joint) -> None:
         """Hear that a joint is closed at both ends."""
         if joint in self.joints:
@@ -139,7 +152,7 @@ class Joint:
             self.far_made(far)
         self._noise, cable.noise = cable.noise, b""
         self._at = 0
-        self._say(b"")
+        self.say(b"")
 
     @property
     def speaking(self) -> bool:
@@ -182,8 +195,14 @@ class Joint:
         room = len(data) if at is None else at - cable.answered
         heard = data[:room]
         cable.answered += len(data)
+        if cable.keep_at is not None and cable.sent >= cable.keep_at:
+            cable.kept += heard
+            del cable.kept[:-HELD_MAX]
         if not cable.muted():
-            self._say(heard)
+            self.say(heard)
+        elif cable.instead:
+            instead, cable.instead = cable.instead, b""
+            self.say(instead)
         if at is not None and room <= len(data):
             cable.cut_answer_at = None
             self.cut(gently=True)
@@ -221,7 +240,8 @@ class Joint:
         elif not self._dialling:
             self._cable.gone(self)
 
-    def _say(self, data: bytes) -> None:
+    def say(self, data: bytes) -> None:
+        """Tell the driver, after all that it is still to hear."""
         self._said += data
         if self._saying is None and (self._said or self._noise):
             self._saying = self._cable.reactor.callLater(0, self._say_on)

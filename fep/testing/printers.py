@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from twisted.internet.task import deferLater
 
 from fep.domain.printing import Outcome, Page, Paper, Slip, Text
 from fep.testing.bench import GOOD, PERSON, PERSON_ID, head, small_page, tail
+from fep.testing.cable import until
 from fep.testing.printer_life import LifePromises
 from fep.testing.promise import promise
 
@@ -25,6 +27,8 @@ HOSTILE = (
 )  # fmt: skip
 RARE = "㐀𠀀䶮・￥é〇"
 LONG = "票据" * 3400
+# What the cable said has been read by the driver, whatever carries it.
+SETTLED_S = 0.02
 
 
 class PrinterKit(LifePromises):
@@ -119,6 +123,33 @@ class PrinterKit(LifePromises):
                 await b.good()
 
                 assert result.outcome is not Outcome.PRINTED
+
+    @promise("C", "别单回执不作凭据")
+    async def test_the_answer_to_another_job_proves_nothing(
+        self, device_reactor: Any, tmp_path: Path
+    ) -> None:
+        """The answer to an earlier job, come in place of its own, proves nothing."""
+        async with self.bench(device_reactor, tmp_path) as b:
+            size = await self.size(b)
+            result = await b.unanswered(size, instead=await b.proof(size))
+            await b.good()
+
+        assert result.outcome is not Outcome.PRINTED
+
+    @promise("C", "迟到的旧回执不作凭据")
+    async def test_an_answer_that_comes_again_before_a_job_proves_nothing(
+        self, device_reactor: Any, tmp_path: Path
+    ) -> None:
+        """The answer to an earlier job, come again before the next, proves nothing."""
+        async with self.bench(device_reactor, tmp_path) as b:
+            size = await self.size(b)
+            b.cable.say(await b.proof(size))
+            await until(device_reactor, b.cable.silent)
+            await deferLater(device_reactor, SETTLED_S)
+            result = await b.unanswered(size)
+            await b.good()
+
+        assert result.outcome is not Outcome.PRINTED
 
     @promise("C", "设备被占用")
     async def test_a_device_in_other_hands_gets_no_byte(

@@ -23,6 +23,9 @@ PLANTED = {
     "RepeatsItself": (
         ASKED, f"{ASKED[:-1]} or {ASKED[3:-1]}:", "test_mute_in_the_middle_of_a_job",
     ),
+    "TakesAnyProof": (
+        'f"DONE {fence_id}"):', '"DONE"):', "test_the_answer_to_another_job_proves_nothing",
+    ),
     "CallsDoubtNotPrinted": (
         "PrintResult(Outcome.UNCERTAIN,", "PrintResult(Outcome.NOT_PRINTED,",
         "test_link_killed_at_every_byte_of_a_job",
