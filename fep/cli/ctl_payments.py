@@ -9,11 +9,9 @@ import click
 from fep.cli.common import CliFault, Column, emit, facts, paint, say, table
 from fep.cli.common_reach import reached
 from fep.cli.common_verbs import Verb, Verbs, option, reason
+from fep.domain.payment import PAYMENT_WORDS
 
-_STATES = {
-    "created": "准备中", "sent": "已发出", "acked": "终端已受理", "approved": "已扣款",
-    "declined": "被拒绝", "cancelled": "已取消", "not_sent": "未发出", "unknown": "结果未知",
-}  # fmt: skip
+_STATES = {state.value: word for state, word in PAYMENT_WORDS.items()}
 _OPS = {"pay": "收款", "void": "撤销", "refund": "退货"}
 _TERMINALS = {"ready": "就绪", "busy": "交易中", "recovering": "查询未知交易", "fault": "故障",
               "stopped": "停止"}  # fmt: skip
@@ -198,7 +196,8 @@ def reprint(payment: int, reason: str) -> None:
 @group.command("back", zh="退还一笔已扣款的支付：未结算撤销，已结算退货",
                en="give a payment back: void it, or refund it once settled")  # fmt: skip
 @click.argument("payment", type=int, metavar="ID")
-@option("--amount", default="", metavar="YUAN", zh="只退一部分（元）", en="a part only, in yuan")
+@option("--amount", default="", metavar="YUAN", zh="只退一部分（元）；不写则退还余下全部",
+        en="a part only, in yuan; without it all that is left")  # fmt: skip
 @reason()
 def back(payment: int, amount: str, reason: str) -> None:
     """Give a payment back."""

@@ -90,7 +90,7 @@ CATALOGUE: tuple[Fault, ...] = (
           "请改用退货：payment.refund", "Give the money back with payment.refund", False),
     Fault("POS_NONE", "没有这笔支付", "There is no such payment",
           "请核对单位和支付键", "Check unit and payment key", False),
-    Fault("POS_STATE", "支付 {payment} 处于 {state}，不能这样处理",
+    Fault("POS_STATE", "支付 {payment} 的状态是“{state}”，不能这样处理",
           "Payment {payment} is {state}; this cannot be done to it",
           "请用 fepctl payments show 查看", "See it with fepctl payments show", False),
     Fault("POS_AMOUNT", "金额 {amount} 超出原支付可退的 {left}",

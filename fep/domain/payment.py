@@ -46,6 +46,16 @@ class PaymentState(StrEnum):
     UNKNOWN = "unknown"
 
 
+PAYMENT_WORDS: Mapping[PaymentState, str] = MappingProxyType(
+    {
+        PaymentState.CREATED: "准备中", PaymentState.SENT: "已发出",
+        PaymentState.ACKED: "终端已受理", PaymentState.APPROVED: "已扣款",
+        PaymentState.DECLINED: "被拒绝", PaymentState.CANCELLED: "已取消",
+        PaymentState.NOT_SENT: "未发出", PaymentState.UNKNOWN: "结果未知",
+    }
+)  # fmt: skip
+
+
 class Verdict(StrEnum):
     """What one exchange with a terminal proves.
 

@@ -63,7 +63,7 @@ class AskParams(Params):
 
 
 class BackParams(Params):
-    """payments.back: give a payment back; `amount` empty is all of it."""
+    """payments.back: give a payment back; `amount` empty is all that is left."""
 
     payment: int
     reason: str

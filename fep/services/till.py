@@ -208,9 +208,12 @@ class Till:
     async def give_back(self, id_: int, fen: int, who: str, wait_s: int = WAIT_HTTP_S) -> Payment:
         """Give a payment back on a person's word: void it, or refund `fen` of it.
 
-        `fen` 0: all of it, by a void while its batch is open. Raises Refused POS_*.
+        `fen` 0: what is left; all of it by a void while its batch is open. Raises Refused POS_*.
         """
         first = self._now(id_)
+        left: int = self._store.read(payments.left_q, first)
+        if 0 < left < first.amount_fen:
+            fen = fen or left
         op = Op.REFUND if fen or first.settled_id else Op.VOID
         given: int = self._store.read(payments.back_count_q, id_)
         key, amount = f"back-{id_}-{given + 1}", fen or first.amount_fen

@@ -14,10 +14,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, bindparam, func, insert, or_, select, update
 
 from fep.domain.calendar import local
-from fep.domain.faults import refuse
+from fep.domain.faults import Refused, refuse
 from fep.domain.money import format_fen
 from fep.domain.payment import (
     OPEN,
+    PAYMENT_WORDS,
     IllegalStep,
     Op,
     Order,
@@ -136,7 +137,7 @@ def send_txn(tx: Tx, id_: int, batch: str = "") -> Payment:
     """
     found = _need(tx.conn, id_)
     if found.state is not PaymentState.CREATED:
-        raise refuse("POS_STATE", payment=id_, state=found.state.value)
+        raise _unfit(found)
     if found.op is Op.VOID and _need(tx.conn, found.of_id).settled_id:
         raise refuse("POS_SETTLED", payment=found.of_id)
     return step_txn(tx, found, Step.SEND, sent_at=tx.now_ms, batch=batch)
@@ -154,7 +155,7 @@ def tie_txn(tx: Tx, id_: int, receipt_key: str, reason: str, who: str) -> Paymen
     """Say for which event the money is. Raises Refused POS_NONE, POS_STATE."""
     found = _need(tx.conn, id_)
     if found.op is not Op.PAY or found.state is not PaymentState.APPROVED:
-        raise refuse("POS_STATE", payment=id_, state=found.state.value)
+        raise _unfit(found)
     tx.conn.execute(
         update(_P)
         .where(or_(_P.c.id == id_, _P.c.of_id == id_))
@@ -194,7 +195,7 @@ def reply_txn(tx: Tx, id_: int, reply: PayReply, *, inquired: bool = False) -> P
         return step_txn(tx, found, step_of(reply.verdict), fault=reply.fault,
                      inquiries=found.inquiries + inquired, **known)  # fmt: skip
     except IllegalStep as error:
-        raise refuse("POS_STATE", payment=id_, state=found.state.value) from error
+        raise _unfit(found) from error
 
 
 def recover_txn(tx: Tx) -> tuple[Payment, ...]:
@@ -217,7 +218,7 @@ def say_txn(tx: Tx, id_: int, charged: bool, reason: str, who: str,
         step = Step.SAY_CHARGED if charged else Step.SAY_NOT_CHARGED
         after = step_txn(tx, found, step, text=reason[:100])
     except IllegalStep as error:
-        raise refuse("POS_STATE", payment=id_, state=found.state.value) from error
+        raise _unfit(found) from error
     tx.journal("payment.said", str(id_), {
         "charged": charged, "reason": reason[:200], "who": who, "approved": list(names),
     })  # fmt: skip
@@ -241,6 +242,14 @@ def back_count_q(conn: Connection, id_: int) -> int:
     """Return how often a payment was to be given back, whatever came of it."""
     query = select(func.count()).select_from(_P).where(_P.c.of_id == id_)
     return int(conn.execute(query).scalar_one())
+
+
+def left_q(conn: Connection, first: Payment) -> int:
+    """Return what was not given back of a payment, in fen.
+
+    What is under way or unknown counts as given back: never twice.
+    """
+    return first.amount_fen - _given(conn, first.id)
 
 
 def order_q(conn: Connection, id_: int, code: str = "") -> Order:
@@ -275,20 +284,17 @@ def _original(conn: Connection, wish: Wish) -> int:
     if first is None or first.op is not Op.PAY:
         raise refuse("POS_NONE")
     if first.state is not PaymentState.APPROVED or first.terminal != wish.terminal:
-        raise refuse("POS_STATE", payment=first.id, state=first.state.value)
+        raise _unfit(first)
     if wish.op is Op.VOID and first.settled_id:
         raise refuse("POS_SETTLED", payment=first.id)
-    left = first.amount_fen - _given(conn, first.id)
+    left = left_q(conn, first)
     if wish.amount_fen > left or (wish.op is Op.VOID and wish.amount_fen != first.amount_fen):
         raise refuse("POS_AMOUNT", amount=format_fen(wish.amount_fen), left=format_fen(left))
     return first.id
 
 
 def _given(conn: Connection, id_: int) -> int:
-    """Return what was given back of a payment, in fen.
-
-    What is under way or unknown counts as given back: never twice.
-    """
+    """Return what was given back of a payment, or may have been, in fen."""
     counts = (*_OPEN, PaymentState.APPROVED.value, PaymentState.UNKNOWN.value)
     query = select(func.coalesce(func.sum(_P.c.amount_fen), 0)).where(
         and_(_P.c.of_id == id_, _P.c.state.in_(counts))
@@ -339,6 +345,11 @@ def _body(row: Payment) -> dict[str, object]:
         "serial": row.serial, "amount": format_fen(row.amount_fen), "fault": row.fault,
         "ref": row.ref, "of": row.of_id,
     }  # fmt: skip
+
+
+def _unfit(row: Payment) -> Refused:
+    return refuse("POS_STATE", payment=row.id, state=row.state.value,
+                  state_zh=PAYMENT_WORDS[row.state])  # fmt: skip
 
 
 def _need(conn: Connection, id_: int) -> Payment:

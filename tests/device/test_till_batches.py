@@ -113,6 +113,20 @@ def test_a_person_gives_money_back_by_a_void_and_after_the_settlement_by_a_refun
     assert [] == town.differences()
 
 
+@pytest.mark.parametrize("settled", [False, True])
+def test_without_an_amount_a_person_gives_back_what_is_left_of_a_payment(town, settled):
+    id_ = town.sold("k1", "9.00")["id"]
+    if settled:
+        town.ask("payment.settle", terminal="pos-1")
+    town.done(town.till.give_back(id_, 400, "root"))
+
+    rest = town.done(town.till.give_back(id_, 0, "root"))
+
+    assert ("refund", 500, "approved") == (rest.op.value, rest.amount_fen, rest.state.value)
+    assert "POS_AMOUNT" == refused(lambda: town.done(town.till.give_back(id_, 0, "root")))
+    assert [] == town.differences()
+
+
 def test_a_terminal_is_made_ready_and_prints_again_for_a_person(town):
     id_ = town.sold("k1")["id"]
 
@@ -158,6 +172,8 @@ def test_money_is_tied_to_the_event_it_was_for(town):
 
     assert "e9" == told["receipt_key"]
     assert {"e9"} == {row.receipt_key for row in town.rows()}
-    assert "POS_STATE" == refused(
-        lambda: town.ask("payment.tie", unit=UNIT, key="v1", receipt_key="e8")
-    )
+    with pytest.raises(Refused) as raised:
+        town.ask("payment.tie", unit=UNIT, key="v1", receipt_key="e8")
+    assert "POS_STATE" == raised.value.code
+    assert "的状态是“已扣款”，" in raised.value.zh
+    assert "is approved;" in raised.value.en
