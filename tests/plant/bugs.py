@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import msgspec
 from twisted.internet.defer import execute
 
 from fep.domain import printing as printing_rules
@@ -127,7 +128,7 @@ def digest_not_compared(soil: Soil) -> None:
     repeated = issuing._repeated
 
     def careless(draft: Any, entry: Any) -> Any:
-        same = dataclasses.replace(draft, digest=entry.digest) if entry else draft
+        same = msgspec.structs.replace(draft, digest=entry.digest) if entry else draft
         return repeated(same, entry)
 
     soil(issuing, "_repeated", careless)
@@ -244,7 +245,7 @@ def signature_of_other_bytes(soil: Soil) -> None:
 
 
 def _with_der(seal: Any, der: bytes) -> Any:
-    return dataclasses.replace(seal, der=der)
+    return msgspec.structs.replace(seal, der=der)
 
 
 @bug("I9", "I4")
