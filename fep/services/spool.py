@@ -45,6 +45,7 @@ class Spool:
         page_of: PageOf = no_page,
         press: Press | None = None,
     ) -> None:
+        self._reactor = reactor
         self._store = store
         self._log = log
 
@@ -62,6 +63,7 @@ class Spool:
         self._loops = {settings.id: loop(settings) for settings in devices if settings.enabled}
         self._ended: Callable[[jobs.Job], None] = lambda job: None
         self._started = False
+        self._queued: list[int] = []  # jobs of this turn
 
     # from the node
     async def start(self) -> None:
@@ -89,13 +91,21 @@ class Spool:
 
     # from the issue service
     def queued(self, job_id: int) -> None:
-        """A job has been committed: the devices of its group look for it now.
+        """A job has been committed: the devices of its group look for it in the next turn.
 
-        The others are left alone: fifty printers that all look cost more than the sheet.
+        The others are left alone: fifty printers that all look cost more than the sheet. What
+        is committed together is asked about together.
         """
-        job = self._store.read(jobs.job_q, job_id)
-        assert job is not None, job_id
-        self.wake(job.device_group)
+        if not self._queued:
+            self._reactor.callLater(0, self._look)
+        self._queued.append(job_id)
+
+    def _look(self) -> None:
+        first, last = min(self._queued), max(self._queued)
+        self._queued.clear()
+        if self._started and not self._store.dead:
+            for group in self._store.read(jobs.groups_q, first, last):
+                self.wake(group)
 
     def wake(self, group: str = "") -> None:
         """Jobs of a group (empty: of any) may have been committed: look now."""

@@ -48,6 +48,11 @@ _NEXT_DUE = (
 _NEXT_WAKE = select(func.min(_JOB.c.next_at)).where(
     _JOB.c.state == JobState.DUE.value, _JOB.c.device_group == bindparam("device_group")
 )
+_GROUPS = (
+    select(_JOB.c.device_group)
+    .where(_JOB.c.id.between(bindparam("first"), bindparam("last")))
+    .distinct()
+)
 _ADD_JOB = (
     "INSERT INTO print_job (id, receipt_id, device_group, kind_of_sheet, copy, state, created_at,"
     " updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -262,6 +267,11 @@ def next_wake_q(conn: Connection, device_group: str) -> int | None:
     """Return when the earliest due job of the group may be tried, in ms; None for no job."""
     found = conn.execute(_NEXT_WAKE, {"device_group": device_group}).scalar()
     return None if found is None else int(found)
+
+
+def groups_q(conn: Connection, first: int, last: int) -> tuple[str, ...]:
+    """Return the groups that jobs `first` to `last` are for."""
+    return tuple(conn.execute(_GROUPS, {"first": first, "last": last}).scalars())
 
 
 def queue_length_q(conn: Connection, device_group: str) -> int:

@@ -327,6 +327,7 @@ def test_a_job_wakes_the_printers_of_its_group_and_no_other(tmp_path):
         loop._next_due = lambda id_=loop.settings.id: looked.append(id_)
     job = world.wait(world.store.do("add", printing.add_job_txn, 1, "w2"))
     world.spool.queued(job.id)
+    world.turn()
     mine = list(looked)
     world.spool.wake()
 
