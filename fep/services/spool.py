@@ -91,11 +91,14 @@ class Spool:
 
     # from the issue service
     def queued(self, job_id: int) -> None:
-        """A job has been committed: the devices of its group look for it in the next turn.
+        """A job has been committed: the devices of its group look for it, soon.
 
         The others are left alone: fifty printers that all look cost more than the sheet. What
-        is committed together is asked about together.
+        is committed together is asked about together, and not at all where there is one group.
         """
+        if len({loop.settings.group for loop in self._loops.values()}) < 2:
+            self.wake()
+            return
         if not self._queued:
             self._reactor.callLater(0, self._look)
         self._queued.append(job_id)
