@@ -57,7 +57,7 @@ CATALOGUE: tuple[Fault, ...] = (
           "请查看打印机面板", "Look at the panel of the printer", True),
     Fault("PRN_UNCERTAIN", "打印结果不确定", "It is not known whether the paper came out",
           "已出纸请点“已打印”，未出纸请点“补打”", "Say printed if it did, reprint if not", False),
-    Fault("PRN_CHAR", "含字库没有的汉字：{chars}", "No glyph for: {chars}",
+    Fault("PRN_CHAR", "含字库没有的汉字：{chars}", "Characters that no font has: {chars}",
           "请联系管理员安装字库", "Have a font with these characters installed", False),
     Fault("PRN_TEXT", "票面内容含控制字符", "The text holds control characters",
           "请联系系统管理员", "Tell the system administrator", False),

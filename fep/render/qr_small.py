@@ -74,11 +74,9 @@ def _png(rows: Matrix, packed: bytes) -> bytes:
 
 
 def _packed(rows: Matrix) -> Iterator[bytes]:
-    """Yield the picture's zlib stream, for the widest code as small as search makes it."""
+    """Yield the picture's zlib stream, then what search makes smaller of it: wide codes need it."""
     packed = stream(rows)
-    if len(rows) < MODULES_MAX:
-        yield packed
-        return
+    yield packed
     for effort in EFFORTS:
         packing = zlib.compressobj(effort, zlib.DEFLATED, 15, 8, zlib.Z_FILTERED)
         yield packing.compress(zlib.decompress(packed)) + packing.flush()

@@ -188,8 +188,10 @@ class DeviceLife:
         """Raises Refused DEV_CLAIMED when somebody else holds the device."""
         lease = self.life.lease if self.held else None
         if lease is not None and lease.owner != owner:
-            until = f"{local(lease.until):%m-%d %H:%M}" if lease.until else "release"
-            raise refuse("DEV_CLAIMED", device=self.settings.id, owner=lease.owner, until=until)
+            until = f"{local(lease.until):%m-%d %H:%M}"
+            raise refuse("DEV_CLAIMED", device=self.settings.id, owner=lease.owner,
+                         until=until if lease.until else "it is released",
+                         until_zh=until if lease.until else "其放开")  # fmt: skip
 
     def switch(self, turn: Turn) -> None:
         """Switch the device off or on, or open it anew; the note has been stored."""

@@ -54,7 +54,7 @@ def test_a_slip_that_cannot_be_printed_is_an_alarm_with_its_reason(site: DeskSit
 
     assert "3 张" in alarm["zh"]
     assert "PRN_CHAR 含字库没有的汉字，请联系管理员安装字库" in alarm["zh"]
-    assert "No glyph for. Have a font" in alarm["en"]
+    assert "Characters that no font has. Have a font" in alarm["en"]
     assert "fepctl printers jobs" == alarm["next"]
 
 
