@@ -54,13 +54,24 @@ class DataLock:
 
 
 def runs(path: Path) -> bool:
-    """Say whether the process that noted itself last still runs; never takes the lock."""
+    """Say whether the process that noted itself last still runs; never takes the lock.
+
+    A number that another process has by now is not it: whoever runs has the file open.
+    """
     try:
-        note = path.read_bytes()[:4096]
+        pid = _parse(path.read_bytes()[:4096]).get("pid")
+        return any(_same(fd, path) for fd in Path(f"/proc/{pid}/fd").iterdir())
+    except PermissionError:  # a process of somebody else, most likely the service's user
+        return True
     except OSError:
         return False
-    pid = _parse(note).get("pid")
-    return isinstance(pid, int) and Path(f"/proc/{pid}").exists()
+
+
+def _same(fd: Path, path: Path) -> bool:
+    try:
+        return fd.samefile(path)
+    except FileNotFoundError:  # closed meanwhile, or no file at all
+        return False
 
 
 def _parse(note: bytes) -> dict[str, object]:

@@ -26,6 +26,14 @@ def test_a_relay_that_was_killed_is_not_told_as_running(tmp_path: Path):
     assert [False] * 3 == [runs(tmp_path / f"{name}.lock") for name in ("other", "torn", "none")]
 
 
+def test_a_number_that_another_process_has_by_now_is_not_the_relay(tmp_path: Path) -> None:
+    """After a power cut the first processes get the same numbers again."""
+    note = tmp_path / "relay.lock"
+    note.write_text(json.dumps({"pid": os.getpid()}), "utf-8")
+
+    assert not runs(note)
+
+
 def test_channels_are_told_by_name_and_newest_epoch():
     rows = [
         {"channel": 2, "epoch": 1, "applied": 2, "opened": 2},
