@@ -15,7 +15,7 @@ from fep.cli.common import CliFault, Column, emit, note, paint, say, table, want
 from fep.cli.common_reach import Desk, find_site, of, reached
 from fep.cli.common_verbs import Lazy, Verbs, option, reason
 from fep.cli.ctl_status import device_word
-from fep.domain.faults import fault, fill
+from fep.domain.faults import bare, fault
 
 PAUSE_S = 0.5
 JOB_WAIT_S = 120.0
@@ -95,7 +95,7 @@ def _faults(codes: Sequence[str]) -> str:
         except KeyError:
             shown.append(paint(code, "red"))
             continue
-        shown.append(f"{paint(code, 'red')} {fill(say(entry.zh, entry.en), {})}")
+        shown.append(f"{paint(code, 'red')} {bare(say(entry.zh, entry.en))}")
     return "\n".join(shown) or "-"
 
 

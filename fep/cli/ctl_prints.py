@@ -9,7 +9,7 @@ import click
 from fep.cli.common import Column, emit, note, say, table, when
 from fep.cli.common_reach import reached
 from fep.cli.common_verbs import Verb, option, reason
-from fep.domain.faults import fault, fill
+from fep.domain.faults import bare, fault
 
 
 @click.command("jobs", cls=Verb, zh="等待打印的小票，以及原因", en="slips that wait, and why")
@@ -43,7 +43,7 @@ def _why(code: str) -> str:
         said = fault(code)
     except KeyError:  # a reason of a person, or of a later version
         return code
-    return f"{code} {fill(say(said.zh, said.en), {})}".rstrip("：: ")
+    return f"{code} {bare(say(said.zh, said.en))}"
 
 
 @click.command("cancel", cls=Verb, zh="不再打印这张小票（票据不受影响）",

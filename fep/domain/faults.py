@@ -29,6 +29,11 @@ def fill(sentence: str, details: dict[str, object]) -> str:
     return _PLACE.sub(lambda match: str(details.get(match.group(1), "")), sentence)
 
 
+def bare(sentence: str) -> str:
+    """Return a sentence of whose details nothing is known."""
+    return fill(sentence, {}).rstrip("：: ")
+
+
 def _chinese(details: dict[str, object]) -> dict[str, object]:
     """Return the details that are said otherwise in Chinese: `why_zh` stands for `why`."""
     return {

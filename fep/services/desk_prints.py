@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from fep.domain.calendar import iso
-from fep.domain.faults import fill
+from fep.domain.faults import bare
 from fep.domain.faults_desk import desk_refuse
 from fep.services.desk_checks import Check, State, known_fault
 from fep.services.desk_context import DeskContext, Method, Params, stated
@@ -50,7 +50,7 @@ def checks_of(held: prints.Held | None) -> list[Check]:
         return []
     said, why, why_en, since = known_fault(held.reason), "", "", iso(held.since)
     if said is not None:
-        zh, en = (fill(text, {}).rstrip("：: ") for text in (said.zh, said.en))
+        zh, en = (bare(text) for text in (said.zh, said.en))
         why = f"，{held.reason} {zh}，{said.action_zh}"
         why_en = f", {held.reason} {en}. {said.action_en}"
     return [Check("PRINT_WAITS", State.WARN,

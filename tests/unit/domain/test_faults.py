@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fep.domain.faults import Catalogue, Fault
+from fep.domain.faults import Catalogue, Fault, bare
 from fep.domain.faults_desk import desk_refuse
 from fep.domain.faults_render import render_refuse
 from fep.domain.faults_site import site_refuse
@@ -33,3 +33,8 @@ def test_a_page_that_fails_for_an_unknown_reason_says_it():
     refused = render_refuse("killed by signal 9")
 
     assert ("RND_FAILED", "killed by signal 9") == (refused.code, refused.details["why"])
+
+
+def test_a_sentence_without_its_details_does_not_end_in_a_colon():
+    assert "含字库没有的汉字" == bare("含字库没有的汉字：{chars}")
+    assert "Terminal  is off" == bare("Terminal {terminal} is off")
