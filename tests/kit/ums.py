@@ -155,6 +155,7 @@ class UmsOverBridge(TerminalKit):
     """Terminals behind a vendor's library, called by a fep-bridge."""
 
     driver = "ums"
+    taken = "POS_BUSY"  # the bridge tells whether its port is in use
     over = "bridge"
     tried_on = "fepsim ums behind a fep-bridge in a thread; cut is its connection"
 
