@@ -46,6 +46,7 @@ JOURNAL_MAX, JOURNAL_KEPT = 20_000, 10_000
 EXTEND_PORT, EXTEND_S, EXTENDS_MAX, BODY_MAX = 13526, 60.0, 8, 1024 * 1024
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 WINDOWS = sys.platform == "win32"
+LET_GO_S = 0.5
 
 
 class Ended(Exception):
@@ -569,16 +570,30 @@ class SocketLine(Line):
         self._bell.ring()
 
 
+def _ours_alone(fd: int) -> None:
+    """Lock a port; who lets go of it just now is waited for. Raises BlockingIOError."""
+    import fcntl
+
+    until = time.monotonic() + LET_GO_S
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+
+
 def serial_line(path: str, baud: int, parity: str, flow: str) -> Line:
     """Return an open serial port, ours alone. Raises OSError, BlockingIOError when taken."""
     if sys.platform == "win32":
         return ComLine(path, baud, parity, flow)
-    import fcntl
     import termios
 
     line = FileLine(path, serial=True)
     try:
-        fcntl.flock(line.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _ours_alone(line.fileno())
         speed = getattr(termios, f"B{baud}")
         control = termios.CREAD | termios.CLOCAL | termios.CS8
         if parity in ("even", "odd"):
